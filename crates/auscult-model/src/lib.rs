@@ -1,0 +1,38 @@
+//! The vocabulary of auscult: what a component, a piece of evidence, a fact, a finding and a
+//! device context are.
+//!
+//! This crate does no input or output, reads no clock and knows no file format. Every other crate
+//! speaks in these types. Identifiers are newtypes, questions are three-valued ([`Known`]), and
+//! [`Facts`] have canonical bytes with a digest.
+
+mod component;
+mod context;
+mod coverage;
+mod evidence;
+mod facts;
+mod finding;
+mod identifiers;
+mod known;
+mod limits;
+mod locator;
+mod name;
+
+pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
+pub use context::{
+    CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction, MissionImpact,
+};
+pub use coverage::{Coverage, Problem, UnreadRegion};
+pub use evidence::{Evidence, EvidenceClass, Technique};
+pub use facts::{
+    BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,
+    ModuleFacts, ToolIdentity,
+};
+pub use finding::{
+    AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,
+    Outcome, Perspective, RiskDecision, Severity, SnapshotInfo, SourceInfo, Vex, VexStatus,
+};
+pub use identifiers::{AdvisoryId, Cpe, InvalidIdentifier, Purl, Sha256};
+pub use known::Known;
+pub use limits::Limits;
+pub use locator::{InvalidLocator, Locator, Step};
+pub use name::ByteName;
