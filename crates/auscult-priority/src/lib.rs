@@ -1,0 +1,1 @@
+//! Findings and context to decisions; the gate.

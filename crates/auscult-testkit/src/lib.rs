@@ -1,0 +1,1 @@
+//! Image builders for the project's tests and its sample.

@@ -1,0 +1,1 @@
+//! Bytes to a lazy tree, one module per format.

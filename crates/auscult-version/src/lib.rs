@@ -1,0 +1,1 @@
+//! Version ordering and ranges per ecosystem.

@@ -1,0 +1,2 @@
+//! The auscult command-line program.
+fn main() {}
