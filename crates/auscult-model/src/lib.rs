@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod locator;
 mod name;
+mod verdict;
 
 pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
 pub use context::{
@@ -36,3 +37,4 @@ pub use known::Known;
 pub use limits::Limits;
 pub use locator::{InvalidLocator, Locator, Step};
 pub use name::ByteName;
+pub use verdict::{Verdict, VerdictOutcome, VerdictReason};
