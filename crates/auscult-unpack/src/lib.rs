@@ -1,1 +1,26 @@
-//! Bytes to a lazy tree, one module per format.
+//! Bytes to a lazy tree: opens firmware images in memory, one module per format.
+//!
+//! A node of the [`Tree`] is an extent of a source; derived sources (a decompressed stream, a file
+//! of a file system) produce their bytes on demand behind one cache with a budget. Unpacking never
+//! fails: it returns the tree and the problems met on the way. Every byte of the image belongs to
+//! a container, a raw region or padding. Nothing here runs a program, follows a link or writes.
+//!
+//! A new format is one file in `formats/` and one line in its registry.
+
+mod carve;
+mod coverage;
+mod extent;
+mod fault;
+mod format;
+mod formats;
+mod tree;
+mod vault;
+mod view;
+
+pub use extent::{Derive, Extent, Stream};
+pub use fault::Fault;
+pub use format::{Entry, EntryKind, Metadata, Reading};
+pub use formats::format_names;
+pub use tree::{Node, NodeId, NodeKind, Tree, unpack};
+pub use vault::{Sink, Vault};
+pub use view::{Endian, View};

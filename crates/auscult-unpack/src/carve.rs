@@ -1,0 +1,400 @@
+//! Finds formats in bytes: at the start of a file, or at every offset of a raw image.
+//!
+//! One multi-pattern pass over a sliding window gives candidates in the order of their header's
+//! offset; each is confirmed by opening it. What an opened format claims is not searched again at
+//! this level. The rest becomes raw regions and padding, so that every byte is accounted for.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use auscult_model::Limits;
+use rayon::prelude::*;
+
+use crate::{
+    Entry, Extent, Fault, Reading,
+    format::{Candidate, Format, Opened},
+    formats::REGISTRY,
+};
+
+/// A stretch of the bytes that were searched. Stretches are in order and leave no gap.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) kind: StretchKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum StretchKind {
+    /// No format claims it; with its entropy in hundredths of a bit per byte.
+    Raw { entropy_centibits: u16 },
+    /// Only this byte, 00 or FF.
+    Padding,
+    /// An opened format.
+    Container(Box<Container>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) format: &'static str,
+    pub(crate) opened: Opened,
+    /// What was found in the content of each entry, in the order of `opened.entries`.
+    pub(crate) inner: Vec<Vec<Stretch>>,
+}
+
+/// Window of one carving pass.
+const WINDOW_BYTES: u64 = 4 << 20;
+/// Runs of 00 or FF shorter than this inside a raw region stay part of it.
+const PADDING_RUN_BYTES: usize = 1024;
+
+struct Searcher {
+    automaton: AhoCorasick,
+    /// Pattern number to the format's place in the registry and the offset of the magic.
+    patterns: Vec<(usize, usize)>,
+    /// Bytes past the window in which a magic of a header that starts inside it may stand.
+    reach: u64,
+}
+
+static CARVED: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(true));
+
+impl Searcher {
+    fn new(carved_only: bool) -> Option<Self> {
+        let (mut literals, mut patterns, mut reach) = (Vec::new(), Vec::new(), 0);
+        for (index, format) in REGISTRY.iter().enumerate() {
+            for magic in format.magics.iter().filter(|_| format.carve || !carved_only) {
+                literals.push(magic.bytes);
+                patterns.push((index, magic.offset));
+                reach = reach.max(magic.offset + magic.bytes.len());
+            }
+        }
+        // Standard semantics report every magic that ends at a place, overlapping ones too.
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(literals);
+        Some(Self { automaton: automaton.ok()?, patterns, reach: u64::try_from(reach).ok()? })
+    }
+
+    /// Header offsets in `from..to` with the format that may start there, in order.
+    fn candidates(&self, extent: &Extent, from: u64, to: u64) -> Result<Vec<(u64, usize)>, Fault> {
+        let bytes = extent.read_up_to(from, to - from + self.reach)?;
+        let mut found = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(&bytes[..]) {
+            let Some(&(format, magic_offset)) = self.patterns.get(hit.pattern().as_usize()) else {
+                continue;
+            };
+            let Some(start) = hit.start().checked_sub(magic_offset) else { continue };
+            let start = from + u64::try_from(start).unwrap_or(u64::MAX);
+            if start < to {
+                found.push((start, format));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// Looks into the bytes as `reading` says. `depth` counts the containers around them.
+pub(crate) fn explore(
+    extent: &Extent,
+    reading: Reading,
+    depth: u32,
+    faults: &mut Vec<Fault>,
+) -> Vec<Stretch> {
+    if extent.is_empty() || reading == Reading::Leaf {
+        return Vec::new();
+    }
+    if depth > extent.vault().limits().depth {
+        faults.push(depth_fault(extent.vault().limits()));
+        return whole_as_raw(extent, reading);
+    }
+    match reading {
+        Reading::Carve => carve(extent, depth, faults),
+        Reading::Whole => open_at_start(extent, depth, faults),
+        Reading::Leaf => Vec::new(),
+    }
+}
+
+fn depth_fault(limits: &Limits) -> Fault {
+    let why = format!("containers are nested deeper than {} (limit depth)", limits.depth);
+    Fault::new(0, "look inside", why)
+}
+
+fn whole_as_raw(extent: &Extent, reading: Reading) -> Vec<Stretch> {
+    match reading {
+        Reading::Carve => split_gap(extent, 0, extent.len()),
+        Reading::Whole | Reading::Leaf => Vec::new(),
+    }
+}
+
+/// Opens a file whose first bytes are a known format. A file of no known format has no stretches:
+/// it was read as a file by the container that holds it.
+fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
+    let reach = REGISTRY.iter().flat_map(|format| format.magics).map(reach_of).max().unwrap_or(0);
+    let head = match extent.read_up_to(0, reach) {
+        Ok(head) => head,
+        Err(fault) => {
+            faults.push(fault);
+            return Vec::new();
+        }
+    };
+    for format in REGISTRY {
+        let seen = format.magics.iter().any(|magic| {
+            head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes))
+        });
+        if !seen {
+            continue;
+        }
+        if let Some((length, container)) = open(format, extent, 0, depth) {
+            let mut stretches = vec![Stretch {
+                offset: 0,
+                length,
+                kind: StretchKind::Container(Box::new(container)),
+            }];
+            stretches.extend(split_gap(extent, length, extent.len()));
+            return stretches;
+        }
+    }
+    Vec::new()
+}
+
+fn reach_of(magic: &crate::format::Magic) -> u64 {
+    u64::try_from(magic.offset + magic.bytes.len()).unwrap_or(u64::MAX)
+}
+
+fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    let (mut claimed, mut window) = (0, 0);
+    while window < extent.len() {
+        let end = (window + WINDOW_BYTES).min(extent.len());
+        let candidates = CARVED.as_ref().map(|searcher| searcher.candidates(extent, window, end));
+        let candidates = match candidates.unwrap_or(Ok(Vec::new())) {
+            Ok(candidates) => candidates,
+            Err(fault) => {
+                faults.push(fault);
+                break;
+            }
+        };
+        for (start, index) in candidates {
+            let Some(format) = REGISTRY.get(index).filter(|_| start >= claimed) else { continue };
+            if let Some((length, container)) = open(format, extent, start, depth) {
+                stretches.extend(split_gap(extent, claimed, start));
+                let kind = StretchKind::Container(Box::new(container));
+                stretches.push(Stretch { offset: start, length, kind });
+                claimed = start + length;
+            }
+        }
+        window = end.max(claimed);
+    }
+    stretches.extend(split_gap(extent, claimed, extent.len()));
+    stretches
+}
+
+/// Opens one candidate and everything inside it.
+fn open(format: &Format, extent: &Extent, start: u64, depth: u32) -> Option<(u64, Container)> {
+    let candidate = Candidate { extent: extent.from(start), offset: start };
+    let mut opened = (format.open)(&candidate).ok()?;
+    let length = opened.length.min(candidate.extent.len());
+    if length == 0 {
+        return None;
+    }
+    if length < opened.length {
+        let why = format!("{} bytes claimed, {length} there: truncated", opened.length);
+        opened.faults.push(Fault::new(length, "read to the end", why));
+    }
+    admit_entries(&mut opened, extent);
+    let explored: Vec<_> = opened
+        .entries
+        .par_iter()
+        .map(|entry| {
+            let mut faults = Vec::new();
+            let stretches = entry.content.as_ref().map_or_else(Vec::new, |content| {
+                explore(content, entry.reading, depth + 1, &mut faults)
+            });
+            (stretches, faults, entry_name(entry))
+        })
+        .collect();
+    let mut inner = Vec::with_capacity(explored.len());
+    for (stretches, faults, name) in explored {
+        inner.push(stretches);
+        opened.faults.extend(faults.into_iter().map(|mut fault| {
+            fault.what = format!("{}{name}", fault.what);
+            fault
+        }));
+    }
+    Some((length, Container { format: format.name, opened, inner }))
+}
+
+fn entry_name(entry: &Entry) -> String {
+    if entry.path.as_bytes().is_empty() { String::new() } else { format!(" ({})", entry.path) }
+}
+
+/// Keeps the entries that the limits on their number and on path lengths admit.
+fn admit_entries(opened: &mut Opened, extent: &Extent) {
+    let vault = extent.vault();
+    let path_limit = usize::try_from(vault.limits().path_bytes).unwrap_or(usize::MAX);
+    let before = opened.entries.len();
+    let mut long = 0_usize;
+    opened.entries.retain(|entry| {
+        let fits = entry.path.as_bytes().len() <= path_limit;
+        long += usize::from(!fits);
+        fits && vault.admit_entry()
+    });
+    let dropped = before - opened.entries.len() - long;
+    if dropped > 0 {
+        let why = format!("{dropped} members over {} (limit entries)", vault.limits().entries);
+        opened.faults.push(Fault::new(0, "list all members", why));
+    }
+    if long > 0 {
+        let why = format!("{long} paths longer than {path_limit} bytes (limit path-bytes)");
+        opened.faults.push(Fault::new(0, "list all members", why));
+    }
+}
+
+/// Splits bytes that no format claims into raw regions and padding.
+fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut position = from;
+    while position < to {
+        let length = (to - position).min(WINDOW_BYTES);
+        let Ok(bytes) = extent.read(position, length) else {
+            // Unreadable bytes stay raw: they must not vanish from the account.
+            push_raw(&mut stretches, position, to - position, 0);
+            break;
+        };
+        for (offset, run, padding) in runs(&bytes) {
+            let start = position + u64::try_from(offset).unwrap_or(0);
+            let length = u64::try_from(run.len()).unwrap_or(0);
+            if padding {
+                push_padding(&mut stretches, start, length);
+            } else {
+                push_raw(&mut stretches, start, length, entropy_centibits(run));
+            }
+        }
+        position += length;
+    }
+    stretches
+}
+
+fn push_padding(stretches: &mut Vec<Stretch>, offset: u64, length: u64) {
+    match stretches.last_mut() {
+        Some(last) if matches!(last.kind, StretchKind::Padding) => last.length += length,
+        _ => stretches.push(Stretch { offset, length, kind: StretchKind::Padding }),
+    }
+}
+
+/// Adds raw bytes, joined to raw bytes right before them; the entropy is averaged by length.
+fn push_raw(stretches: &mut Vec<Stretch>, offset: u64, length: u64, entropy: u16) {
+    if let Some(last) = stretches.last_mut()
+        && let StretchKind::Raw { entropy_centibits } = &mut last.kind
+    {
+        let sum = u128::from(*entropy_centibits) * u128::from(last.length)
+            + u128::from(entropy) * u128::from(length);
+        last.length += length;
+        *entropy_centibits = u16::try_from(sum / u128::from(last.length.max(1))).unwrap_or(800);
+        return;
+    }
+    let kind = StretchKind::Raw { entropy_centibits: entropy };
+    stretches.push(Stretch { offset, length, kind });
+}
+
+/// Cuts bytes into alternating runs of padding and of anything else: `(offset, bytes, padding)`.
+/// A run of padding counts from [`PADDING_RUN_BYTES`] on, or where it is all there is.
+fn runs(bytes: &[u8]) -> Vec<(usize, &[u8], bool)> {
+    let mut runs = Vec::new();
+    let (mut start, mut position) = (0, 0);
+    while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
+        let length = uniform_prefix(rest);
+        let whole = position == 0 && length == bytes.len();
+        if length >= PADDING_RUN_BYTES || whole {
+            if position > start {
+                runs.push((start, bytes.get(start..position).unwrap_or_default(), false));
+            }
+            runs.push((position, bytes.get(position..position + length).unwrap_or_default(), true));
+            start = position + length;
+        }
+        position += length.max(1);
+    }
+    if start < bytes.len() {
+        runs.push((start, bytes.get(start..).unwrap_or_default(), false));
+    }
+    runs
+}
+
+/// Length of the run of 00 or of FF at the start.
+fn uniform_prefix(bytes: &[u8]) -> usize {
+    match bytes.first() {
+        Some(&first) if first == 0 || first == 0xff => {
+            bytes.iter().position(|&byte| byte != first).unwrap_or(bytes.len())
+        }
+        _ => 0,
+    }
+}
+
+/// Shannon entropy of the byte values, in hundredths of a bit per byte (0 to 800).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the result lies between 0 and 800 by definition"
+)]
+fn entropy_centibits(bytes: &[u8]) -> u16 {
+    let mut counts = [0_u32; 256];
+    for &byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count += 1;
+        }
+    }
+    let total = bytes.len() as f64;
+    let bits: f64 = counts
+        .iter()
+        .filter(|&&count| count > 0)
+        .map(|&count| {
+            let share = f64::from(count) / total;
+            -share * share.log2()
+        })
+        .sum();
+    (bits * 100.0).round() as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use auscult_model::Limits;
+
+    use super::{StretchKind, entropy_centibits, split_gap};
+    use crate::{Extent, Vault};
+
+    fn describe(bytes: Vec<u8>) -> Vec<(u64, u64, &'static str)> {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let extent = Extent::from_memory(&vault, bytes);
+        split_gap(&extent, 0, extent.len())
+            .iter()
+            .map(|stretch| {
+                let kind = match stretch.kind {
+                    StretchKind::Raw { .. } => "raw",
+                    StretchKind::Padding => "padding",
+                    StretchKind::Container(_) => "container",
+                };
+                (stretch.offset, stretch.length, kind)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn gaps_split_into_raw_and_padding_without_losing_a_byte() {
+        let mut bytes = vec![1; 10];
+        bytes.extend([0xff; 2000]);
+        bytes.extend([7; 5]);
+        bytes.extend([0; 16]);
+        bytes.push(9);
+        assert_eq!(describe(bytes), [(0, 10, "raw"), (10, 2000, "padding"), (2010, 22, "raw")]);
+        assert_eq!(describe(vec![0; 9 << 20]), [(0, 9 << 20, "padding")]);
+        assert_eq!(describe(vec![0; 3]), [(0, 3, "padding")]);
+    }
+
+    #[test]
+    fn entropy_is_zero_for_one_value_and_eight_bits_for_all() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!((entropy_centibits(&[7; 99]), entropy_centibits(&all)), (0, 800));
+    }
+}

@@ -1,0 +1,338 @@
+//! Extents: a length of bytes in a source, read on demand.
+
+use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+
+use bytes::{Buf as _, Bytes};
+
+use crate::{Fault, Sink, Vault};
+
+/// A transform that produces the bytes of a derived source, the same ones each time.
+pub trait Derive: Send + Sync {
+    /// Puts all bytes out into `sink`.
+    ///
+    /// # Errors
+    /// The fault that stopped it; what was put out before it is kept.
+    fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault>;
+
+    /// Number of input bytes, for the limit on the ratio.
+    fn input_bytes(&self) -> u64;
+}
+
+enum Origin {
+    File(File),
+    Memory(Bytes),
+    Derived(Box<dyn Derive>),
+    Joined(Vec<Extent>),
+}
+
+struct Source {
+    id: u64,
+    length: u64,
+    origin: Origin,
+    vault: Arc<Vault>,
+}
+
+/// A length of bytes in a source. Cloning is cheap; nothing is read until asked for.
+#[derive(Clone)]
+pub struct Extent {
+    source: Arc<Source>,
+    start: u64,
+    length: u64,
+}
+
+impl fmt::Debug for Extent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Extent({}: {:#x}+{:#x})", self.source.id, self.start, self.length)
+    }
+}
+
+impl Extent {
+    fn new(vault: &Arc<Vault>, length: u64, origin: Origin) -> Self {
+        let source = Source { id: vault.source_id(), length, origin, vault: Arc::clone(vault) };
+        Self { start: 0, length, source: Arc::new(source) }
+    }
+
+    /// An open file of this length, read with positioned reads.
+    pub fn from_file(vault: &Arc<Vault>, file: File, length: u64) -> Self {
+        Self::new(vault, length, Origin::File(file))
+    }
+
+    /// Bytes in memory.
+    pub fn from_memory(vault: &Arc<Vault>, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self::new(vault, length_of(&bytes), Origin::Memory(bytes))
+    }
+
+    /// Derived bytes whose length a header tells; nothing is computed yet. Where the transform puts
+    /// out fewer bytes, reading the missing ones is a fault; more are cut off.
+    pub fn derived(vault: &Arc<Vault>, length: u64, transform: impl Derive + 'static) -> Self {
+        Self::new(vault, length, Origin::Derived(Box::new(transform)))
+    }
+
+    /// Derived bytes that were just computed to learn their length; they enter the cache and are
+    /// computed again when it has dropped them.
+    pub fn computed(
+        vault: &Arc<Vault>,
+        bytes: impl Into<Bytes>,
+        transform: impl Derive + 'static,
+    ) -> Self {
+        let bytes = bytes.into();
+        let extent = Self::derived(vault, length_of(&bytes), transform);
+        vault.keep(extent.source.id, &bytes);
+        extent
+    }
+
+    /// Several extents one after the other, such as the data runs of a file.
+    pub fn joined(vault: &Arc<Vault>, parts: Vec<Self>) -> Self {
+        let length = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.length));
+        Self::new(vault, length, Origin::Joined(parts))
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it holds no byte.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The vault that this extent belongs to.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.source.vault
+    }
+
+    /// The part `offset..offset + length`, if it is all inside.
+    pub fn slice(&self, offset: u64, length: u64) -> Option<Self> {
+        let end = offset.checked_add(length)?;
+        (end <= self.length).then(|| Self {
+            source: Arc::clone(&self.source),
+            start: self.start + offset,
+            length,
+        })
+    }
+
+    /// The part `offset..offset + length`, cut at the end of this extent.
+    #[must_use]
+    pub fn clamp(&self, offset: u64, length: u64) -> Self {
+        let offset = offset.min(self.length);
+        let length = length.min(self.length - offset);
+        Self { source: Arc::clone(&self.source), start: self.start + offset, length }
+    }
+
+    /// Everything from `offset` on; empty past the end.
+    #[must_use]
+    pub fn from(&self, offset: u64) -> Self {
+        self.clamp(offset, u64::MAX)
+    }
+
+    /// The place of this extent in another one of the same source, as an offset.
+    pub fn offset_in(&self, outer: &Self) -> Option<u64> {
+        let same = Arc::ptr_eq(&self.source, &outer.source);
+        (same
+            && self.start >= outer.start
+            && self.start + self.length <= outer.start + outer.length)
+            .then(|| self.start - outer.start)
+    }
+
+    /// Reads exactly `offset..offset + length`.
+    ///
+    /// # Errors
+    /// A [`Fault`] where a byte is missing or a transform failed before it.
+    pub fn read(&self, offset: u64, length: u64) -> Result<Bytes, Fault> {
+        let part = self.slice(offset, length).ok_or_else(|| {
+            let there = self.length.saturating_sub(offset);
+            Fault::new(offset, "read", format!("{length} bytes wanted, {there} there"))
+        })?;
+        part.fetch().map_err(|fault| fault.within(offset))
+    }
+
+    /// Reads at most `length` bytes from `offset`: fewer at the end.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_up_to(&self, offset: u64, length: u64) -> Result<Bytes, Fault> {
+        let part = self.clamp(offset, length);
+        part.fetch().map_err(|fault| fault.within(offset))
+    }
+
+    /// Reads all bytes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_all(&self) -> Result<Bytes, Fault> {
+        self.fetch()
+    }
+
+    /// Reads from the start in chunks, for decoders that do not know how far they will get.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream { extent: self, chunk: Bytes::new(), position: 0 }
+    }
+
+    fn fetch(&self) -> Result<Bytes, Fault> {
+        match &self.source.origin {
+            Origin::File(file) => self.fetch_file(file),
+            Origin::Memory(bytes) => self.cut(bytes, None),
+            Origin::Derived(transform) => self.fetch_derived(transform.as_ref()),
+            Origin::Joined(parts) => self.fetch_joined(parts),
+        }
+    }
+
+    fn fetch_file(&self, file: &File) -> Result<Bytes, Fault> {
+        let length = usize::try_from(self.length)
+            .map_err(|_| Fault::new(0, "read", "more bytes than the address space"))?;
+        let mut buffer = vec![0; length];
+        file.read_exact_at(&mut buffer, self.start)
+            .map_err(|error| Fault::new(0, "read the input", error.to_string()))?;
+        Ok(buffer.into())
+    }
+
+    fn fetch_derived(&self, transform: &dyn Derive) -> Result<Bytes, Fault> {
+        let source = &self.source;
+        if let Some(bytes) = source.vault.cached(source.id) {
+            return self.cut(&bytes, None);
+        }
+        let mut sink = source.vault.sink(transform.input_bytes());
+        let fault = transform.derive(&mut sink).err();
+        let mut output = sink.into_output();
+        output.truncate(usize::try_from(source.length).unwrap_or(usize::MAX));
+        let bytes = Bytes::from(output);
+        source.vault.keep(source.id, &bytes);
+        self.cut(&bytes, fault)
+    }
+
+    fn fetch_joined(&self, parts: &[Self]) -> Result<Bytes, Fault> {
+        let (mut output, mut base) = (Vec::new(), 0_u64);
+        let end = self.start + self.length;
+        for part in parts {
+            let part_end = base + part.length;
+            if part_end > self.start && base < end {
+                let from = self.start.max(base) - base;
+                let bytes = part.read(from, end.min(part_end) - base - from)?;
+                if bytes.len() == usize::try_from(self.length).unwrap_or(usize::MAX) {
+                    return Ok(bytes);
+                }
+                output.extend_from_slice(&bytes);
+            }
+            base = part_end;
+        }
+        Ok(output.into())
+    }
+
+    /// The part of the source's bytes that this extent means.
+    fn cut(&self, bytes: &Bytes, fault: Option<Fault>) -> Result<Bytes, Fault> {
+        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
+        let end = usize::try_from(self.start + self.length).unwrap_or(usize::MAX);
+        if start <= end && end <= bytes.len() {
+            return Ok(bytes.slice(start..end));
+        }
+        let there = length_of(bytes).saturating_sub(self.start);
+        Err(fault.unwrap_or_else(|| {
+            Fault::new(there, "read", format!("{} bytes promised, {there} there", self.length))
+        }))
+    }
+}
+
+/// Bytes that a [`Stream`] reads at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// A reader over an extent that counts what was consumed.
+#[derive(Debug)]
+pub struct Stream<'extent> {
+    extent: &'extent Extent,
+    chunk: Bytes,
+    position: u64,
+}
+
+impl Stream<'_> {
+    /// Bytes consumed so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl io::BufRead for Stream<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.chunk.is_empty() {
+            self.chunk =
+                self.extent.read_up_to(self.position, CHUNK_BYTES).map_err(io::Error::other)?;
+        }
+        Ok(&self.chunk)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let amount = amount.min(self.chunk.len());
+        self.chunk.advance(amount);
+        self.position += u64::try_from(amount).unwrap_or(0);
+    }
+}
+
+impl io::Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = io::BufRead::fill_buf(self)?;
+        let count = available.len().min(buffer.len());
+        if let (Some(target), Some(source)) = (buffer.get_mut(..count), available.get(..count)) {
+            target.copy_from_slice(source);
+        }
+        io::BufRead::consume(self, count);
+        Ok(count)
+    }
+}
+
+fn length_of(bytes: &Bytes) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use auscult_model::Limits;
+
+    use super::{Derive, Extent};
+    use crate::{Fault, Sink, Vault};
+
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Derive for Counting {
+        fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            sink.push(b"0123456789")
+        }
+
+        fn input_bytes(&self) -> u64 {
+            1
+        }
+    }
+
+    #[test]
+    fn derived_bytes_are_computed_once_and_sliced() {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let extent = Extent::derived(&vault, 12, Counting(Arc::clone(&calls)));
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        assert_eq!(extent.read(2, 3).unwrap(), "234");
+        assert_eq!(extent.slice(4, 6).unwrap().read_all().unwrap(), "456789");
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert!(extent.read(8, 4).unwrap_err().why.contains("promised"));
+    }
+
+    #[test]
+    fn joined_extents_read_across_their_seams() {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let one = Extent::from_memory(&vault, &b"abcdef"[..]);
+        let joined = Extent::joined(
+            &vault,
+            vec![one.slice(0, 2).unwrap(), one.slice(4, 2).unwrap(), one.clone()],
+        );
+        assert_eq!(joined.read_all().unwrap(), "abefabcdef");
+        assert_eq!(joined.read(1, 4).unwrap(), "befa");
+        assert_eq!(joined.slice(3, 2).unwrap().read_all().unwrap(), "fa");
+        assert!(joined.read(8, 3).is_err());
+        assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
+    }
+}

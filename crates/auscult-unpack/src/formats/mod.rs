@@ -1,0 +1,15 @@
+//! The formats, one module each, and their registry.
+//!
+//! Where two formats fit at the same offset, the one that stands first in the registry wins.
+
+use crate::format::Format;
+
+mod gzip;
+
+/// Every format the engine knows.
+pub(crate) static REGISTRY: &[&Format] = &[&gzip::FORMAT];
+
+/// Names of all formats, in the order of the registry.
+pub fn format_names() -> impl Iterator<Item = &'static str> {
+    REGISTRY.iter().map(|format| format.name)
+}
