@@ -1,1 +1,38 @@
-//! SBOM documents: CycloneDX.
+//! SBOM documents: CycloneDX JSON, written from [`Facts`](auscult_model::Facts) and read back to
+//! them.
+//!
+//! [`write_cyclonedx`] writes version 1.6; [`read_cyclonedx`] reads 1.2 to 1.7 leniently, as SBOMs
+//! of suppliers are seldom flawless. Specification: <https://cyclonedx.org/specification/overview/>.
+//! Not here: the XML and Protobuf forms, SPDX, VEX documents. [`detect`] recognises those it can,
+//! so that a caller can refuse them by name.
+
+mod cpe;
+mod cyclonedx;
+mod detect;
+mod licence;
+
+pub use cyclonedx::{SPEC_VERSION_WRITTEN, WriteOptions, read_cyclonedx, write_cyclonedx};
+pub use detect::{DocumentKind, detect};
+
+/// Why a document could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The document is larger than a reader takes.
+    #[error("read an SBOM of {bytes} bytes: the limit is {limit}")]
+    TooLarge {
+        /// Size of the document.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The bytes are no JSON, or nested deeper than a reader follows.
+    #[error("read the SBOM as JSON")]
+    Json(#[source] serde_json::Error),
+    /// It is JSON, but no CycloneDX document.
+    #[error("read the JSON document as CycloneDX: {0}")]
+    NotCycloneDx(String),
+    /// The document could not be serialised.
+    #[error("write the CycloneDX document")]
+    Write(#[source] serde_json::Error),
+}
