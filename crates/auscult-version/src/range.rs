@@ -1,0 +1,150 @@
+//! Ranges of versions: two bounds, or the events of an OSV record.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Scheme, compare};
+
+/// One end of a range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// The version itself belongs to the range.
+    Inclusive(String),
+    /// The version itself does not belong to it.
+    Exclusive(String),
+}
+
+impl Bound {
+    /// The version of the bound.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Inclusive(version) | Self::Exclusive(version) => version,
+        }
+    }
+}
+
+/// All versions between two bounds; an absent bound is open.
+///
+/// An upper bound may end in `.*`: `5.4.*` is every version that begins with the numbers 5.4.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Range {
+    /// How versions of this range are ordered.
+    pub scheme: Scheme,
+    /// The lower bound.
+    pub lower: Option<Bound>,
+    /// The upper bound.
+    pub upper: Option<Bound>,
+}
+
+impl Range {
+    /// Tells whether a version lies in the range; `None` where it cannot be compared.
+    pub fn contains(&self, version: &str) -> Option<bool> {
+        // A bound that excludes the version decides alone, even if the other cannot be compared.
+        match (self.above_lower(version), self.below_upper(version)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
+
+    fn above_lower(&self, version: &str) -> Option<bool> {
+        let Some(lower) = &self.lower else { return Some(true) };
+        let order = self.order(version, lower)?;
+        Some(
+            order == Ordering::Greater
+                || (order == Ordering::Equal && matches!(lower, Bound::Inclusive(_))),
+        )
+    }
+
+    fn below_upper(&self, version: &str) -> Option<bool> {
+        let Some(upper) = &self.upper else { return Some(true) };
+        if let Some(prefix) = upper.version().strip_suffix(".*") {
+            return self.below_wildcard(version, prefix);
+        }
+        let order = self.order(version, upper)?;
+        Some(
+            order == Ordering::Less
+                || (order == Ordering::Equal && matches!(upper, Bound::Inclusive(_))),
+        )
+    }
+
+    /// Below `5.4.*`: either below 5.4, or 5.4 with whatever follows.
+    fn below_wildcard(&self, version: &str, prefix: &str) -> Option<bool> {
+        let given = version.strip_prefix('v').unwrap_or(version);
+        let inside = given
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+        if inside {
+            return Some(true);
+        }
+        Some(compare(self.scheme, version, prefix)? != Ordering::Greater)
+    }
+
+    /// The order of a version and a bound. Release 7.4 of OpenSSH, named as an inclusive end or
+    /// an exclusive start, stands for all ports of it.
+    fn order(&self, version: &str, bound: &Bound) -> Option<Ordering> {
+        let limit = bound.version();
+        if self.scheme == Scheme::OpenSsh && !limit.contains('p') {
+            let release = version.split_once('p').map_or(version, |(release, _)| release);
+            return compare(self.scheme, release, limit);
+        }
+        compare(self.scheme, version, limit)
+    }
+}
+
+/// An event of an OSV range (OSV schema 1.7, `affected[].ranges[].events[]`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The first version that is affected; `0` stands for the very first.
+    Introduced(String),
+    /// The first version that is not affected any more.
+    Fixed(String),
+    /// The last version that is affected.
+    LastAffected(String),
+    /// Versions from here on were not looked at.
+    Limit(String),
+}
+
+/// Tells whether a version is affected by these events, after the algorithm of the OSV schema.
+pub fn events_contain(scheme: Scheme, events: &[Event], version: &str) -> Option<bool> {
+    let mut affected = false;
+    for event in sorted(scheme, events)? {
+        match event {
+            Event::Introduced(at) if at == "0" => affected = true,
+            Event::Introduced(at) if compare(scheme, version, at)?.is_ge() => affected = true,
+            Event::Fixed(at) if compare(scheme, version, at)?.is_ge() => affected = false,
+            Event::LastAffected(at) if compare(scheme, version, at)?.is_gt() => affected = false,
+            Event::Limit(at) if at != "*" && compare(scheme, version, at)?.is_ge() => {
+                affected = false;
+            }
+            _ => {}
+        }
+    }
+    Some(affected)
+}
+
+fn sorted(scheme: Scheme, events: &[Event]) -> Option<Vec<&Event>> {
+    let at = |event: &Event| match event {
+        Event::Introduced(at) | Event::Fixed(at) | Event::LastAffected(at) | Event::Limit(at) => {
+            at.clone()
+        }
+    };
+    let mut comparable = true;
+    let mut sorted: Vec<&Event> = events.iter().collect();
+    sorted.sort_by(|left, right| {
+        let (left, right) = (at(left), at(right));
+        match (left.as_str(), right.as_str()) {
+            ("0", "0") | ("*", "*") => Ordering::Equal,
+            ("0", _) | (_, "*") => Ordering::Less,
+            (_, "0") | ("*", _) => Ordering::Greater,
+            (left, right) => compare(scheme, left, right).unwrap_or_else(|| {
+                comparable = false;
+                left.cmp(right)
+            }),
+        }
+    });
+    comparable.then_some(sorted)
+}

@@ -1,0 +1,5 @@
+//! Tests of the orderings: third-party tables, laws of order, and ranges.
+
+mod conformance;
+mod laws;
+mod ranges;
