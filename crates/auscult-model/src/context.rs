@@ -89,9 +89,10 @@ pub struct HazardousFunction {
     /// Whether it is essential performance (IEC 60601-1).
     #[serde(default)]
     pub essential_performance: bool,
-    /// Whether one attack can plausibly harm several patients.
+    /// Whether one attack can plausibly harm several patients; when it is not said, it counts as
+    /// possible.
     #[serde(default)]
-    pub multi_patient_harm: bool,
+    pub multi_patient_harm: Option<bool>,
     /// Components that take part in the function; empty means any.
     #[serde(default)]
     pub components: Vec<String>,

@@ -1,0 +1,298 @@
+//! Decisions about one finding, from the perspectives of the hospital and of the maker.
+//!
+//! * Hospital: SSVC Deployer 1.0.0 (CERT/CC) and CISA BOD 26-04 with its date.
+//! * Maker: controlled / uncontrolled risk of the FDA's postmarket guidance (2016), by the default
+//!   matrix of this crate. Exploitability comes from three facts in a table: what is known of
+//!   exploitation, how near an attacker must come (CVSS attack vector, bounded by the declared
+//!   exposure), and how many obstacles stand in the way (CVSS complexity, privileges and
+//!   interaction, one each). EPSS and base scores decide nothing, as the FDA refuses probability.
+//!
+//! Dates count from the as-of date of the result: the day on which the reader learns of the finding.
+//! CISA's own catalogue dates are not used; BOD 26-04 replaced them by these timelines.
+
+use auscult_model::{
+    DeviceContext, Finding, Outcome, Perspective, RiskDecision, SnapshotInfo, VexStatus,
+};
+use jiff::{ToSpan as _, civil::Date};
+
+use crate::answers::{self, Answer, Attacks};
+use crate::table::{
+    BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
+    Table,
+};
+
+/// FDA: days until customers are told, interim controls stand and a plan exists.
+pub const FDA_COMMUNICATION_DAYS: i64 = 30;
+/// FDA: days until the fix is validated and distributed.
+pub const FDA_REMEDIATION_DAYS: i64 = 60;
+
+/// Choices that change decisions; recorded with the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionPolicy {
+    /// Which human impact table SSVC uses.
+    pub human_impact: HumanImpactPolicy,
+    /// Whether the catalogue of known exploited vulnerabilities was consulted. If not, no finding
+    /// counts as unexploited.
+    pub kev_consulted: bool,
+}
+
+/// The two readings of SSVC human impact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HumanImpactPolicy {
+    /// The stricter value where CERT/CC's table and definitions contradict each other.
+    #[default]
+    MedicalStrict,
+    /// CERT/CC's table 1.0.0 as it stands.
+    CertccTable100,
+}
+
+impl Default for DecisionPolicy {
+    fn default() -> Self {
+        Self { human_impact: HumanImpactPolicy::default(), kev_consulted: true }
+    }
+}
+
+impl DecisionPolicy {
+    /// The default policy, with what this snapshot can answer.
+    pub fn for_snapshot(snapshot: Option<&SnapshotInfo>) -> Self {
+        let sources = snapshot.map_or(&[][..], |snapshot| &snapshot.sources);
+        let kev_consulted = sources.iter().any(|source| source.name == "kev" && source.records > 0);
+        Self { kev_consulted, ..Self::default() }
+    }
+}
+
+/// Tells whether a finding is open: not shown to be inapplicable or repaired. This is the only
+/// place that says so; decisions and the gate both ask here.
+pub fn needs_decision(finding: &Finding) -> bool {
+    match finding.vex.status {
+        VexStatus::Affected | VexStatus::UnderInvestigation => true,
+        VexStatus::NotAffected | VexStatus::Fixed => false,
+    }
+}
+
+/// Decides about a finding from every perspective; nothing for one that needs no decision.
+pub fn decide(
+    finding: &Finding,
+    context: Option<&DeviceContext>,
+    as_of: Date,
+    policy: DecisionPolicy,
+) -> Vec<RiskDecision> {
+    if !needs_decision(finding) {
+        return Vec::new();
+    }
+    let attacks = Attacks::of(finding);
+    vec![
+        deployer(finding, context, as_of, policy, &attacks),
+        bod_26_04(finding, context, as_of, policy, &attacks),
+        maker(finding, context, as_of, policy, &attacks),
+    ]
+}
+
+fn deployer(
+    finding: &Finding,
+    context: Option<&DeviceContext>,
+    as_of: Date,
+    policy: DecisionPolicy,
+    attacks: &Attacks,
+) -> RiskDecision {
+    let human_impact = match policy.human_impact {
+        HumanImpactPolicy::MedicalStrict => &*HUMAN_IMPACT_STRICT,
+        HumanImpactPolicy::CertccTable100 => &*HUMAN_IMPACT_CERTCC,
+    };
+    let questions = [
+        Question::of(&DEPLOYER, answers::exploitation(finding, policy)),
+        Question::of(&DEPLOYER, answers::exposure_on_site(context, as_of)),
+        Question::of(&DEPLOYER, answers::automatable(finding, attacks)),
+        Question::of(human_impact, answers::safety_impact(finding, context)),
+        Question::of(human_impact, answers::mission_impact(context)),
+    ];
+    let evaluate = |values: &[&str; 5]| {
+        let [exploitation, exposure, automatable, safety, mission] = *values;
+        let impact = answer_of(human_impact, &[safety, mission]);
+        outcome_of(&DEPLOYER, &[exploitation, exposure, automatable, impact])
+    };
+    let [.., safety, mission] = &questions;
+    let impact = Answer::derived(
+        "human-impact",
+        answer_of(human_impact, &[safety.answer.value, mission.answer.value]),
+        human_impact.policy,
+        &[&safety.answer, &mission.answer],
+    );
+    let (outcome, would_change) = judge(&questions, evaluate);
+    let steps = questions.iter().map(|question| &question.answer).chain([&impact]);
+    RiskDecision {
+        perspective: Perspective::Hospital,
+        policy: DEPLOYER.policy.to_owned(),
+        outcome,
+        due: None,
+        path: steps.map(Answer::step).collect(),
+        would_change,
+    }
+}
+
+fn bod_26_04(
+    finding: &Finding,
+    context: Option<&DeviceContext>,
+    as_of: Date,
+    policy: DecisionPolicy,
+    attacks: &Attacks,
+) -> RiskDecision {
+    let questions = [
+        Question::of(&BOD_26_04, answers::in_kev(finding, policy)),
+        Question::of(&BOD_26_04, answers::publicly_exposed(context)),
+        Question::of(&BOD_26_04, answers::automatable(finding, attacks)),
+        Question::of(&BOD_26_04, answers::technical_impact(finding, attacks)),
+    ];
+    let (outcome, would_change) = judge(&questions, |values| outcome_of(&BOD_26_04, values));
+    let days = match outcome {
+        Outcome::Within60Days => Some(60),
+        Outcome::Within14Days => Some(14),
+        Outcome::Within3Days | Outcome::Within3DaysForensic => Some(3),
+        _ => None,
+    };
+    RiskDecision {
+        perspective: Perspective::Hospital,
+        policy: BOD_26_04.policy.to_owned(),
+        outcome,
+        due: days.map(|days| later(as_of, days)),
+        path: questions.iter().map(|question| question.answer.step()).collect(),
+        would_change,
+    }
+}
+
+/// The maker's decision. An uncontrolled risk is due after [`FDA_COMMUNICATION_DAYS`], the first of
+/// the two clocks of the guidance.
+fn maker(
+    finding: &Finding,
+    context: Option<&DeviceContext>,
+    as_of: Date,
+    policy: DecisionPolicy,
+    attacks: &Attacks,
+) -> RiskDecision {
+    const EXPOSURES: &[&str] = &["small", "controlled", "open"];
+    let reaches = EXPLOITABILITY.values_of("attack-reach");
+    let questions = [
+        Question::of(&EXPLOITABILITY, answers::exploitation(finding, policy)),
+        Question { values: reaches, answer: answers::attack_vector(attacks) },
+        Question { values: EXPOSURES, answer: answers::exposure_by_design(context) },
+        Question::of(&EXPLOITABILITY, answers::obstacles(attacks)),
+        Question::of(&FDA_MATRIX, answers::severity(finding, context)),
+    ];
+    let exploitability = |values: &[&str; 5]| {
+        let [exploitation, vector, exposure, obstacles, _] = *values;
+        let reach = answers::attack_reach(vector, exposure);
+        answer_of(&EXPLOITABILITY, &[exploitation, reach, obstacles])
+    };
+    let evaluate = |values: &[&str; 5]| match values.last() {
+        // "Controlled" is a statement about harm; nobody made it yet.
+        Some(&"unassessed") | None => Outcome::Uncontrolled,
+        Some(severity) => outcome_of(&FDA_MATRIX, &[exploitability(values), severity]),
+    };
+    let [exploitation, vector, exposure, obstacles, severity] =
+        questions.each_ref().map(|question| &question.answer);
+    let level = Answer::derived(
+        "exploitability",
+        exploitability(&questions.each_ref().map(|question| question.answer.value)),
+        EXPLOITABILITY.policy,
+        &[exploitation, vector, exposure, obstacles],
+    );
+    let (outcome, would_change) = judge(&questions, evaluate);
+    let due = (outcome == Outcome::Uncontrolled).then(|| later(as_of, FDA_COMMUNICATION_DAYS));
+    let steps = [exploitation, vector, exposure, obstacles, &level, severity];
+    RiskDecision {
+        perspective: Perspective::Maker,
+        policy: FDA_MATRIX.policy.to_owned(),
+        outcome,
+        due,
+        path: steps.into_iter().map(Answer::step).collect(),
+        would_change,
+    }
+}
+
+/// An answer and the values that could stand in its place.
+struct Question<'a> {
+    values: &'a [&'static str],
+    answer: Answer,
+}
+
+impl<'a> Question<'a> {
+    fn of(table: &'a Table, answer: Answer) -> Self {
+        Self { values: table.values_of(answer.point), answer }
+    }
+}
+
+/// The outcome, and a sentence for every single other answer that would give another one. The
+/// table is really asked again for each.
+fn judge<const N: usize>(
+    questions: &[Question<'_>; N],
+    evaluate: impl Fn(&[&str; N]) -> Outcome,
+) -> (Outcome, Vec<String>) {
+    let given = questions.each_ref().map(|question| question.answer.value);
+    let outcome = evaluate(&given);
+    let mut would_change = Vec::new();
+    for (at, question) in questions.iter().enumerate() {
+        for value in question.values {
+            let mut changed = given;
+            if let Some(place) = changed.get_mut(at) {
+                *place = value;
+            }
+            let other = evaluate(&changed);
+            if other != outcome {
+                would_change.push(format!(
+                    "{} -> {} if {} were {value}",
+                    word(outcome),
+                    word(other),
+                    question.answer.point
+                ));
+            }
+        }
+    }
+    (outcome, would_change)
+}
+
+#[expect(clippy::expect_used, reason = "tables are total and answers come from their own words")]
+fn answer_of(table: &Table, answers: &[&str]) -> &'static str {
+    table.look_up(answers).expect("invariant: a table answers every combination of its values")
+}
+
+fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
+    match answer_of(table, answers) {
+        "defer" => Outcome::Defer,
+        "scheduled" => Outcome::Scheduled,
+        "out-of-cycle" => Outcome::OutOfCycle,
+        "immediate" => Outcome::Immediate,
+        "fix-on-system-upgrade" => Outcome::FixOnSystemUpgrade,
+        "within-60-days" => Outcome::Within60Days,
+        "within-14-days" => Outcome::Within14Days,
+        "within-3-days" => Outcome::Within3Days,
+        "within-3-days-forensic" => Outcome::Within3DaysForensic,
+        "controlled" => Outcome::Controlled,
+        "uncontrolled" => Outcome::Uncontrolled,
+        other => unreachable!("invariant: {other} is no outcome of a table"),
+    }
+}
+
+/// The wire name of an outcome.
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Defer => "defer",
+        Outcome::Scheduled => "scheduled",
+        Outcome::OutOfCycle => "out-of-cycle",
+        Outcome::Immediate => "immediate",
+        Outcome::FixOnSystemUpgrade => "fix-on-system-upgrade",
+        Outcome::Within60Days => "within-60-days",
+        Outcome::Within14Days => "within-14-days",
+        Outcome::Within3Days => "within-3-days",
+        Outcome::Within3DaysForensic => "within-3-days-forensic",
+        Outcome::Controlled => "controlled",
+        Outcome::Uncontrolled => "uncontrolled",
+    }
+}
+
+fn later(as_of: Date, days: i64) -> Date {
+    as_of.saturating_add(days.days())
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+pub(crate) mod tests;
