@@ -14,7 +14,7 @@ pub trait Derive: Send + Sync {
     /// The fault that stopped it; what was put out before it is kept.
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault>;
 
-    /// Number of input bytes, for the limit on the ratio.
+    /// Number of input bytes, for the limit on the ratio: their [`Extent::weight`].
     fn input_bytes(&self) -> u64;
 }
 
@@ -91,6 +91,22 @@ impl Extent {
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.length
+    }
+
+    /// Its share of the bytes of the image that it comes from. A bomb packed twice is light: the
+    /// limit on the ratio counts from the image, not from the layer above.
+    pub fn weight(&self) -> u64 {
+        let source = match &self.source.origin {
+            Origin::File(_) | Origin::Memory(_) => return self.length,
+            Origin::Derived(transform) => transform.input_bytes(),
+            Origin::Joined(parts) => {
+                parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))
+            }
+        };
+        // What was stored rather than packed weighs no more than its length.
+        let share =
+            u128::from(source) * u128::from(self.length) / u128::from(self.source.length.max(1));
+        u64::try_from(share).unwrap_or(self.length).clamp(1, self.length.max(1))
     }
 
     /// Whether it holds no byte.
@@ -249,6 +265,12 @@ impl Stream<'_> {
     /// Bytes consumed so far.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Goes back by this many bytes, for decoders that read ahead.
+    pub fn back(&mut self, count: u64) {
+        self.position = self.position.saturating_sub(count);
+        self.chunk = Bytes::new();
     }
 }
 

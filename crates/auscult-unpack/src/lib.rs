@@ -8,6 +8,7 @@
 //! A new format is one file in `formats/` and one line in its registry.
 
 mod carve;
+mod codec;
 mod coverage;
 mod extent;
 mod fault;

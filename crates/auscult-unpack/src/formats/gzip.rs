@@ -2,10 +2,9 @@
 //!
 //! The payload's length is not trusted from the trailer: it is what the stream decodes to.
 
-use flate2::bufread::GzDecoder;
-
 use crate::{
-    Derive, Entry, Extent, Fault, Sink, View,
+    Entry, Extent,
+    codec::{self, Codec, gzip::HEADER_BYTES_MAX, gzip::Header},
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
@@ -17,58 +16,50 @@ pub(crate) static FORMAT: Format = Format {
     open,
 };
 
-/// The reserved bits of FLG, which must be zero (section 2.3.1.2).
-const FLG_RESERVED: u8 = 0xe0;
-const FLG_NAME: u8 = 8;
-
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read_up_to(0, 512)?;
-    let view = View(&head);
-    let flags = view.u8(3)?;
-    if flags & FLG_RESERVED != 0 {
+    let header = header_at(&candidate.extent).ok_or(NotThis)?;
+    let payload = codec::payload(Codec::Gzip, &candidate.extent, continues);
+    // A magic of three bytes occurs by chance: only a stream without a fault may have a header
+    // that no packer writes.
+    if payload.fault.is_some() && (payload.extent.is_empty() || !header.usual) {
         return Err(NotThis);
     }
-    let mut sink = candidate.vault().sink(candidate.extent.len());
-    let (consumed, fault) = decode(&candidate.extent, &mut sink);
-    if sink.is_empty() && fault.is_some() {
-        return Err(NotThis);
-    }
-    let mut attributes = Vec::new();
-    if flags & FLG_NAME != 0
-        && let Ok(name) = view.text(10, 255)
-        && flags & 4 == 0
-    {
-        attributes.push(("name", String::from_utf8_lossy(name).into_owned()));
-    }
-    let stream = candidate.extent.clamp(0, consumed);
-    let payload = Extent::computed(candidate.vault(), sink.into_output(), Gzip(stream));
     Ok(Opened {
-        length: consumed,
-        attributes,
-        entries: vec![Entry::payload(payload)],
-        faults: fault.into_iter().collect(),
+        length: payload.consumed,
+        attributes: attributes(&header),
+        entries: vec![Entry::payload(payload.extent)],
+        faults: payload.fault.into_iter().collect(),
         unread: None,
     })
 }
 
-/// Decodes from the start; returns the input consumed and what stopped it early.
-fn decode(extent: &Extent, sink: &mut Sink<'_>) -> (u64, Option<Fault>) {
-    let mut stream = extent.stream();
-    let result = std::io::copy(&mut GzDecoder::new(&mut stream), sink);
-    let consumed = stream.position();
-    let fault =
-        result.err().map(|error| Fault::new(consumed, "decompress gzip", error.to_string()));
-    (consumed, fault)
+/// Reads the header at the start of these bytes, if there is one.
+fn header_at(extent: &Extent) -> Option<Header> {
+    let parse = |length| Header::parse(&extent.read_up_to(0, length).ok()?).ok();
+    parse(512).or_else(|| parse(HEADER_BYTES_MAX))
 }
 
-struct Gzip(Extent);
+/// Whether another member of the same file follows. One with a name of its own is another file.
+fn continues(rest: &Extent) -> bool {
+    let there = rest.read_up_to(0, 3).is_ok_and(|head| *head == [0x1f, 0x8b, 8]);
+    there && header_at(rest).is_some_and(|header| header.usual && header.name.is_none())
+}
 
-impl Derive for Gzip {
-    fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
-        decode(&self.0, sink).1.map_or(Ok(()), Err)
+fn attributes(header: &Header) -> Vec<(&'static str, String)> {
+    let mut attributes = Vec::new();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if let Some(name) = &header.name {
+        attributes.push(("name", text(name)));
     }
-
-    fn input_bytes(&self) -> u64 {
-        self.0.len()
+    if let Some(comment) = &header.comment {
+        attributes.push(("comment", text(comment)));
     }
+    if header.modified != 0 {
+        attributes.push(("created", header.modified.to_string()));
+    }
+    let systems = ["FAT", "Amiga", "VMS", "Unix", "VM/CMS", "Atari TOS", "HPFS", "Macintosh"];
+    if let Some(system) = systems.get(usize::from(header.system)) {
+        attributes.push(("os", (*system).to_owned()));
+    }
+    attributes
 }
