@@ -1,1 +1,103 @@
 //! Tree to facts: packages, binaries, kernels, signatures.
+//!
+//! [`inspect`] never fails: what cannot be read becomes a problem, what cannot be answered an
+//! unknown with its reason. It matches no advisories and holds no opinion.
+
+mod elf;
+mod examine;
+mod identity;
+mod inventory;
+mod kernel;
+mod names;
+mod owners;
+mod packages;
+mod roots;
+mod stanza;
+mod uboot;
+
+use auscult_model::{
+    FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, Sha256, ToolIdentity,
+};
+use auscult_unpack::{NodeKind, Tree};
+
+use crate::inventory::Inventory;
+
+/// Inspects an unpacked image. The same tree gives the same facts.
+pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
+    let identities = identity::read(tree);
+    let packages = packages::read(tree);
+    let mut examined = examine::all(tree, limits);
+    let kernels = kernel::assemble(tree, &examined);
+
+    let mut inventory = Inventory::of_packages(tree, &packages.rows, &identities);
+    for distribution in &identities.distributions {
+        let container = Some(identity::container_of(distribution));
+        inventory.add_structure(identity::component(distribution), container);
+    }
+    for component in kernels.components {
+        inventory.add_structure(component, None);
+    }
+    for seen in &examined {
+        for (offset, banner) in seen.boot_loaders.iter().filter(|(_, banner)| banner.own) {
+            let place = examine::place(tree, seen.node, *offset);
+            inventory.add_structure(uboot::component(banner, place), Some(seen.node));
+        }
+    }
+    inventory.add_names(&examined);
+    let (components, mentions) = inventory.finish();
+
+    let mut coverage = tree.coverage().clone();
+    coverage.questions_unknown.extend(kernels.unknown);
+    if let Some(reason) = packages.unanswered() {
+        coverage.questions_unknown.insert("packages".to_owned(), reason.to_owned());
+    }
+    let mut problems: Vec<Problem> = tree.problems().to_vec();
+    problems.extend(identities.problems);
+    problems.extend(packages.problems);
+    let mut statements = identities.facts;
+    for seen in &mut examined {
+        problems.append(&mut seen.problems);
+        statements.append(&mut seen.statements);
+    }
+    let mut facts = Facts {
+        schema: FACTS_SCHEMA,
+        tool: tool(),
+        limits: limits.clone(),
+        input,
+        identities: statements,
+        formats: formats(tree),
+        components,
+        mentions,
+        binaries: examined.into_iter().filter_map(|seen| Some(seen.binary?.facts)).collect(),
+        kernels: kernels.facts,
+        coverage,
+        problems,
+    };
+    facts.canonicalise();
+    facts
+}
+
+fn tool() -> ToolIdentity {
+    ToolIdentity {
+        name: "auscult".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        rules: Sha256::of(b""),
+    }
+}
+
+/// Every container of the image.
+fn formats(tree: &Tree) -> Vec<FormatSeen> {
+    let seen = tree.nodes().filter_map(|(id, node)| match &node.kind {
+        NodeKind::Container { format, attributes, .. } => Some(FormatSeen {
+            locator: tree.locator(id),
+            format: (*format).to_owned(),
+            bytes: node.len(),
+            attributes: attributes
+                .iter()
+                .map(|(&key, value)| (key.to_owned(), value.clone()))
+                .collect(),
+        }),
+        _ => None,
+    });
+    seen.collect()
+}

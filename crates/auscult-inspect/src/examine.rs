@@ -1,0 +1,198 @@
+//! One pass over every stretch of bytes in the image.
+//!
+//! Each file, payload, raw region and opened container without members is read once; while its
+//! bytes are at hand they are taken for an ELF file, a kernel, a boot loader, a configuration, and
+//! searched for signatures. Padding is not looked at, nor are files that were opened as containers:
+//! their members are.
+
+use auscult_model::{IdentityFact, Limits, Locator, Problem};
+use auscult_unpack::{EntryKind, Fault, NodeId, NodeKind, Reading, Tree};
+use memchr::memmem;
+use rayon::prelude::*;
+
+use crate::{
+    elf::{self, Binary},
+    kernel::{Banner, Config, banner, config},
+    uboot,
+};
+
+/// Bytes that are looked at together; longer stretches are read in windows of this size.
+const WINDOW_BYTES: u64 = 64 << 20;
+/// Windows overlap by this much, more than any structure looked for is long.
+const OVERLAP_BYTES: u64 = 64 << 10;
+
+/// What one stretch of bytes showed.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) node: NodeId,
+    /// The file of a file system that the bytes are, or are the decompressed content of.
+    pub(crate) file: Option<NodeId>,
+    pub(crate) binary: Option<Binary>,
+    pub(crate) kernels: Vec<(u64, Banner)>,
+    pub(crate) config: Option<Config>,
+    /// Whether the configuration is the whole content and not embedded in a kernel.
+    pub(crate) is_config: bool,
+    pub(crate) boot_loaders: Vec<(u64, uboot::Banner)>,
+    pub(crate) statements: Vec<IdentityFact>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Looks at everything, in parallel; the result is in the order of the tree.
+pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
+    let subjects: Vec<NodeId> =
+        tree.nodes().map(|(id, _)| id).filter(|&id| is_subject(tree, id)).collect();
+    subjects.into_par_iter().map(|id| one(tree, id, limits)).collect()
+}
+
+/// Whether these bytes are looked at themselves, and not through what lies in them.
+fn is_subject(tree: &Tree, id: NodeId) -> bool {
+    let node = tree.node(id);
+    match &node.kind {
+        NodeKind::Raw { .. } => true,
+        NodeKind::Member(EntryKind::File) => {
+            !node.is_empty() && node.children.iter().all(|&child| is_same_bytes(tree, child))
+        }
+        NodeKind::Container { .. } => {
+            let inside_file = node
+                .parent
+                .is_some_and(|parent| tree.node(parent).is_file() && is_same_bytes(tree, id));
+            node.children.is_empty() && !node.is_empty() && !inside_file
+        }
+        _ => false,
+    }
+}
+
+/// Whether a container only says what its parent is, as `elf` does at the start of a file.
+fn is_same_bytes(tree: &Tree, id: NodeId) -> bool {
+    let node = tree.node(id);
+    let whole = node.offset == 0 && node.children.is_empty();
+    let padding = matches!(node.kind, NodeKind::Padding);
+    padding || (whole && matches!(node.kind, NodeKind::Container { unread: None, .. }))
+}
+
+/// The file that the bytes of a node belong to: itself, or the compressed file around it.
+fn file_of(tree: &Tree, id: NodeId) -> Option<NodeId> {
+    let node = tree.node(id);
+    if !node.is_file() || node.reading == Reading::Carve && !node.name.0.is_empty() {
+        return None;
+    }
+    if node.name.0.starts_with(b"/") {
+        return Some(id);
+    }
+    let container = tree.node(node.parent?);
+    file_of(tree, container.parent?)
+}
+
+/// The place of a byte in a node's bytes.
+pub(crate) fn place(tree: &Tree, id: NodeId, offset: u64) -> Locator {
+    let locator = tree.locator(id);
+    let base = locator.offset.unwrap_or(0);
+    locator.at(base.saturating_add(offset))
+}
+
+fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
+    let node = tree.node(id);
+    let mut examined = Examined {
+        node: id,
+        file: file_of(tree, id),
+        binary: None,
+        kernels: Vec::new(),
+        config: None,
+        is_config: false,
+        boot_loaders: Vec::new(),
+        statements: Vec::new(),
+        problems: Vec::new(),
+    };
+    let Some(content) = &node.content else { return examined };
+    let length = content.len();
+    if length <= WINDOW_BYTES {
+        match content.read(0, length) {
+            Ok(bytes) => {
+                whole(tree, &bytes, &mut examined);
+                window(tree, &bytes, 0, limits, &mut examined);
+            }
+            Err(fault) => examined.fail(tree, fault),
+        }
+        return examined;
+    }
+    let mut start = 0;
+    while start < length {
+        let size = WINDOW_BYTES.min(length - start);
+        match content.read(start, size) {
+            Ok(bytes) => {
+                if start == 0 && elf::is_elf(&bytes) {
+                    let why = format!("{length} bytes are over the limit of {WINDOW_BYTES}");
+                    examined.fail(tree, Fault::new(0, "read an ELF file", why));
+                }
+                window(tree, &bytes, start, limits, &mut examined);
+            }
+            Err(fault) => examined.fail(tree, fault.within(start)),
+        }
+        start += WINDOW_BYTES - OVERLAP_BYTES;
+    }
+    examined.kernels.dedup();
+    examined.boot_loaders.dedup();
+    examined
+}
+
+impl Examined {
+    fn fail(&mut self, tree: &Tree, fault: Fault) {
+        let locator = place(tree, self.node, fault.offset);
+        self.problems.push(Problem { locator, what: fault.what, why: fault.why });
+    }
+}
+
+/// What only the whole content tells.
+fn whole(tree: &Tree, bytes: &[u8], examined: &mut Examined) {
+    if elf::is_elf(bytes) {
+        examined.binary = elf::read(&tree.locator(examined.node), bytes);
+        match &mut examined.binary {
+            Some(binary) => {
+                for fault in std::mem::take(&mut binary.faults) {
+                    examined.fail(tree, fault);
+                }
+            }
+            None => examined.fail(tree, Fault::new(0, "read an ELF file", "its header is damaged")),
+        }
+    }
+    examined.config = config::read(bytes);
+    examined.is_config = examined.config.is_some();
+}
+
+/// What any part of the content may show. `start` is the part's offset in the content.
+fn window(tree: &Tree, bytes: &[u8], start: u64, limits: &Limits, examined: &mut Examined) {
+    let offset_of = |at: usize| start.saturating_add(u64::try_from(at).unwrap_or(0));
+    for at in memmem::find_iter(bytes, banner::START) {
+        if let Some(found) = banner::read(bytes, at)
+            && examined.kernels.iter().all(|(_, known)| *known != found)
+        {
+            examined.kernels.push((offset_of(at), found));
+        }
+    }
+    if !examined.kernels.is_empty() && examined.config.is_none() {
+        examined.config = config::embedded(bytes, limits);
+    }
+    for at in memmem::find_iter(bytes, uboot::START) {
+        if let Some(found) = uboot::banner(bytes, at)
+            && examined.boot_loaders.iter().all(|(_, known)| *known != found)
+        {
+            examined.boot_loaders.push((offset_of(at), found));
+        }
+    }
+    let mut done = 0;
+    for at in memmem::find_iter(bytes, uboot::ENVIRONMENT) {
+        if at < done
+            || at
+                .checked_sub(1)
+                .is_some_and(|at| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric))
+        {
+            continue;
+        }
+        let variables = uboot::environment(bytes, at);
+        done = variables.values().map(|(end, _)| *end).max().unwrap_or(0);
+        if uboot::is_environment(&variables) {
+            let base = place(tree, examined.node, start);
+            examined.statements.extend(uboot::statements(&base, &variables));
+        }
+    }
+}
