@@ -95,13 +95,19 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         if size > descriptor.block_bytes_max {
             return Err(fault("a block longer than the frame allows"));
         }
-        take_bytes(input, &mut packed, size)?;
+        let stored = word >> 31 == 1;
+        let whole = take_bytes(input, &mut packed, size);
+        if stored && whole.is_err() {
+            // What is there of a block that was not packed is good.
+            sink.push(&packed)?;
+        }
+        whole?;
         if descriptor.block_checksums
             && u32::from_le_bytes(take::<4>(input, "lz4")?) != xxh32(&packed)
         {
             return Err(fault("the checksum of a block is wrong"));
         }
-        if word >> 31 == 1 {
+        if stored {
             sink.push(&packed)?;
             continue;
         }
