@@ -55,13 +55,13 @@ struct Searcher {
     reach: u64,
 }
 
-static CARVED: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(true));
+static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(Searcher::new);
 
 impl Searcher {
-    fn new(carved_only: bool) -> Option<Self> {
+    fn new() -> Option<Self> {
         let (mut literals, mut patterns, mut reach) = (Vec::new(), Vec::new(), 0);
         for (index, format) in REGISTRY.iter().enumerate() {
-            for magic in format.magics.iter().filter(|_| format.carve || !carved_only) {
+            for magic in format.magics {
                 literals.push(magic.bytes);
                 patterns.push((index, magic.offset));
                 reach = reach.max(magic.offset + magic.bytes.len());
@@ -72,7 +72,8 @@ impl Searcher {
         Some(Self { automaton: automaton.ok()?, patterns, reach: u64::try_from(reach).ok()? })
     }
 
-    /// Header offsets in `from..to` with the format that may start there, in order.
+    /// Header offsets in `from..to` with the format that may start there, in order. Formats that
+    /// are not carved may start only at 0.
     fn candidates(&self, extent: &Extent, from: u64, to: u64) -> Result<Vec<(u64, usize)>, Fault> {
         let bytes = extent.read_up_to(from, to - from + self.reach)?;
         let mut found = Vec::new();
@@ -82,7 +83,8 @@ impl Searcher {
             };
             let Some(start) = hit.start().checked_sub(magic_offset) else { continue };
             let start = from + u64::try_from(start).unwrap_or(u64::MAX);
-            if start < to {
+            let carved = REGISTRY.get(format).is_some_and(|format| format.carve);
+            if start < to && (carved || start == 0) {
                 found.push((start, format));
             }
         }
@@ -143,7 +145,7 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         if !seen {
             continue;
         }
-        if let Some((length, container)) = open(format, extent, 0, depth) {
+        if let Some((length, container)) = open(format, extent, 0, Reading::Whole, depth) {
             let mut stretches = vec![Stretch {
                 offset: 0,
                 length,
@@ -165,7 +167,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
     let (mut claimed, mut window) = (0, 0);
     while window < extent.len() {
         let end = (window + WINDOW_BYTES).min(extent.len());
-        let candidates = CARVED.as_ref().map(|searcher| searcher.candidates(extent, window, end));
+        let candidates = SEARCHER.as_ref().map(|searcher| searcher.candidates(extent, window, end));
         let candidates = match candidates.unwrap_or(Ok(Vec::new())) {
             Ok(candidates) => candidates,
             Err(fault) => {
@@ -175,7 +177,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         };
         for (start, index) in candidates {
             let Some(format) = REGISTRY.get(index).filter(|_| start >= claimed) else { continue };
-            if let Some((length, container)) = open(format, extent, start, depth) {
+            if let Some((length, container)) = open(format, extent, start, Reading::Carve, depth) {
                 stretches.extend(split_gap(extent, claimed, start));
                 let kind = StretchKind::Container(Box::new(container));
                 stretches.push(Stretch { offset: start, length, kind });
@@ -189,8 +191,14 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
 }
 
 /// Opens one candidate and everything inside it.
-fn open(format: &Format, extent: &Extent, start: u64, depth: u32) -> Option<(u64, Container)> {
-    let candidate = Candidate { extent: extent.from(start), offset: start };
+fn open(
+    format: &Format,
+    extent: &Extent,
+    start: u64,
+    reading: Reading,
+    depth: u32,
+) -> Option<(u64, Container)> {
+    let candidate = Candidate { extent: extent.from(start), offset: start, reading };
     let mut opened = (format.open)(&candidate).ok()?;
     let length = opened.length.min(candidate.extent.len());
     if length == 0 {

@@ -46,6 +46,8 @@ pub(crate) struct Candidate {
     pub(crate) extent: Extent,
     /// Offset of the header in the enclosing bytes. Some checks are stricter at odd places.
     pub(crate) offset: u64,
+    /// How the enclosing bytes are read. [`Reading::Whole`] is a file of an archive or file system.
+    pub(crate) reading: Reading,
 }
 
 impl Candidate {
