@@ -23,6 +23,7 @@ enum Origin {
     Memory(Bytes),
     Derived(Box<dyn Derive>),
     Joined(Vec<Extent>),
+    Zeros,
 }
 
 struct Source {
@@ -86,6 +87,11 @@ impl Extent {
     pub fn joined(vault: &Arc<Vault>, parts: Vec<Self>) -> Self {
         let length = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.length));
         Self::new(vault, length, Origin::Joined(parts))
+    }
+
+    /// Bytes that are all zero, such as a hole in a sparse file. They cost nothing until read.
+    pub fn zeros(vault: &Arc<Vault>, length: u64) -> Self {
+        Self::new(vault, length, Origin::Zeros)
     }
 
     /// Length in bytes.
@@ -192,7 +198,17 @@ impl Extent {
             Origin::Memory(bytes) => self.cut(bytes, None),
             Origin::Derived(transform) => self.fetch_derived(transform.as_ref()),
             Origin::Joined(parts) => self.fetch_joined(parts),
+            Origin::Zeros => self.admitted_length().map(|length| vec![0; length].into()),
         }
+    }
+
+    /// The length, if that many bytes may be made up at once: sparse files promise any number.
+    fn admitted_length(&self) -> Result<usize, Fault> {
+        let limit = self.vault().limits().stream_bytes;
+        usize::try_from(self.length).ok().filter(|_| self.length <= limit).ok_or_else(|| {
+            let why = format!("{} bytes at once exceed {limit} (limit stream-bytes)", self.length);
+            Fault::new(0, "read", why)
+        })
     }
 
     fn fetch_file(&self, file: &File) -> Result<Bytes, Fault> {
@@ -219,6 +235,7 @@ impl Extent {
     }
 
     fn fetch_joined(&self, parts: &[Self]) -> Result<Bytes, Fault> {
+        let wanted = self.admitted_length()?;
         let (mut output, mut base) = (Vec::new(), 0_u64);
         let end = self.start + self.length;
         for part in parts {
@@ -226,7 +243,7 @@ impl Extent {
             if part_end > self.start && base < end {
                 let from = self.start.max(base) - base;
                 let bytes = part.read(from, end.min(part_end) - base - from)?;
-                if bytes.len() == usize::try_from(self.length).unwrap_or(usize::MAX) {
+                if bytes.len() == wanted {
                     return Ok(bytes);
                 }
                 output.extend_from_slice(&bytes);
@@ -355,6 +372,9 @@ mod tests {
         assert_eq!(joined.read(1, 4).unwrap(), "befa");
         assert_eq!(joined.slice(3, 2).unwrap().read_all().unwrap(), "fa");
         assert!(joined.read(8, 3).is_err());
+        let sparse = Extent::joined(&vault, vec![one.clone(), Extent::zeros(&vault, 1 << 50)]);
+        assert_eq!(sparse.read(4, 4).unwrap(), "ef\0\0");
+        assert!(sparse.read_all().unwrap_err().why.contains("stream-bytes"));
         assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
     }
 }
