@@ -4,10 +4,14 @@
 
 use crate::format::Format;
 
+mod date;
 mod gzip;
+#[cfg(test)]
+mod reference;
+mod squashfs;
 
 /// Every format the engine knows.
-pub(crate) static REGISTRY: &[&Format] = &[&gzip::FORMAT];
+pub(crate) static REGISTRY: &[&Format] = &[&gzip::FORMAT, &squashfs::FORMAT];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {

@@ -1,0 +1,146 @@
+//! Metadata blocks: chunks of at most 8 KiB with a two-byte header, decoded once and kept.
+//!
+//! Inodes, directories and tables run across block borders. A reference is the place of a block
+//! in the image and an offset in its decoded bytes; a [`Cursor`] follows the chain from there.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::compression::Coding;
+use crate::{Endian, Extent, Fault, View};
+
+/// Decoded bytes of a full metadata block.
+pub(super) const METADATA_BYTES: usize = 8192;
+/// Set in a block's header where its bytes are stored as they are.
+const STORED: u16 = 0x8000;
+/// Decoded blocks that are kept: 256 MiB. The largest real images have a few thousand.
+const BLOCKS_MAX: usize = 32_768;
+/// Bytes handed out in all, against references that send the reader in circles.
+const READ_BYTES_MAX: usize = 1 << 30;
+
+/// Reads metadata of one image.
+pub(super) struct Metadata<'image> {
+    image: &'image Extent,
+    coding: Coding,
+    pub(super) endian: Endian,
+    /// By the place of the header; the decoded bytes and the place of the next header.
+    blocks: HashMap<u64, Result<(Bytes, u64), Fault>>,
+    read_bytes: usize,
+}
+
+/// A place in decoded metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Cursor {
+    block: u64,
+    offset: usize,
+}
+
+impl Cursor {
+    /// A place in a table from a reference: the block's place relative to the table in the upper
+    /// 48 bits, the offset in its decoded bytes in the lower 16.
+    pub(super) fn of_reference(table: u64, reference: u64) -> Self {
+        Self::new(table.saturating_add(reference >> 16), reference & 0xffff)
+    }
+
+    /// An offset in the decoded bytes of the block at this place of the image.
+    pub(super) fn new(block: u64, offset: u64) -> Self {
+        Self { block, offset: usize::try_from(offset).unwrap_or(usize::MAX) }
+    }
+
+    /// Place of the block in the image, for faults.
+    pub(super) fn block(self) -> u64 {
+        self.block
+    }
+}
+
+/// The stored bytes of a block, whether they are coded, and the place of the next header.
+pub(super) fn stored_block(
+    image: &Extent,
+    endian: Endian,
+    place: u64,
+) -> Result<(Bytes, bool, u64), Fault> {
+    let header = View(&image.read(place, 2)?).u16(0, endian)?;
+    // A length of zero means the whole 32 KiB in the format's first days; no block is that long.
+    let length = u64::from(header & !STORED);
+    if length == 0 || header & !STORED > 8192 {
+        return Err(Fault::new(place, "read a metadata block", format!("length {length}")));
+    }
+    let bytes = image.read(place + 2, length)?;
+    Ok((bytes, header & STORED == 0, place + 2 + length))
+}
+
+impl<'image> Metadata<'image> {
+    pub(super) fn new(image: &'image Extent, coding: Coding, endian: Endian) -> Self {
+        Self { image, coding, endian, blocks: HashMap::new(), read_bytes: 0 }
+    }
+
+    /// Reads `length` bytes and moves the cursor behind them.
+    pub(super) fn read(&mut self, cursor: &mut Cursor, length: usize) -> Result<Vec<u8>, Fault> {
+        self.read_bytes = self.read_bytes.saturating_add(length);
+        if self.read_bytes > READ_BYTES_MAX {
+            let why = format!("more than {READ_BYTES_MAX} bytes read");
+            return Err(Fault::new(cursor.block, "read metadata", why));
+        }
+        let mut output = Vec::new();
+        while output.len() < length {
+            let (bytes, next) = self.block(cursor.block)?;
+            let rest = bytes.get(cursor.offset..).unwrap_or_default();
+            if rest.is_empty() {
+                // Only a full block is followed by another one of the same table.
+                if cursor.offset > bytes.len() || bytes.len() < METADATA_BYTES {
+                    let why = format!("{length} bytes wanted, {} there", output.len());
+                    return Err(Fault::new(cursor.block, "read metadata", why));
+                }
+                *cursor = Cursor { block: next, offset: 0 };
+                continue;
+            }
+            let taken = rest.len().min(length - output.len());
+            output.extend_from_slice(rest.get(..taken).unwrap_or_default());
+            cursor.offset += taken;
+        }
+        Ok(output)
+    }
+
+    fn block(&mut self, place: u64) -> Result<(Bytes, u64), Fault> {
+        if let Some(known) = self.blocks.get(&place) {
+            return known.clone();
+        }
+        if self.blocks.len() >= BLOCKS_MAX {
+            let why = format!("more than {BLOCKS_MAX} metadata blocks");
+            return Err(Fault::new(place, "read metadata", why));
+        }
+        let decoded = self.decode(place);
+        self.blocks.insert(place, decoded.clone());
+        decoded
+    }
+
+    fn decode(&self, place: u64) -> Result<(Bytes, u64), Fault> {
+        let (stored, coded, next) = stored_block(self.image, self.endian, place)?;
+        if !coded {
+            return Ok((stored, next));
+        }
+        let decoded = self
+            .coding
+            .decode(&stored, METADATA_BYTES)
+            .map_err(|why| Fault::new(place, "decompress a metadata block", why))?;
+        let mut sink = self.image.vault().sink(u64::try_from(stored.len()).unwrap_or(0));
+        sink.push(&decoded).map_err(|fault| fault.within(place))?;
+        Ok((decoded.into(), next))
+    }
+
+    /// Reads entry `index` of a table that is reached through a list of block places: entries of
+    /// `entry_bytes` (a divisor of 8192) in metadata blocks, their places from `list` on.
+    pub(super) fn table_entry(
+        &mut self,
+        list: u64,
+        index: u64,
+        entry_bytes: u64,
+    ) -> Result<Vec<u8>, Fault> {
+        let per_block = 8192 / entry_bytes;
+        let pointer = list.saturating_add(index / per_block * 8);
+        let block = View(&self.image.read(pointer, 8)?).u64(0, self.endian)?;
+        let mut cursor = Cursor::new(block, index % per_block * entry_bytes);
+        self.read(&mut cursor, usize::try_from(entry_bytes).unwrap_or(0))
+    }
+}
