@@ -104,6 +104,7 @@ impl Extent {
     pub fn weight(&self) -> u64 {
         let source = match &self.source.origin {
             Origin::File(_) | Origin::Memory(_) => return self.length,
+            Origin::Zeros => return 1,
             Origin::Derived(transform) => transform.input_bytes(),
             Origin::Joined(parts) => {
                 parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))

@@ -34,7 +34,7 @@ impl Derive for Block {
     }
 
     fn input_bytes(&self) -> u64 {
-        self.stored.len()
+        self.stored.weight()
     }
 }
 
