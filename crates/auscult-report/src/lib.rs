@@ -1,1 +1,27 @@
-//! Table, JSON and the other outputs of a result.
+//! The outputs of a scan: one [`ScanResult`], many forms.
+//!
+//! Everything here is a pure function of the result: no clock, no network, no path of the host,
+//! and the same result gives the same bytes. Text from an image or an advisory is hostile; each
+//! form escapes it at its lowest level, so that no call can forget to. Not here: SBOM documents
+//! (`auscult-sbom`), the facts themselves, and any opinion about them.
+
+mod json;
+mod rank;
+mod result;
+mod table;
+mod text;
+mod tree;
+
+pub use json::{SCAN_SCHEMA, json};
+pub use result::{Assessment, ScanResult, Unmatched};
+pub use table::{TableOptions, table};
+pub use tree::{TreeRow, tree_json, tree_text};
+
+/// Why an output could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The result could not be serialised.
+    #[error("serialise the result")]
+    Json(#[from] serde_json::Error),
+}

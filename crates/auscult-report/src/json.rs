@@ -1,0 +1,338 @@
+//! The JSON result: the published interface for other programs (`docs/schema/scan-1.json`).
+//!
+//! The top-level fields are those of the contract, further ones stand after them. What was not
+//! measured is named in `coverage.questions_unknown`; an empty list alone never means "none".
+
+use std::collections::BTreeMap;
+
+use auscult_model::{
+    AffectedMatch, Component, ComponentKind, Cpe, CvssScore, Evidence, Exploitation, Finding,
+    FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known, Locator, Mention, Origin,
+    Problem, Purl, RiskDecision, Severity, SnapshotInfo, SourceInfo, ToolIdentity, UnreadRegion,
+    Verdict, VersionClaim, Vex,
+};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::{Error, ScanResult, Unmatched};
+
+/// Name and version of the form.
+pub const SCAN_SCHEMA: &str = "auscult-scan/1";
+
+/// Why the list of gaps is empty.
+const GAPS_NOT_MEASURED: &str = "not measured: this version assesses no requirement packs";
+
+/// Writes the result as indented JSON with a line end.
+///
+/// # Errors
+/// Fails only when the result cannot be serialised.
+pub fn json(result: &ScanResult) -> Result<String, Error> {
+    let mut text = serde_json::to_string_pretty(&document(result))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The wire word of a value that serialises to a text.
+pub(crate) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    tool: &'a ToolIdentity,
+    input: InputView,
+    as_of: Date,
+    snapshot: Option<SnapshotView<'a>>,
+    coverage: CoverageView<'a>,
+    components: Vec<ComponentView<'a>>,
+    findings: Vec<FindingView<'a>>,
+    gaps: [(); 0],
+    problems: &'a [Problem],
+    verdict: Option<&'a Verdict>,
+    facts_digest: String,
+    isolation: &'a [String],
+    no_data: &'a [Unmatched],
+    version_unknown: &'a [Unmatched],
+    identities: &'a [IdentityFact],
+    formats: &'a [FormatSeen],
+    kernels: Vec<KernelView<'a>>,
+    mentions: Vec<MentionView<'a>>,
+    binaries: BinariesView<'a>,
+}
+
+fn document(result: &ScanResult) -> Document<'_> {
+    let facts = &result.facts;
+    let assessment = result.assessment.known();
+    Document {
+        schema: SCAN_SCHEMA,
+        tool: &facts.tool,
+        input: InputView {
+            digest: format!("sha256:{}", facts.input.sha256),
+            size: facts.input.size,
+            kind: facts.input.kind,
+        },
+        as_of: result.as_of,
+        snapshot: assessment.map(|assessment| snapshot(&assessment.snapshot, result)),
+        coverage: coverage(result),
+        components: facts.components.iter().map(component).collect(),
+        findings: result.findings().iter().map(finding).collect(),
+        gaps: [],
+        problems: &facts.problems,
+        verdict: result.verdict.as_ref(),
+        facts_digest: format!("sha256:{}", result.facts_digest),
+        isolation: &result.isolation,
+        no_data: assessment.map_or(&[], |assessment| &assessment.no_data),
+        version_unknown: assessment.map_or(&[], |assessment| &assessment.version_unknown),
+        identities: &facts.identities,
+        formats: &facts.formats,
+        kernels: facts.kernels.iter().map(kernel).collect(),
+        mentions: facts.mentions.iter().map(mention).collect(),
+        binaries: binaries(result),
+    }
+}
+
+#[derive(Serialize)]
+struct InputView {
+    digest: String,
+    size: u64,
+    kind: InputKind,
+}
+
+#[derive(Serialize)]
+struct SnapshotView<'a> {
+    root_digest: String,
+    date: Date,
+    age_days: Option<i32>,
+    stale: bool,
+    layers: BTreeMap<&'a str, String>,
+    sources: &'a [SourceInfo],
+    coverage: &'a str,
+}
+
+fn snapshot<'a>(info: &'a SnapshotInfo, result: &ScanResult) -> SnapshotView<'a> {
+    let layers = info.layers.iter();
+    SnapshotView {
+        root_digest: format!("sha256:{}", info.root),
+        date: info.date,
+        age_days: result.snapshot_age_days(),
+        stale: result.snapshot_is_stale(),
+        layers: layers.map(|(name, digest)| (name.as_str(), format!("sha256:{digest}"))).collect(),
+        sources: &info.sources,
+        coverage: &info.coverage,
+    }
+}
+
+#[derive(Serialize)]
+struct CoverageView<'a> {
+    bytes_total: u64,
+    bytes_read: u64,
+    bytes_padding: u64,
+    bytes_unread: u64,
+    regions_unread: &'a [UnreadRegion],
+    questions_unknown: BTreeMap<&'a str, &'a str>,
+}
+
+fn coverage(result: &ScanResult) -> CoverageView<'_> {
+    let coverage = &result.facts.coverage;
+    let questions = coverage.questions_unknown.iter();
+    let mut unknown: BTreeMap<&str, &str> =
+        questions.map(|(question, reason)| (question.as_str(), reason.as_str())).collect();
+    unknown.insert("gaps", GAPS_NOT_MEASURED);
+    if let Known::Unknown(reason) = &result.assessment {
+        unknown.insert("findings", reason);
+    }
+    CoverageView {
+        bytes_total: coverage.bytes_total,
+        bytes_read: coverage.bytes_read,
+        bytes_padding: coverage.bytes_padding,
+        bytes_unread: coverage.bytes_unread,
+        regions_unread: &coverage.regions_unread,
+        questions_unknown: unknown,
+    }
+}
+
+/// An exact version as a text, or none with what is known and why there is no more.
+#[derive(Serialize)]
+struct VersionView<'a> {
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_unknown: Option<VersionUnknown<'a>>,
+}
+
+#[derive(Serialize)]
+struct VersionUnknown<'a> {
+    known_prefix: Option<&'a str>,
+    reason: &'a str,
+}
+
+fn version(claim: &VersionClaim) -> VersionView<'_> {
+    let (version, unknown) = match claim {
+        VersionClaim::Exact(version) => (Some(version.0.as_str()), None),
+        VersionClaim::Incomplete { known, reason } => {
+            (None, Some((Some(known.0.as_str()), reason)))
+        }
+        VersionClaim::Unknown(reason) => (None, Some((None, reason))),
+    };
+    let version_unknown =
+        unknown.map(|(known_prefix, reason)| VersionUnknown { known_prefix, reason });
+    VersionView { version, version_unknown }
+}
+
+#[derive(Serialize)]
+struct ComponentView<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    version: VersionView<'a>,
+    kind: ComponentKind,
+    supplier: Option<&'a str>,
+    purl: Option<&'a Purl>,
+    cpes: &'a [Cpe],
+    origin: &'a Origin,
+    licences: &'a [String],
+    confidence: u8,
+    evidence: &'a [Evidence],
+}
+
+fn component(component: &Component) -> ComponentView<'_> {
+    ComponentView {
+        name: &component.name,
+        version: version(&component.version),
+        kind: component.kind,
+        supplier: component.supplier.as_deref(),
+        purl: component.purl.as_ref(),
+        cpes: &component.cpes,
+        origin: &component.origin,
+        licences: &component.licences,
+        confidence: component.confidence(),
+        evidence: &component.evidence,
+    }
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    id: &'a str,
+    aliases: Vec<&'a str>,
+    component: &'a str,
+    version: &'a str,
+    purl: Option<&'a str>,
+    locators: &'a [Locator],
+    #[serde(rename = "match")]
+    matches: &'a [AffectedMatch],
+    vex: &'a Vex,
+    kev: Option<&'a KevEntry>,
+    epss: Option<EpssView>,
+    cvss: Vec<CvssView<'a>>,
+    severity: Option<Severity>,
+    exploitation: Exploitation,
+    automatable: Option<bool>,
+    technical_impact: Option<&'static str>,
+    decisions: &'a [RiskDecision],
+}
+
+#[derive(Serialize)]
+struct EpssView {
+    score: f64,
+    percentile: f64,
+}
+
+#[derive(Serialize)]
+struct CvssView<'a> {
+    source: &'a str,
+    vector: &'a str,
+    score: f64,
+    severity: Severity,
+}
+
+fn finding(finding: &Finding) -> FindingView<'_> {
+    FindingView {
+        id: &finding.id.0,
+        aliases: finding.aliases.iter().map(|alias| alias.0.as_str()).collect(),
+        component: &finding.component,
+        version: &finding.version.0,
+        purl: finding.purl.as_deref(),
+        locators: &finding.locators,
+        matches: &finding.matches,
+        vex: &finding.vex,
+        kev: finding.kev.as_ref(),
+        epss: finding.epss.map(|epss| EpssView {
+            score: f64::from(epss.score_e5) / 1e5,
+            percentile: f64::from(epss.percentile_e5) / 1e5,
+        }),
+        cvss: finding.cvss.iter().map(cvss).collect(),
+        severity: finding.severity(),
+        exploitation: finding.exploitation,
+        automatable: finding.automatable,
+        technical_impact: finding
+            .technical_impact_total
+            .map(|total| if total { "total" } else { "partial" }),
+        decisions: &finding.decisions,
+    }
+}
+
+fn cvss(score: &CvssScore) -> CvssView<'_> {
+    CvssView {
+        source: &score.source,
+        vector: &score.vector,
+        score: f64::from(score.score_tenths) / 10.0,
+        severity: score.severity,
+    }
+}
+
+/// A kernel without the thousands of lines of its configuration and modules: those are facts.
+#[derive(Serialize)]
+struct KernelView<'a> {
+    locator: &'a Locator,
+    banner: &'a str,
+    release: &'a str,
+    version: &'a Known<String>,
+    config_options: Known<usize>,
+    modules: Known<usize>,
+}
+
+fn kernel(kernel: &KernelFacts) -> KernelView<'_> {
+    KernelView {
+        locator: &kernel.locator,
+        banner: &kernel.banner,
+        release: &kernel.release,
+        version: &kernel.version,
+        config_options: kernel.config.as_ref().map(BTreeMap::len),
+        modules: kernel.modules.as_ref().map(Vec::len),
+    }
+}
+
+#[derive(Serialize)]
+struct MentionView<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    version: VersionView<'a>,
+    class: auscult_model::EvidenceClass,
+    evidence: &'a [Evidence],
+}
+
+fn mention(mention: &Mention) -> MentionView<'_> {
+    MentionView {
+        name: &mention.name,
+        version: version(&mention.version),
+        class: mention.class,
+        evidence: &mention.evidence,
+    }
+}
+
+#[derive(Serialize)]
+struct BinariesView<'a> {
+    count: usize,
+    architectures: BTreeMap<&'a str, u64>,
+}
+
+fn binaries(result: &ScanResult) -> BinariesView<'_> {
+    let mut architectures = BTreeMap::new();
+    for binary in &result.facts.binaries {
+        *architectures.entry(binary.architecture.as_str()).or_default() += 1;
+    }
+    BinariesView { count: result.facts.binaries.len(), architectures }
+}

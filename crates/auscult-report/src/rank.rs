@@ -1,0 +1,72 @@
+//! The order of findings: outcome, known exploitation, severity, EPSS, then names.
+//!
+//! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
+//! decision stands before all others, as a missing answer must not hide it.
+
+use std::cmp::{Ordering, Reverse};
+
+use auscult_model::{Finding, Outcome, Perspective, RiskDecision, VexStatus};
+
+/// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
+pub(crate) fn is_open(finding: &Finding) -> bool {
+    matches!(finding.vex.status, VexStatus::Affected | VexStatus::UnderInvestigation)
+}
+
+/// The decision by which a finding is grouped: SSVC if there is one, else the most urgent.
+pub(crate) fn primary(finding: &Finding) -> Option<&RiskDecision> {
+    let ssvc = |decision: &&RiskDecision| {
+        use Outcome::{Defer, Immediate, OutOfCycle, Scheduled};
+        matches!(decision.outcome, Defer | Scheduled | OutOfCycle | Immediate)
+    };
+    let decisions = finding.decisions.iter();
+    decisions
+        .clone()
+        .filter(ssvc)
+        .max_by_key(|decision| urgency(decision.outcome))
+        .or_else(|| decisions.max_by_key(|decision| urgency(decision.outcome)))
+}
+
+/// The maker's decision, shown beside the primary one.
+pub(crate) fn makers(finding: &Finding) -> Option<&RiskDecision> {
+    finding.decisions.iter().find(|decision| decision.perspective == Perspective::Maker)
+}
+
+/// How urgent an outcome is, over all the tables that outcomes come from.
+fn urgency(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Immediate => 11,
+        Outcome::Within3DaysForensic => 10,
+        Outcome::Within3Days => 9,
+        Outcome::Uncontrolled => 8,
+        Outcome::OutOfCycle => 7,
+        Outcome::Within14Days => 6,
+        Outcome::Scheduled => 5,
+        Outcome::Within60Days => 4,
+        Outcome::Controlled => 3,
+        Outcome::FixOnSystemUpgrade => 2,
+        Outcome::Defer => 1,
+    }
+}
+
+/// The highest published score, in tenths.
+pub(crate) fn score_tenths(finding: &Finding) -> Option<u8> {
+    finding.cvss.iter().map(|score| score.score_tenths).max()
+}
+
+/// Compares two findings, the one to look at first being the lesser.
+pub(crate) fn compare(a: &Finding, b: &Finding) -> Ordering {
+    key(a).cmp(&key(b))
+}
+
+fn key(finding: &Finding) -> impl Ord + '_ {
+    let most = u8::MAX;
+    (
+        !is_open(finding),
+        Reverse(primary(finding).map_or(most, |decision| urgency(decision.outcome))),
+        finding.kev.is_none(),
+        // Without a score the severity is unknown, and unknown is not low.
+        Reverse(score_tenths(finding).unwrap_or(most)),
+        Reverse(finding.epss.map(|epss| epss.score_e5)),
+        (&finding.component, &finding.version, &finding.id, &finding.purl),
+    )
+}

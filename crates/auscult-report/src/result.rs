@@ -1,0 +1,103 @@
+//! The result of a scan: what the command line fills and every output reads.
+
+use auscult_model::{Facts, Finding, Known, Sha256, SnapshotInfo, Verdict};
+use jiff::civil::Date;
+
+use crate::rank;
+
+/// Everything that one scan found, judged at one date.
+#[derive(Clone, Debug)]
+pub struct ScanResult {
+    /// The inspection.
+    pub facts: Facts,
+    /// Digest of the canonical bytes of the facts.
+    pub facts_digest: Sha256,
+    /// The date that the result is asked for.
+    pub as_of: Date,
+    /// What the advisories say, or why they were not asked: without a snapshot there are no
+    /// findings, which is not the same as none.
+    pub assessment: Known<Assessment>,
+    /// Age in days from which a snapshot is stale.
+    pub snapshot_age_days_max: u32,
+    /// The answer of the gate; absent when none was asked for.
+    pub verdict: Option<Verdict>,
+    /// What the process that read the image had given up: `network`, `exec`, … .
+    pub isolation: Vec<String>,
+}
+
+/// What an advisory snapshot says about the components.
+#[derive(Clone, Debug)]
+pub struct Assessment {
+    /// The snapshot that was asked.
+    pub snapshot: SnapshotInfo,
+    /// What it says.
+    pub findings: Vec<Finding>,
+    /// Components of which the snapshot holds no record at all.
+    pub no_data: Vec<Unmatched>,
+    /// Components that could not be matched, or not in full, as their version is not known.
+    pub version_unknown: Vec<Unmatched>,
+}
+
+/// A component of which the advisories could not tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Unmatched {
+    /// Name of the component.
+    pub name: String,
+    /// Its version as text, or `unknown`.
+    pub version: String,
+    /// Why it could not be told.
+    pub reason: String,
+}
+
+impl ScanResult {
+    /// A result that holds facts only. The caller adds what else it knows.
+    ///
+    /// # Errors
+    /// As [`Facts::digest`].
+    pub fn of_facts(
+        mut facts: Facts,
+        as_of: Date,
+        why_unassessed: &str,
+    ) -> Result<Self, crate::Error> {
+        facts.canonicalise();
+        Ok(Self {
+            facts_digest: facts.digest()?,
+            facts,
+            as_of,
+            assessment: Known::unknown(why_unassessed),
+            snapshot_age_days_max: 14,
+            verdict: None,
+            isolation: Vec::new(),
+        })
+    }
+
+    /// Brings every list into its order: findings the most urgent first. The outputs print in the
+    /// order that they find, so call this last.
+    pub fn canonicalise(&mut self) {
+        self.facts.canonicalise();
+        if let Known::Known(assessment) = &mut self.assessment {
+            assessment.findings.sort_by(rank::compare);
+            for list in [&mut assessment.no_data, &mut assessment.version_unknown] {
+                list.sort();
+                list.dedup();
+            }
+        }
+    }
+
+    /// The findings; none where nothing was assessed.
+    pub fn findings(&self) -> &[Finding] {
+        self.assessment.known().map_or(&[], |assessment| &assessment.findings)
+    }
+
+    /// The snapshot's age at the date asked for, in days; negative when it is newer.
+    pub fn snapshot_age_days(&self) -> Option<i32> {
+        let date = self.assessment.known()?.snapshot.date;
+        Some(date.until(self.as_of).map_or(0, |span| span.get_days()))
+    }
+
+    /// Tells whether the snapshot is older than the limit.
+    pub fn snapshot_is_stale(&self) -> bool {
+        let limit = i64::from(self.snapshot_age_days_max);
+        self.snapshot_age_days().is_some_and(|age| i64::from(age) > limit)
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests of the outputs, over results made by hand.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod json;
+mod results;
+mod table;
+mod tree;

@@ -1,0 +1,42 @@
+//! The listing of a tree.
+
+use auscult_report::{TreeRow, tree_json, tree_text};
+
+fn rows() -> Vec<TreeRow> {
+    vec![
+        TreeRow {
+            locator: "image@0x0/squashfs:/etc".parse().unwrap(),
+            kind: "directory".into(),
+            size: None,
+            mode: Some(0o755),
+            owner: Some("0:0".into()),
+            note: None,
+        },
+        TreeRow {
+            locator: "image@0x0/squashfs:/etc/passwd".parse().unwrap(),
+            kind: "file".into(),
+            size: Some(12_345),
+            mode: Some(0o4644),
+            owner: Some("0:0".into()),
+            note: Some("a\u{1b}[2J\nb".into()),
+        },
+    ]
+}
+
+#[test]
+fn text_has_one_line_for_each_row() {
+    insta::assert_snapshot!(tree_text(rows()), @r"
+    KIND       MODE  OWNER    SIZE  LOCATOR                         NOTE
+    directory  0755  0:0            image@0x0/squashfs:/etc
+    file       4644  0:0    12,345  image@0x0/squashfs:/etc/passwd  a\u{1b}[2J\nb
+    2 entries
+    ");
+}
+
+#[test]
+fn json_reads_back() {
+    let listing: serde_json::Value = serde_json::from_str(&tree_json(rows()).unwrap()).unwrap();
+    assert_eq!(listing["schema"], "auscult-tree/1");
+    assert_eq!(listing["entries"][1]["locator"], "image@0x0/squashfs:/etc/passwd");
+    assert_eq!(listing["entries"][1]["mode"], 0o4644);
+}
