@@ -12,6 +12,7 @@ mod names;
 mod owners;
 mod packages;
 mod roots;
+pub mod signatures;
 mod stanza;
 mod uboot;
 

@@ -1,0 +1,321 @@
+//! Scanning a file: one pass for the literals, then a look around those that were met.
+
+use auscult_model::{EvidenceClass, Version, VersionClaim};
+use regex_automata::{Anchored, Input, meta::Regex};
+use serde::Deserialize;
+
+use super::{
+    glob,
+    rule::{Pattern, Rule, Transform},
+    ruleset::{LiteralId, Program, RuleSet},
+    text::printable,
+};
+
+/// How many places of one literal are looked at. A hostile file may repeat a literal for ever;
+/// in real ones the version stands at one of the first places or nowhere.
+const PLACES_MAX: usize = 256;
+/// The longest version that is believed.
+const VERSION_MAX: usize = 64;
+
+/// What kind of file the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// An ELF program or library.
+    Elf,
+    /// Any other binary: a kernel, a boot loader, a microcontroller image.
+    Raw,
+    /// A script or other source text that is run: shell, JavaScript, Lua, … .
+    Script,
+    /// Any other text: documents, settings, markup.
+    Text,
+}
+
+/// What is known of a file besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct FileContext<'a> {
+    /// The path in the image.
+    pub path: &'a [u8],
+    /// The soname, of a shared library.
+    pub soname: Option<&'a str>,
+    /// What kind of file it is.
+    pub kind: FileKind,
+}
+
+/// A trace of a component in a file.
+#[derive(Clone, Debug)]
+pub struct Hit<'r> {
+    /// The rule that matched.
+    pub rule: &'r Rule,
+    /// What the trace says of the version.
+    pub version: VersionClaim,
+    /// What the trace proves.
+    pub class: EvidenceClass,
+    /// Percent.
+    pub confidence: u8,
+    /// Where the matched bytes start.
+    pub offset: u64,
+    /// The matched bytes, printable and shortened.
+    pub matched: String,
+}
+
+impl RuleSet {
+    /// Finds the traces of all components in a file's bytes, sorted by rule, best first.
+    ///
+    /// A rule gives one hit per evidence class, or several of lower confidence where the file
+    /// contradicts itself about the version.
+    pub fn scan(&self, file: &FileContext<'_>, bytes: &[u8]) -> Vec<Hit<'_>> {
+        let places = self.places(bytes);
+        let mut hits = Vec::new();
+        let mut rule_hits: Vec<Hit<'_>> = Vec::new();
+        let mut current = None;
+        for program in &self.programs {
+            if current != Some(program.rule) {
+                hits.extend(settle(std::mem::take(&mut rule_hits)));
+                current = Some(program.rule);
+            }
+            self.run(program, file, bytes, &places, &mut rule_hits);
+        }
+        hits.extend(settle(rule_hits));
+        hits
+    }
+
+    /// Where each literal stands, by its number.
+    fn places(&self, bytes: &[u8]) -> Vec<Vec<usize>> {
+        let mut places = vec![Vec::new(); self.automaton.patterns_len()];
+        for found in self.automaton.find_overlapping_iter(bytes) {
+            if let Some(list) = places.get_mut(found.pattern().as_usize())
+                && list.len() < PLACES_MAX
+            {
+                list.push(found.start());
+            }
+        }
+        places
+    }
+
+    fn run<'r>(
+        &'r self,
+        program: &Program,
+        file: &FileContext<'_>,
+        bytes: &[u8],
+        places: &[Vec<usize>],
+        hits: &mut Vec<Hit<'r>>,
+    ) {
+        let at = |literal: LiteralId| places.get(literal).map_or(&[][..], Vec::as_slice);
+        let Some(rule) = self.rules.get(program.rule) else { return };
+        let Some(pattern) = rule.patterns.get(program.pattern) else { return };
+        if at(program.literal).is_empty() || !applies(pattern, file) {
+            return;
+        }
+        let Some(class) = class(program, pattern, |literal| !at(literal).is_empty()) else {
+            return;
+        };
+        for &start in at(program.literal) {
+            let Some(reading) = read(program.regex(pattern), pattern, bytes, start) else {
+                continue;
+            };
+            hits.push(Hit {
+                rule,
+                version: reading.version,
+                class,
+                confidence: pattern.confidence,
+                offset: u64::try_from(reading.start).unwrap_or(u64::MAX),
+                matched: printable(reading.matched),
+            });
+            if pattern.version.is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// Whether the pattern speaks of files of this kind and name.
+fn applies(pattern: &Pattern, file: &FileContext<'_>) -> bool {
+    if !pattern.kinds.contains(&file.kind) {
+        return false;
+    }
+    let name = file.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let soname = file.soname.unwrap_or_default().as_bytes();
+    pattern.file.is_empty()
+        || pattern.file.iter().map(String::as_bytes).any(|wanted| {
+            glob::matches(wanted, name) || (!soname.is_empty() && glob::matches(wanted, soname))
+        })
+}
+
+/// What the pattern proves in this file; none if nothing.
+fn class(
+    program: &Program,
+    pattern: &Pattern,
+    seen: impl Fn(LiteralId) -> bool,
+) -> Option<EvidenceClass> {
+    if program.excludes.iter().any(|&literal| seen(literal)) {
+        return None;
+    }
+    let all = program.requires.iter().all(|&literal| seen(literal));
+    let any = program.requires_any.is_empty()
+        || program.requires_any.iter().any(|&literal| seen(literal));
+    if all && any { Some(pattern.class) } else { pattern.otherwise }
+}
+
+/// What was read at one place of a literal.
+struct Reading<'b> {
+    version: VersionClaim,
+    start: usize,
+    matched: &'b [u8],
+}
+
+fn read<'b>(
+    regex: Option<&Regex>,
+    pattern: &Pattern,
+    bytes: &'b [u8],
+    start: usize,
+) -> Option<Reading<'b>> {
+    let literal_end = start.checked_add(pattern.literal.len())?;
+    if pattern.version.is_none() {
+        let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
+        return Some(Reading { version, start, matched: bytes.get(start..literal_end)? });
+    }
+    let regex = regex?;
+    let window_start = start.saturating_sub(pattern.before);
+    let window_end = literal_end.saturating_add(pattern.after).min(bytes.len());
+    let mode = if pattern.before == 0 { Anchored::Yes } else { Anchored::No };
+    let mut captures = regex.create_captures();
+    let mut from = window_start;
+    while from <= start {
+        let input = Input::new(bytes).span(from..window_end).anchored(mode);
+        regex.search_captures(&input, &mut captures);
+        let whole = captures.get_match()?;
+        // With a window in front, the leftmost match may be one of another text.
+        if whole.start() <= start && whole.end() >= literal_end {
+            let groups = captures.iter().skip(1).flatten();
+            let groups: Vec<_> = groups.map(|group| group.start..group.end).collect();
+            let text = version_text(pattern.transform, bytes, &groups)?;
+            let matched = bytes.get(whole.range())?;
+            return Some(Reading { version: claim(pattern, text), start: whole.start(), matched });
+        }
+        from = whole.start() + 1;
+    }
+    None
+}
+
+fn claim(pattern: &Pattern, text: String) -> VersionClaim {
+    match &pattern.incomplete {
+        None => VersionClaim::Exact(Version(text)),
+        Some(reason) => VersionClaim::Incomplete { known: Version(text), reason: reason.clone() },
+    }
+}
+
+/// The version that the groups spell, unless it is a piece cut out of a longer number.
+fn version_text(
+    transform: Transform,
+    bytes: &[u8],
+    groups: &[std::ops::Range<usize>],
+) -> Option<String> {
+    let (first, last) = (groups.first()?, groups.last()?);
+    if continues(bytes.get(..first.start)?.iter().rev()) || continues(bytes.get(last.end..)?.iter())
+    {
+        return None;
+    }
+    let mut parts = Vec::with_capacity(groups.len());
+    for group in groups.iter().filter(|group| !group.is_empty()) {
+        parts.push(std::str::from_utf8(bytes.get(group.clone())?).ok()?);
+    }
+    let joined = parts.join(".");
+    let text = match transform {
+        Transform::None => joined,
+        Transform::Underscores => joined.replace('_', "."),
+        Transform::Dashes => joined.replace('-', "."),
+        Transform::DecimalTriple => {
+            let number: u32 = joined.parse().ok()?;
+            format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
+        }
+    };
+    let plausible = text.len() <= VERSION_MAX
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    plausible.then_some(text)
+}
+
+/// Whether a version goes on here: with a digit, or with a dot and a digit.
+fn continues<'b>(mut outside: impl Iterator<Item = &'b u8>) -> bool {
+    match outside.next() {
+        Some(b'.') => outside.next().is_some_and(u8::is_ascii_digit),
+        Some(byte) => byte.is_ascii_digit(),
+        None => false,
+    }
+}
+
+/// Rank of a hit: containment first, whole versions first, then confidence, then place.
+fn rank(hit: &Hit<'_>) -> (EvidenceClass, u8, u8, u64) {
+    let precision = match hit.version {
+        VersionClaim::Exact(_) => 0,
+        VersionClaim::Incomplete { .. } => 1,
+        VersionClaim::Unknown(_) => 2,
+    };
+    (hit.class, precision, 100 - hit.confidence.min(100), hit.offset)
+}
+
+/// Keeps the best hits of one rule in one file.
+fn settle(mut hits: Vec<Hit<'_>>) -> Vec<Hit<'_>> {
+    hits.sort_by_key(rank);
+    let mut kept: Vec<Hit<'_>> = Vec::new();
+    for hit in hits {
+        if let Some(longer) = kept.iter_mut().find(|other| extends(&hit, other)) {
+            // The same version, told in more detail at another place.
+            longer.version = hit.version;
+            longer.matched = hit.matched;
+            longer.offset = hit.offset;
+        } else if !kept.iter().any(|other| implied(&hit, other)) {
+            kept.push(hit);
+        }
+    }
+    weaken_contradictions(&mut kept);
+    kept
+}
+
+/// Whether `other` already says what this hit says.
+fn implied(hit: &Hit<'_>, other: &Hit<'_>) -> bool {
+    match (&hit.version, &other.version) {
+        (VersionClaim::Unknown(_), _) => true,
+        (
+            VersionClaim::Incomplete { known, .. } | VersionClaim::Exact(known),
+            VersionClaim::Exact(exact) | VersionClaim::Incomplete { known: exact, .. },
+        ) => known == exact || is_detail_of(&exact.0, &known.0),
+        (_, VersionClaim::Unknown(_)) => false,
+    }
+}
+
+/// Whether this hit of the same class spells `other`'s version out further.
+fn extends(hit: &Hit<'_>, other: &Hit<'_>) -> bool {
+    hit.class == other.class
+        && match (&hit.version, &other.version) {
+            (VersionClaim::Exact(long), VersionClaim::Exact(short)) => {
+                is_detail_of(&long.0, &short.0)
+            }
+            _ => false,
+        }
+}
+
+/// Whether `long` is `short` and a separator and more.
+fn is_detail_of(long: &str, short: &str) -> bool {
+    long.strip_prefix(short)
+        .and_then(|rest| rest.bytes().next())
+        .is_some_and(|byte| matches!(byte, b'.' | b'-' | b'+' | b'_' | b'~'))
+}
+
+/// Halves the confidence of versions of one class that contradict each other, but for one that
+/// a stronger pattern read.
+fn weaken_contradictions(hits: &mut [Hit<'_>]) {
+    for class in [EvidenceClass::ContainsCode, EvidenceClass::LinksTo] {
+        let exact = |hit: &Hit<'_>| hit.class == class && hit.version.exact().is_some();
+        let mut confidences: Vec<u8> =
+            hits.iter().filter(|hit| exact(hit)).map(|hit| hit.confidence).collect();
+        confidences.sort_unstable_by(|left, right| right.cmp(left));
+        let [best, second, ..] = confidences[..] else { continue };
+        for hit in hits.iter_mut().filter(|hit| exact(hit)) {
+            if hit.confidence < best || best == second {
+                hit.confidence /= 2;
+            }
+        }
+    }
+}
