@@ -8,7 +8,7 @@ use crate::{Endian, Fault, Sink, View};
 pub(crate) const FRAME_MAGIC: u32 = 0x184d_2204;
 pub(crate) const LEGACY_MAGIC: u32 = 0x184c_2102;
 /// Magic numbers of skippable frames, without their low four bits.
-pub(crate) const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
+const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
 
 /// How far back a match may reach.
 const WINDOW_BYTES: usize = 64 << 10;

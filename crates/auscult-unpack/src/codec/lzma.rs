@@ -41,10 +41,29 @@ impl LzmaProperties {
     }
 }
 
-/// Decodes one xz stream, its index and footer included.
+/// Decodes one xz stream, its index and footer included, and the padding before it.
 pub(super) fn decode_xz(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
+    skip_padding(input)?;
     let mut reader = XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX);
     pump(&mut reader, sink).map_err(|stop| fault_of("xz", &stop))
+}
+
+/// Passes over the zeros that may stand between two xz streams, in steps of four (section 2.2).
+fn skip_padding(input: &mut impl BufRead) -> Result<(), Fault> {
+    let mut padding = 0;
+    loop {
+        let chunk = input.fill_buf().map_err(|error| input_fault("xz", &error))?;
+        let zeros = chunk.iter().position(|&byte| byte != 0).unwrap_or(chunk.len());
+        let last = zeros < chunk.len() || chunk.is_empty();
+        input.consume(zeros);
+        padding += zeros;
+        if last && padding % 4 == 0 {
+            return Ok(());
+        }
+        if last {
+            return Err(Fault::new(0, "decompress xz", "odd padding between two streams"));
+        }
+    }
 }
 
 /// Decodes an LZMA alone stream; `unused` is how far the decoder read past its end.

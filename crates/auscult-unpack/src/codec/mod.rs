@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, ErrorKind, Read};
 
-use crate::{Derive, Extent, Fault, Sink};
+use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened};
 
 mod block;
 pub(crate) mod gzip;
@@ -20,6 +20,7 @@ mod zstd;
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use inflate::Crc32;
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// A stream format that tells its own end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,21 @@ pub(crate) struct Payload {
     pub(crate) fault: Option<Fault>,
     /// Whether a limit stopped it, so that the bytes are good but not all there.
     pub(crate) limited: bool,
+}
+
+impl Payload {
+    /// What a format of one stream gives the engine.
+    pub(crate) fn opened(self, attributes: Vec<(&'static str, String)>) -> Opened {
+        let empty = self.extent.is_empty();
+        let unread = self.fault.as_ref().filter(|_| empty).map(|fault| fault.why.clone());
+        Opened {
+            length: self.consumed,
+            attributes,
+            entries: vec![Entry::payload(self.extent)],
+            faults: self.fault.into_iter().collect(),
+            unread,
+        }
+    }
 }
 
 /// Decodes the streams at the start of `input` into a payload.

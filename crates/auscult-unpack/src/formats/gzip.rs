@@ -3,7 +3,7 @@
 //! The payload's length is not trusted from the trailer: it is what the stream decodes to.
 
 use crate::{
-    Entry, Extent,
+    Extent,
     codec::{self, Codec, gzip::HEADER_BYTES_MAX, gzip::Header},
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
@@ -24,13 +24,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     if payload.fault.is_some() && (payload.extent.is_empty() || !header.usual) {
         return Err(NotThis);
     }
-    Ok(Opened {
-        length: payload.consumed,
-        attributes: attributes(&header),
-        entries: vec![Entry::payload(payload.extent)],
-        faults: payload.fault.into_iter().collect(),
-        unread: None,
-    })
+    Ok(payload.opened(attributes(&header)))
 }
 
 /// Reads the header at the start of these bytes, if there is one.

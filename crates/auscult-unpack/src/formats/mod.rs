@@ -4,14 +4,33 @@
 
 use crate::format::Format;
 
+mod bzip2;
 mod date;
 mod gzip;
 #[cfg(test)]
+pub(crate) mod hostile;
+mod lz4;
+mod lzip;
+mod lzma;
+#[cfg(test)]
 mod reference;
 mod squashfs;
+#[cfg(test)]
+mod stream_tests;
+mod xz;
+mod zstd;
 
-/// Every format the engine knows.
-pub(crate) static REGISTRY: &[&Format] = &[&gzip::FORMAT, &squashfs::FORMAT];
+/// Every format the engine knows. LZMA has no real magic: it comes last.
+pub(crate) static REGISTRY: &[&Format] = &[
+    &gzip::FORMAT,
+    &squashfs::FORMAT,
+    &xz::FORMAT,
+    &zstd::FORMAT,
+    &lz4::FORMAT,
+    &bzip2::FORMAT,
+    &lzip::FORMAT,
+    &lzma::FORMAT,
+];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
