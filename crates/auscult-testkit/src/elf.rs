@@ -1,7 +1,7 @@
 //! Small ELF files (System V gABI): 32 and 64 bits, both byte orders, with the parts that an
 //! inspection reads: dynamic section, dynamic symbols, read-only data, interpreter, build id.
 //!
-//! The files are well formed and do not run: `.text` holds filler.
+//! The files are well formed and do not run: by default `.text` holds a single "bx lr" of ARM.
 
 use crate::writer::{Endian, Writer, u16_of, u32_of};
 
@@ -26,7 +26,7 @@ pub enum ElfKind {
 }
 
 /// The description of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elf<'a> {
     /// Width.
     pub class: ElfClass,
@@ -50,8 +50,8 @@ pub struct Elf<'a> {
     pub exports: &'a [&'a str],
     /// Content of `.rodata`.
     pub rodata: &'a [u8],
-    /// Length of the filler in `.text`.
-    pub text_bytes: usize,
+    /// Content of `.text`.
+    pub text: &'a [u8],
     /// GNU build id.
     pub build_id: Option<&'a [u8]>,
     /// `PT_GNU_STACK`: whether the stack is executable; `None` leaves the header out.
@@ -78,7 +78,7 @@ impl Default for Elf<'_> {
             imports: &[],
             exports: &[],
             rodata: &[],
-            text_bytes: 64,
+            text: &[0x1e, 0xff, 0x2f, 0xe1],
             build_id: None,
             executable_stack: None,
             full_relro: false,
@@ -180,9 +180,7 @@ impl Elf<'_> {
         if self.is_dynamic() && self.kind != ElfKind::Relocatable {
             self.add_dynamic(&mut sections);
         }
-        // Filler that no disassembler takes for a secret: "bx lr" over and over.
-        let text = [0x1e, 0xff, 0x2f, 0xe1].into_iter().cycle().take(self.text_bytes).collect();
-        sections.push(Section::new(".text", PROGBITS, ALLOC | EXECUTE, text));
+        sections.push(Section::new(".text", PROGBITS, ALLOC | EXECUTE, self.text.to_vec()));
         sections.push(Section::new(".rodata", PROGBITS, ALLOC, self.rodata.to_vec()));
         for (name, data) in self.sections {
             sections.push(Section::new(name, PROGBITS, 0, data.to_vec()));

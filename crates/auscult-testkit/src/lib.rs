@@ -18,6 +18,7 @@ pub mod checksum;
 pub mod disk;
 pub mod elf;
 pub mod packages;
+pub mod sample;
 pub mod squashfs;
 pub mod stream;
 pub mod tree;
