@@ -2,7 +2,7 @@
 
 use auscult_model::Limits;
 
-use crate::Tree;
+use crate::{NodeKind, Tree};
 
 /// Opens the fixture cut at every byte, and with each of its first bytes changed in several ways.
 /// Nothing may panic, and every byte must stay accounted for.
@@ -35,4 +35,19 @@ fn open(bytes: &[u8]) {
             let _ = content.read_up_to(0, 1 << 16);
         }
     }
+}
+
+/// An attribute of the first container of this format.
+pub(crate) fn attribute(tree: &Tree, format: &str, key: &str) -> Option<String> {
+    tree.nodes().find(|(_, node)| node.format() == Some(format)).and_then(|(_, node)| {
+        match &node.kind {
+            NodeKind::Container { attributes, .. } => attributes.get(key).cloned(),
+            _ => None,
+        }
+    })
+}
+
+/// The locators of all nodes, as text.
+pub(crate) fn locators(tree: &Tree) -> Vec<String> {
+    tree.nodes().map(|(id, _)| tree.locator(id).to_string()).collect()
 }

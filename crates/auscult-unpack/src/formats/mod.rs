@@ -6,22 +6,29 @@ use crate::format::Format;
 
 mod bzip2;
 mod date;
+mod gpt;
 mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;
+mod layout;
 mod lz4;
 mod lzip;
 mod lzma;
+mod mbr;
 #[cfg(test)]
 mod reference;
 mod squashfs;
 #[cfg(test)]
 mod stream_tests;
+mod uimage;
 mod xz;
 mod zstd;
 
 /// Every format the engine knows. LZMA has no real magic: it comes last.
 pub(crate) static REGISTRY: &[&Format] = &[
+    &gpt::FORMAT,
+    &mbr::FORMAT,
+    &uimage::FORMAT,
     &gzip::FORMAT,
     &squashfs::FORMAT,
     &xz::FORMAT,
