@@ -5,6 +5,9 @@
 //! form escapes it at its lowest level, so that no call can forget to. Not here: SBOM documents
 //! (`auscult-sbom`), the facts themselves, and any opinion about them.
 
+mod csv;
+mod format;
+mod html;
 mod json;
 mod rank;
 mod result;
@@ -12,6 +15,9 @@ mod table;
 mod text;
 mod tree;
 
+pub use csv::csv;
+pub use format::{OutputFormat, UnavailableFormat};
+pub use html::html;
 pub use json::{SCAN_SCHEMA, json};
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, table};
@@ -24,4 +30,10 @@ pub enum Error {
     /// The result could not be serialised.
     #[error("serialise the result")]
     Json(#[from] serde_json::Error),
+    /// The SBOM could not be written.
+    #[error("write the SBOM")]
+    Sbom(#[from] auscult_sbom::Error),
+    /// The output needs findings, but none were sought; the text says why.
+    #[error("list the findings: advisories were not asked: {0}")]
+    NotAssessed(String),
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod csv;
+mod formats;
+mod html;
 mod json;
 mod results;
 mod table;
