@@ -78,7 +78,8 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     facts
 }
 
-fn tool() -> ToolIdentity {
+/// The identity of this program, for facts that are made without an image.
+pub fn tool() -> ToolIdentity {
     ToolIdentity {
         name: "auscult".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -362,7 +362,7 @@ impl Tree {
         let mut index = BTreeMap::new();
         let mut names = UniqueNames::default();
         for (name, entry, inner) in named {
-            let name = names.next(&index, name);
+            let name = names.next(&index, &name);
             let member = self.push(Node {
                 parent: Some(id),
                 kind: NodeKind::Member(entry.kind),
@@ -408,9 +408,9 @@ struct UniqueNames {
 
 impl UniqueNames {
     /// Names must come sorted.
-    fn next(&mut self, taken: &BTreeMap<ByteName, NodeId>, name: ByteName) -> ByteName {
-        if self.last != name {
-            self.last.clone_from(&name);
+    fn next(&mut self, taken: &BTreeMap<ByteName, NodeId>, name: &ByteName) -> ByteName {
+        if self.last != *name {
+            self.last.clone_from(name);
             self.repeated = 1;
         }
         let mut candidate = name.clone();
@@ -419,7 +419,7 @@ impl UniqueNames {
             candidate.0.clone_from(&name.0);
             candidate.0.extend_from_slice(format!("#{}", self.repeated).as_bytes());
         }
-        self.total += u64::from(candidate != name);
+        self.total += u64::from(candidate != *name);
         candidate
     }
 

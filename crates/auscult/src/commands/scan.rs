@@ -1,0 +1,93 @@
+//! `auscult scan`: facts, findings, priority, gate, results.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use auscult_model::{Verdict, VerdictOutcome};
+use auscult_priority::{GateInput, Policy};
+use auscult_report::{ScanResult, TableOptions};
+
+use super::judge;
+use crate::{args::ScanArgs, exit::Exit, output, target};
+
+/// Formats that a scan writes.
+const FORMATS: &[&str] = &["table", "json", "cyclonedx"];
+
+pub(crate) fn run(arguments: &ScanArgs) -> anyhow::Result<Exit> {
+    // Everything that the user may have got wrong is checked before the work begins.
+    let outputs = output::parse(&arguments.outputs, FORMATS)?;
+    let policy = policy(arguments)?;
+    let question = judge::Question::ask(&arguments.judging, arguments.facts_only)?;
+    let limits = super::limits(&arguments.limits);
+    let mut result = question.answer(&arguments.target, &limits)?;
+    let verdict = verdict(&result, policy.as_ref());
+    if policy.is_some() {
+        result.verdict = Some(verdict.clone());
+    }
+    if let Some(days) = arguments.max_snapshot_age {
+        result.snapshot_age_days_max = days;
+    }
+    result.canonicalise();
+    for wanted in &outputs {
+        output::write(wanted, &render(&result, &wanted.format)?)?;
+    }
+    Ok(exit(&verdict))
+}
+
+/// The gate that was asked for, if one was.
+fn policy(arguments: &ScanArgs) -> anyhow::Result<Option<Policy>> {
+    let mut policy = match (&arguments.fail_on, &arguments.policy) {
+        (Some(list), _) => Policy::fail_on(list)
+            .map_err(|error| crate::failure::WrongUsage(format!("--fail-on: {error}")))?,
+        (None, Some(path)) => {
+            let text = target::read_text(path, "gate policy")?;
+            Policy::parse(&text).with_context(|| format!("read {}", path.display()))?
+        }
+        (None, None) => return Ok(None),
+    };
+    if let Some(days) = arguments.max_snapshot_age {
+        policy.snapshot_max_age_days = days;
+    }
+    Ok(Some(policy))
+}
+
+fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
+    let assessment = result.assessment.known();
+    let no_data: Vec<String> = assessment
+        .into_iter()
+        .flat_map(|assessment| &assessment.no_data)
+        .map(|component| component.name.clone())
+        .collect();
+    let input = GateInput {
+        findings: result.findings(),
+        coverage: &result.facts.coverage,
+        problems: &result.facts.problems,
+        components: result.facts.components.len(),
+        components_without_data: &no_data,
+        snapshot: assessment.map(|assessment| &assessment.snapshot),
+        baseline: None,
+        decided: &BTreeSet::new(),
+        gaps: None,
+        as_of: result.as_of,
+    };
+    match policy {
+        Some(policy) => auscult_priority::evaluate(policy, &input),
+        None => auscult_priority::without_gate(&input),
+    }
+}
+
+fn render(result: &ScanResult, format: &str) -> anyhow::Result<Vec<u8>> {
+    match format {
+        "json" => Ok(auscult_report::json(result).context("write the JSON result")?.into_bytes()),
+        "cyclonedx" => super::judge::cyclonedx(result).context("write the CycloneDX document"),
+        _ => Ok(auscult_report::table(result, &TableOptions::default()).into_bytes()),
+    }
+}
+
+fn exit(verdict: &Verdict) -> Exit {
+    match verdict.outcome {
+        VerdictOutcome::Pass => Exit::Done,
+        VerdictOutcome::Fail => Exit::GateFailed,
+        VerdictOutcome::Inconclusive => Exit::Inconclusive,
+    }
+}

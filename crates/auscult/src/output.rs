@@ -1,0 +1,102 @@
+//! Where results go: `-o FORMAT[=FILE]`.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::failure::WrongUsage;
+
+/// One output that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: String,
+    /// The file, or standard output.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Formats of the contract that this version does not write; they are refused by name.
+const NOT_YET: &[&str] =
+    &["cyclonedx-xml", "spdx", "spdx3", "openvex", "csaf-vex", "sarif", "html", "csv"];
+
+/// Reads the `-o` options; the table to standard output if there is none.
+pub(crate) fn parse(options: &[String], formats: &[&str]) -> anyhow::Result<Vec<Output>> {
+    let mut outputs = Vec::new();
+    for option in options {
+        let (format, file) = match option.split_once('=') {
+            Some((format, file)) => (format, Some(PathBuf::from(file))),
+            None => (option.as_str(), None),
+        };
+        if file.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
+            return Err(WrongUsage(format!("-o {option}: the file name is empty")).into());
+        }
+        if !formats.contains(&format) {
+            let formats = formats.join(", ");
+            let why = if NOT_YET.contains(&format) { "is not written yet" } else { "is unknown" };
+            return Err(WrongUsage(format!("-o {option}: the format {why}; use {formats}")).into());
+        }
+        outputs.push(Output { format: format.to_owned(), file });
+    }
+    if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
+        let message = "-o: only one format can go to standard output; give the others a file";
+        return Err(WrongUsage(message.to_owned()).into());
+    }
+    if outputs.is_empty() {
+        outputs.push(Output { format: "table".to_owned(), file: None });
+    }
+    Ok(outputs)
+}
+
+/// Writes one result where it was asked for; a file appears whole or not at all.
+pub(crate) fn write(output: &Output, bytes: &[u8]) -> anyhow::Result<()> {
+    match &output.file {
+        Some(path) => write_file(path, bytes),
+        None => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes).and_then(|()| stdout.flush()).context("write the result")
+        }
+    }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let shown = path.display();
+    // A device or a pipe (`/dev/null`, `/dev/fd/3`) is written in place: it cannot be replaced.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(path, bytes).with_context(|| format!("write {shown}"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(readable_by_all())
+        .tempfile_in(folder)
+        .with_context(|| format!("create a file in {}", folder.display()))?;
+    file.write_all(bytes).with_context(|| format!("write {shown}"))?;
+    file.persist(path).map_err(|error| error.error).with_context(|| format!("write {shown}"))?;
+    Ok(())
+}
+
+/// As an ordinary file would be made; the user's mask is applied by the system.
+fn readable_by_all() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn outputs_are_checked_before_anything_runs() {
+        let parse = |options: &[&str]| {
+            let options: Vec<String> = options.iter().map(|&option| option.into()).collect();
+            parse(&options, &["table", "json"])
+        };
+        assert_eq!(parse(&[]).unwrap()[0].format, "table");
+        assert_eq!(parse(&["json=a=b", "table"]).unwrap().len(), 2);
+        for wrong in [&["xml"][..], &["sarif=x"], &["json="], &["json", "table"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Hostile bytes are read in a process of their own.
+//!
+//! The program starts itself again with the image on standard input and reads the answer from the
+//! child's standard output. Before it looks at the first byte the child gives up the network,
+//! program execution and the file system (`walls`). The parent bounds the answer in size and time
+//! and trusts nothing in it: paths are checked again where they are used.
+
+mod child;
+mod parent;
+mod walls;
+
+use auscult_model::{Facts, InputKind, Limits, Locator};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use child::run as run_child;
+pub(crate) use parent::{extract, inspect, list, print};
+
+/// The hidden subcommand that the parent starts.
+pub(crate) const SUBCOMMAND: &str = "worker";
+
+/// What the child is asked to do with the image on its standard input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) task: Task,
+    pub(crate) kind: InputKind,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Task {
+    /// Answer with an [`Inspection`].
+    Inspect,
+    /// Answer with a [`Listing`].
+    List,
+    /// Answer with a status line and the bytes at this place.
+    Print(Locator),
+    /// Answer with one [`Extracted`] header and its bytes per file, then the end marker.
+    Extract,
+    /// Answer with a [`Probe`]: what the walls let through. For tests of the walls.
+    Probe,
+}
+
+/// The answer to [`Task::Inspect`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Inspection {
+    /// The walls that stand around the child, and those that the system does not offer.
+    pub(crate) isolation: Vec<String>,
+    pub(crate) facts: Facts,
+}
+
+/// The answer to [`Task::Probe`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    pub(crate) isolation: Vec<String>,
+    /// Attempts that the walls did not stop.
+    pub(crate) succeeded: Vec<String>,
+}
+
+/// The answer to [`Task::List`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    pub(crate) isolation: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) coverage: auscult_model::Coverage,
+    pub(crate) problems: Vec<auscult_model::Problem>,
+}
+
+/// One node of the tree.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) locator: Locator,
+    /// `container`, `file`, `directory`, `symlink`, `raw`, `padding`, … .
+    pub(crate) kind: String,
+    pub(crate) bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) mode: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) user: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) group: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) modified: Option<i64>,
+    /// Link target, device number, or what a container's header tells.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub(crate) note: String,
+}
+
+/// Header of one extracted object; `bytes` bytes of content follow it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Extracted {
+    /// Relative path below the target folder, one component per element.
+    pub(crate) path: Vec<auscult_model::ByteName>,
+    pub(crate) kind: ExtractedKind,
+    pub(crate) mode: Option<u32>,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExtractedKind {
+    Directory,
+    File,
+    /// A symbolic link, with its target as the image holds it.
+    Symlink(auscult_model::ByteName),
+    /// Something that is only told, not made: a device, a socket, an unreadable file.
+    Told(String),
+    /// The end of the stream: without it the answer is incomplete.
+    End,
+}
