@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use crate::{
     elf::{self, Binary},
     kernel::{Banner, Config, banner, config},
-    uboot,
+    signatures::{FileKind, Hit},
+    traces, uboot,
 };
 
 /// Bytes that are looked at together; longer stretches are read in windows of this size.
@@ -34,6 +35,8 @@ pub(crate) struct Examined {
     pub(crate) is_config: bool,
     pub(crate) boot_loaders: Vec<(u64, uboot::Banner)>,
     pub(crate) statements: Vec<IdentityFact>,
+    /// Signature hits with their offset in the whole content.
+    pub(crate) hits: Vec<(u64, Hit<'static>)>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -101,6 +104,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
         is_config: false,
         boot_loaders: Vec::new(),
         statements: Vec::new(),
+        hits: Vec::new(),
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
@@ -110,6 +114,8 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
             Ok(bytes) => {
                 whole(tree, &bytes, &mut examined);
                 window(tree, &bytes, 0, limits, &mut examined);
+                let kind = traces::kind(path_of(tree, &examined), &bytes);
+                signatures(tree, &bytes, 0, kind, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault),
         }
@@ -125,6 +131,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
                     examined.fail(tree, Fault::new(0, "read an ELF file", why));
                 }
                 window(tree, &bytes, start, limits, &mut examined);
+                signatures(tree, &bytes, start, FileKind::Raw, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault.within(start)),
         }
@@ -133,6 +140,25 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
     examined.kernels.dedup();
     examined.boot_loaders.dedup();
     examined
+}
+
+/// The path of the file that the bytes belong to, for rules that look at names.
+fn path_of<'tree>(tree: &'tree Tree, examined: &Examined) -> &'tree [u8] {
+    examined.file.map_or(&[], |file| tree.node(file).name.as_bytes())
+}
+
+/// Scans a part of the content; a hit in the overlap of two windows counts once.
+fn signatures(tree: &Tree, bytes: &[u8], start: u64, kind: FileKind, examined: &mut Examined) {
+    let soname = examined.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
+    for hit in traces::scan(path_of(tree, examined), soname, kind, bytes) {
+        let offset = start.saturating_add(hit.offset);
+        let known = examined.hits.iter().any(|(at, other)| {
+            *at == offset && other.rule.id == hit.rule.id && other.class == hit.class
+        });
+        if !known || start == 0 {
+            examined.hits.push((offset, hit));
+        }
+    }
 }
 
 impl Examined {

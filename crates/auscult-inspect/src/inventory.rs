@@ -2,26 +2,59 @@
 //!
 //! Package rows come first and are never given up. Structures (kernel banner, boot loader banner,
 //! os-release), signature hits and file names either join a component that means the same thing in
-//! a version that does not contradict, or make one of their own. Traces that contain nothing
-//! (*compiled against*, *mentions*) become mentions.
+//! a version that does not contradict, or make one of their own. A copy linked into another program
+//! may be of another version, so it joins only where its own version is known and the same. Traces
+//! that contain nothing (*compiled against*, *mentions*) become mentions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use auscult_model::{Component, Evidence, Mention, Origin, VersionClaim};
-use auscult_unpack::{NodeId, NodeKind, Tree};
+use auscult_model::{
+    Component, ComponentKind, Evidence, EvidenceClass, Mention, Origin, Version, VersionClaim,
+};
+use auscult_unpack::{NodeId, Tree};
 
 use crate::{
     examine::Examined,
     identity::Identities,
     names, owners,
     packages::{self, Row},
+    signatures::{Rule, RuleSet},
+    traces::{self, Trace},
+    upstream,
 };
 
 /// A component while its traces come in.
 struct Draft {
     component: Component,
-    /// The file system or region where it was first seen.
-    container: Option<NodeId>,
+    /// Where it was first seen: the file system, or the bytes around a region.
+    site: Option<NodeId>,
+    /// The rule that knows this component.
+    rule: Option<&'static str>,
+}
+
+impl Draft {
+    fn is_package(&self) -> bool {
+        matches!(self.component.origin, Origin::Package { .. })
+    }
+
+    /// Whether its version can be the one seen. Packages and structures tell a version with all
+    /// that a builder appended, of which a signature may read the first part.
+    fn agrees(&self, seen: &Version) -> bool {
+        let fuller = self.is_package() || self.component.origin == Origin::Structure;
+        self.component
+            .version
+            .exact()
+            .is_some_and(|own| if fuller { upstream::agrees(&own.0, &seen.0) } else { own == seen })
+    }
+
+    /// Whether its version can be one of which only this part is known.
+    fn continues(&self, known: &Version) -> bool {
+        self.component.version.exact().is_some_and(|own| {
+            let own = if self.is_package() { upstream::of_package(&own.0) } else { &own.0 };
+            own.strip_prefix(&*known.0)
+                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        })
+    }
 }
 
 /// The inventory under construction.
@@ -30,7 +63,7 @@ pub(crate) struct Inventory<'tree> {
     drafts: Vec<Draft>,
     /// Index of the owning package's draft by file.
     owners: HashMap<NodeId, usize>,
-    mentions: Vec<Mention>,
+    mentions: BTreeMap<(String, VersionClaim, EvidenceClass), Vec<Evidence>>,
 }
 
 impl<'tree> Inventory<'tree> {
@@ -38,18 +71,23 @@ impl<'tree> Inventory<'tree> {
     /// update partition) are one component with two traces.
     pub(crate) fn of_packages(tree: &'tree Tree, rows: &[Row], identities: &Identities) -> Self {
         let mut inventory =
-            Self { tree, drafts: Vec::new(), owners: HashMap::new(), mentions: Vec::new() };
+            Self { tree, drafts: Vec::new(), owners: HashMap::new(), mentions: BTreeMap::new() };
         let mut draft_of_row = Vec::with_capacity(rows.len());
         let mut known: HashMap<(String, VersionClaim, Origin), usize> = HashMap::new();
         for row in rows {
-            let component = packages::component(row, identities.of_root(&row.root));
+            let rule = rule_of(row);
+            let mut component = packages::component(row, identities.of_root(&row.root));
+            if let (Some(rule), Some(version)) = (rule, row.version.exact()) {
+                let upstream = Version(upstream::of_package(&version.0).to_owned());
+                component.cpes.extend(rule.cpes(&VersionClaim::Exact(upstream)));
+            }
             let key = (component.name.clone(), component.version.clone(), component.origin.clone());
             let index = match known.get(&key) {
                 Some(&index) => {
                     inventory.join(index, component);
                     index
                 }
-                None => inventory.push(component, Some(row.root.container)),
+                None => inventory.push(component, Some(row.root.container), rule),
             };
             known.insert(key, index);
             draft_of_row.push(index);
@@ -62,8 +100,13 @@ impl<'tree> Inventory<'tree> {
         inventory
     }
 
-    fn push(&mut self, component: Component, container: Option<NodeId>) -> usize {
-        self.drafts.push(Draft { component, container });
+    fn push(
+        &mut self,
+        component: Component,
+        site: Option<NodeId>,
+        rule: Option<&'static Rule>,
+    ) -> usize {
+        self.drafts.push(Draft { component, site, rule: rule.map(|rule| rule.id.as_str()) });
         self.drafts.len() - 1
     }
 
@@ -72,57 +115,180 @@ impl<'tree> Inventory<'tree> {
         if let Some(draft) = self.drafts.get_mut(index) {
             let into = &mut draft.component;
             into.evidence.extend(other.evidence);
-            into.cpes.extend(other.cpes);
+            // A name without a version would widen what one with a version narrows.
+            let exact = into.version.exact().is_some() && other.version.exact().is_none();
+            if !exact || into.cpes.is_empty() {
+                into.cpes.extend(other.cpes);
+            }
             into.licences.extend(other.licences);
             into.supplier = into.supplier.take().or(other.supplier);
         }
     }
 
     /// Adds what a structure tells: the same name and version is the same thing, wherever found.
-    pub(crate) fn add_structure(&mut self, component: Component, container: Option<NodeId>) {
+    pub(crate) fn add_structure(&mut self, component: Component, site: Option<NodeId>) {
         let same = |draft: &Draft| {
-            !matches!(draft.component.origin, Origin::Package { .. })
+            !draft.is_package()
                 && draft.component.name == component.name
                 && draft.component.version == component.version
         };
+        let rule = RuleSet::builtin().for_name(&component.name);
         match self.drafts.iter().position(same) {
             Some(index) => self.join(index, component),
             None => {
-                self.push(component, container);
+                self.push(component, site, rule);
             }
         }
+    }
+
+    /// Adds all signature hits: exact versions first, so that the vaguer ones find them.
+    pub(crate) fn add_traces(&mut self, examined: &[Examined]) {
+        let mut vague = Vec::new();
+        for seen in examined {
+            for trace in traces::of(self.tree, seen) {
+                if !trace.class.makes_component() {
+                    self.mention(trace);
+                } else if let Some(version) = trace.version.exact().cloned() {
+                    self.add_exact(seen, trace, &version);
+                } else {
+                    vague.push((seen, trace));
+                }
+            }
+        }
+        // A part of a version is worth more than none.
+        vague.sort_by_key(|(_, trace)| matches!(trace.version, VersionClaim::Unknown(_)));
+        for (seen, trace) in vague {
+            self.add_vague(seen, trace);
+        }
+    }
+
+    fn mention(&mut self, trace: Trace) {
+        let key = (trace.rule.name.clone(), trace.version, trace.class);
+        self.mentions.entry(key).or_default().extend(trace.evidence);
+    }
+
+    fn add_exact(&mut self, seen: &Examined, trace: Trace, version: &Version) {
+        let Trace { rule, version: claim, evidence, .. } = trace;
+        let owner = self.owner(seen).filter(|&index| {
+            // The owner under another name (`libc` for musl): only a version that cannot agree
+            // by chance tells so.
+            self.drafts.get(index).is_some_and(|draft| {
+                draft.agrees(version)
+                    && (draft.rule == Some(&rule.id) || upstream::is_telling(&version.0))
+            })
+        });
+        let same = |draft: &Draft| draft.rule == Some(&rule.id) && draft.agrees(version);
+        let target = owner.or_else(|| self.drafts.iter().position(same));
+        let component = traces::component(rule, claim, evidence);
+        match target {
+            Some(index) => self.join(index, component),
+            None => {
+                self.push(component, self.site(seen), Some(rule));
+            }
+        }
+    }
+
+    fn add_vague(&mut self, seen: &Examined, trace: Trace) {
+        let Trace { rule, version: claim, evidence, .. } = trace;
+        let own = traces::identity(self.tree, seen).is_some_and(|own| own.id == rule.id);
+        let site = self.site(seen);
+        let fits = |draft: &Draft| {
+            draft.rule == Some(&rule.id)
+                && match &claim {
+                    VersionClaim::Incomplete { known, .. } => draft.continues(known),
+                    _ => true,
+                }
+        };
+        let owner = self.owner(seen).filter(|&index| self.drafts.get(index).is_some_and(fits));
+        let same_file =
+            || self.drafts.iter().position(|draft| fits(draft) && shares(draft, &evidence));
+        // Part of the same project in the same place: the other files of OpenSSL beside libcrypto.
+        let beside = || {
+            let mut near = self.drafts.iter().enumerate().filter(|(_, draft)| {
+                fits(draft) && draft.site == site && draft.component.version.exact().is_some()
+            });
+            let only = (near.next(), near.next());
+            let alone = seen.file.is_none() || own;
+            match only {
+                (Some((index, _)), None) if alone => Some(index),
+                _ => None,
+            }
+        };
+        let equal = || {
+            self.drafts.iter().position(|draft| {
+                draft.rule == Some(&rule.id)
+                    && draft.component.version.exact().is_none()
+                    && draft.site == site
+            })
+        };
+        let target = owner.or_else(same_file).or_else(beside).or_else(equal);
+        let component = traces::component(rule, claim, evidence);
+        match target {
+            Some(index) => self.join(index, component),
+            None => {
+                self.push(component, site, Some(rule));
+            }
+        }
+    }
+
+    fn owner(&self, seen: &Examined) -> Option<usize> {
+        self.owners.get(&seen.file?).copied()
+    }
+
+    /// The file system that a file is in, or the bytes that a region is part of.
+    fn site(&self, seen: &Examined) -> Option<NodeId> {
+        self.tree.node(seen.file.unwrap_or(seen.node)).parent
     }
 
     /// Adds programs and libraries that nothing else explains.
     pub(crate) fn add_names(&mut self, examined: &[Examined]) {
         for seen in examined {
             let (Some(file), Some(binary)) = (seen.file, &seen.binary) else { continue };
-            if self.owners.contains_key(&file) {
+            if self.owners.contains_key(&file) || is_explained(self.tree, seen) {
                 continue;
             }
             let path = &self.tree.node(file).name.0;
-            if let Some(component) = names::of_file(path, &binary.facts) {
-                self.add_named(component, container_of(self.tree, file));
+            if let Some(named) = names::of_file(path, &binary.facts) {
+                let rule = traces::identity(self.tree, seen);
+                self.add_named(named, self.site(seen), rule);
             }
         }
         let binaries: Vec<_> =
             examined.iter().filter_map(|seen| Some(&seen.binary.as_ref()?.facts)).collect();
-        for component in names::missing(self.tree, &binaries) {
-            self.add_named(component, None);
+        for (soname, component) in names::missing(self.tree, &binaries) {
+            let rule = RuleSet::builtin().for_soname(&soname);
+            self.add_named(component, None, rule);
         }
     }
 
-    /// The same file name with the same version in two file systems is one component.
-    fn add_named(&mut self, component: Component, container: Option<NodeId>) {
+    /// A file of a known component beside its other files belongs to it; otherwise the same name
+    /// with the same version is one component, wherever it lies.
+    fn add_named(&mut self, named: Component, site: Option<NodeId>, rule: Option<&'static Rule>) {
+        let component = match rule {
+            Some(rule) => traces::component(rule, named.version, named.evidence),
+            None => named,
+        };
+        let known = |draft: &Draft| {
+            rule.is_some_and(|rule| draft.rule == Some(&rule.id))
+                && (component.version.exact().is_none_or(|version| draft.agrees(version)))
+        };
+        let near: Vec<usize> = (self.drafts.iter().enumerate())
+            .filter(|(_, draft)| known(draft) && (site.is_none() || draft.site == site))
+            .map(|(index, _)| index)
+            .collect();
         let same = |draft: &Draft| {
-            draft.component.origin == Origin::FileName
+            !draft.is_package()
                 && draft.component.name == component.name
                 && draft.component.version == component.version
         };
-        match self.drafts.iter().position(same) {
+        let target = match near.as_slice() {
+            [only] => Some(*only),
+            _ => self.drafts.iter().position(same),
+        };
+        match target {
             Some(index) => self.join(index, component),
             None => {
-                self.push(component, container);
+                self.push(component, site, rule);
             }
         }
     }
@@ -134,8 +300,42 @@ impl<'tree> Inventory<'tree> {
             shorten(&mut component.evidence);
             component
         });
-        (components.collect(), self.mentions)
+        let mentions = self.mentions.into_iter().map(|((name, version, class), mut evidence)| {
+            shorten(&mut evidence);
+            Mention { name, version, class, evidence }
+        });
+        (components.collect(), mentions.collect())
     }
+}
+
+/// The rule that knows a package, by its name or that of its source.
+fn rule_of(row: &Row) -> Option<&'static Rule> {
+    let rules = RuleSet::builtin();
+    rules.for_name(&row.name).or_else(|| rules.for_name(row.source.as_deref()?))
+}
+
+/// Whether a file's own name needs no component, as a signature says what it is. A library found
+/// in a program is a copy linked into it, and the program is still a thing of its own.
+fn is_explained(tree: &Tree, seen: &Examined) -> bool {
+    let own = traces::identity(tree, seen);
+    let contained = seen.hits.iter().filter(|(_, hit)| hit.class == EvidenceClass::ContainsCode);
+    contained.into_iter().any(|(_, hit)| {
+        let program = matches!(
+            hit.rule.kind,
+            ComponentKind::Application | ComponentKind::Firmware | ComponentKind::OperatingSystem
+        );
+        program || own.is_some_and(|own| own.id == hit.rule.id)
+    })
+}
+
+/// Whether a draft has a trace in the same bytes.
+fn shares(draft: &Draft, evidence: &[Evidence]) -> bool {
+    let steps: Vec<_> = evidence.iter().map(|trace| &trace.locator.steps).collect();
+    draft
+        .component
+        .evidence
+        .iter()
+        .any(|trace| trace.locator.path().is_some() && steps.contains(&&trace.locator.steps))
 }
 
 /// Traces of one component at most; a library that every program links to has hundreds.
@@ -149,10 +349,4 @@ fn shorten(evidence: &mut Vec<Evidence>) {
     });
     evidence.dedup();
     evidence.truncate(EVIDENCE_MAX);
-}
-
-/// The container that a file is a member of.
-fn container_of(tree: &Tree, file: NodeId) -> Option<NodeId> {
-    let parent = tree.node(file).parent?;
-    matches!(tree.node(parent).kind, NodeKind::Container { .. }).then_some(parent)
 }

@@ -14,14 +14,14 @@ mod packages;
 mod roots;
 pub mod signatures;
 mod stanza;
+mod traces;
 mod uboot;
+mod upstream;
 
-use auscult_model::{
-    FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, Sha256, ToolIdentity,
-};
+use auscult_model::{FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, ToolIdentity};
 use auscult_unpack::{NodeKind, Tree};
 
-use crate::inventory::Inventory;
+use crate::{inventory::Inventory, signatures::RuleSet};
 
 /// Inspects an unpacked image. The same tree gives the same facts.
 pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
@@ -44,6 +44,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
             inventory.add_structure(uboot::component(banner, place), Some(seen.node));
         }
     }
+    inventory.add_traces(&examined);
     inventory.add_names(&examined);
     let (components, mentions) = inventory.finish();
 
@@ -83,7 +84,7 @@ pub fn tool() -> ToolIdentity {
     ToolIdentity {
         name: "auscult".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        rules: Sha256::of(b""),
+        rules: RuleSet::builtin().digest(),
     }
 }
 

@@ -24,7 +24,8 @@ const LINK_CONFIDENCE: u8 = 80;
 /// shared library.
 pub(crate) fn of_file(path: &[u8], binary: &BinaryFacts) -> Option<Component> {
     let file = String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next()?).into_owned();
-    let library = binary.soname.is_some() || file.contains(".so");
+    // What has neither soname nor the prefix is a module that one program loads.
+    let library = binary.soname.is_some() || file.starts_with("lib") && file.contains(".so");
     let program = is_program_path(path) && matches!(binary.kind.as_str(), "executable" | "shared");
     if binary.kind == "relocatable" || !(library || program) {
         return None;
@@ -82,8 +83,8 @@ fn dash_version(base: &str) -> Option<(&str, &str)> {
     (parts.len() >= 3 && parts.iter().all(number)).then_some((stem, version))
 }
 
-/// Libraries that programs need and that the image does not hold.
-pub(crate) fn missing(tree: &Tree, binaries: &[&BinaryFacts]) -> Vec<Component> {
+/// Libraries that programs need and that the image does not hold, with their sonames.
+pub(crate) fn missing(tree: &Tree, binaries: &[&BinaryFacts]) -> Vec<(String, Component)> {
     let mut present: BTreeSet<String> = BTreeSet::new();
     for (_, node) in tree.nodes() {
         let named = matches!(
@@ -101,7 +102,7 @@ pub(crate) fn missing(tree: &Tree, binaries: &[&BinaryFacts]) -> Vec<Component> 
             wanted.entry(needed).or_default().push(&binary.locator);
         }
     }
-    wanted.into_iter().map(|(soname, users)| linked(soname, &users)).collect()
+    wanted.into_iter().map(|(soname, users)| (soname.to_owned(), linked(soname, &users))).collect()
 }
 
 fn linked(soname: &str, users: &[&Locator]) -> Component {

@@ -1,0 +1,192 @@
+//! Images made for one question each.
+
+use auscult_model::{EvidenceClass, Origin};
+use auscult_testkit::{
+    Endian, Tree,
+    elf::{Elf, ElfClass, ElfKind},
+    packages::{Package, apk_installed, dpkg_status, opkg_status},
+    squashfs::{SquashfsOptions, squashfs},
+};
+
+use crate::{facts, named};
+
+fn package<'a>(name: &'a str, version: &'a str) -> Package<'a> {
+    Package { name, version, architecture: "armhf", ..Package::default() }
+}
+
+fn image(tree: &Tree) -> Vec<u8> {
+    squashfs(tree, SquashfsOptions::default())
+}
+
+const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
+
+#[test]
+fn dpkg_rows_carry_distribution_source_and_place() {
+    let rows = [
+        package("busybox", "1:1.35.0-4+b3"),
+        Package { source: Some("glibc (2.36-9)"), ..package("libc6", "2.36-9+deb12u4") },
+    ];
+    let mut status = dpkg_status(&rows);
+    status.push_str("Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n");
+    status.push_str("Package: odd\nStatus: install ok unpacked\n");
+    let tree = Tree::new()
+        .file("var/lib/dpkg/status", 0o644, &status)
+        .symlink("etc/os-release", "../usr/lib/os-release")
+        .file("usr/lib/os-release", 0o644, OS_RELEASE);
+    let facts = facts(image(&tree));
+    let busybox = named(&facts, "busybox")[0];
+    assert_eq!(
+        busybox.purl.as_ref().unwrap().0,
+        "pkg:deb/debian/busybox@1:1.35.0-4%2Bb3?arch=armhf&distro=debian-12"
+    );
+    let Origin::Package { source, source_version, distribution, .. } =
+        &named(&facts, "libc6")[0].origin
+    else {
+        panic!("no package")
+    };
+    assert_eq!(source.as_deref(), Some("glibc"));
+    assert_eq!(source_version.as_deref(), Some("2.36-9"));
+    assert_eq!(distribution.as_deref(), Some("debian-12"));
+    assert!(named(&facts, "gone").is_empty());
+    assert!(named(&facts, "odd")[0].version.exact().is_none());
+    assert!(facts.problems.iter().any(|problem| problem.why.contains("no version")));
+    let at = status.find("Package: libc6").unwrap();
+    let place = &named(&facts, "libc6")[0].evidence[0].locator;
+    assert_eq!(place.to_string(), format!("image@0x0/squashfs:/var/lib/dpkg/status@{at:#x}"));
+    assert_eq!(named(&facts, "debian")[0].version.to_string(), "12");
+}
+
+#[test]
+fn apk_and_opkg_rows_are_found_wherever_the_root_lies() {
+    let tree = Tree::new()
+        .file("rootfs/lib/apk/db/installed", 0o644, apk_installed(&[package("zlib", "1.3.1-r0")]))
+        .file("rootfs/etc/alpine-release", 0o644, "3.19.1\n")
+        .file("usr/lib/opkg/status", 0o644, opkg_status(&[package("zlib", "1.2.11-2")]))
+        .file(
+            "usr/lib/opkg/info/zlib.control",
+            0o644,
+            "Package: zlib\nLicense: Zlib\nCPE-ID: cpe:/a:gnu:zlib\n",
+        )
+        .file("usr/lib/opkg/info/lost.control", 0o644, "Package: lost\nVersion: 7\n")
+        .file("etc/openwrt_release", 0o644, "DISTRIB_ID='OpenWrt'\nDISTRIB_RELEASE='22.03.5'\n");
+    let facts = facts(image(&tree));
+    let purls: Vec<&str> =
+        named(&facts, "zlib").iter().map(|zlib| zlib.purl.as_ref().unwrap().0.as_str()).collect();
+    assert_eq!(
+        purls,
+        [
+            "pkg:generic/openwrt/zlib@1.2.11-2?arch=armhf&distro=openwrt-22.03.5",
+            "pkg:apk/alpine/zlib@1.3.1-r0?arch=armhf&distro=alpine-3.19.1",
+        ]
+    );
+    let zlib = named(&facts, "zlib")[0];
+    assert_eq!(zlib.licences, ["Zlib"]);
+    assert!(zlib.cpes.iter().any(|cpe| cpe.0.starts_with("cpe:2.3:a:gnu:zlib")));
+    assert_eq!(named(&facts, "lost")[0].version.to_string(), "7");
+    assert!(facts.problems.iter().any(|problem| problem.why.contains("no row")));
+}
+
+#[test]
+fn files_without_a_package_are_named_after_themselves() {
+    let library = Elf {
+        class: ElfClass::Elf32,
+        endian: Endian::Big,
+        machine: 8,
+        kind: ElfKind::Shared,
+        soname: Some("libacme.so.2"),
+        exports: &["acme_open"],
+        ..Elf::default()
+    };
+    let program = Elf {
+        interpreter: Some("/lib/ld.so.1"),
+        needed: &["libacme.so.2", "libabsent.so.4"],
+        imports: &["acme_open"],
+        ..Elf::default()
+    };
+    let tree = Tree::new()
+        .file("usr/lib/libacme.so.2.7.1", 0o755, library.build())
+        .symlink("usr/lib/libacme.so.2", "libacme.so.2.7.1")
+        .file("usr/bin/pump", 0o755, program.build())
+        .symlink("usr/bin/alias", "pump");
+    let facts = facts(image(&tree));
+    let names: Vec<&str> = facts.components.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["libabsent", "libacme", "pump"]);
+    assert_eq!(named(&facts, "libabsent")[0].evidence[0].class, EvidenceClass::LinksTo);
+    assert!(named(&facts, "libacme")[0].version.exact().is_none());
+    assert_eq!(facts.binaries.len(), 2);
+    let architectures: Vec<&str> =
+        facts.binaries.iter().map(|binary| binary.architecture.as_str()).collect();
+    assert_eq!(architectures, ["arm-32-le", "mips-32-be"]);
+    assert!(facts.coverage.questions_unknown["packages"].contains("no package database"));
+}
+
+#[test]
+fn owned_files_make_no_second_component() {
+    let program = Elf::default().build();
+    let status = opkg_status(&[package("pump-tools", "3.1-1")]);
+    let tree = Tree::new()
+        .file("usr/lib/opkg/status", 0o644, status)
+        .file("usr/lib/opkg/info/pump-tools.list", 0o644, "/bin/pump\n")
+        .symlink("bin", "usr/bin")
+        .file("usr/bin/pump", 0o755, &program)
+        .file("usr/bin/stray", 0o755, &program);
+    let facts = facts(image(&tree));
+    let names: Vec<&str> = facts.components.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["pump-tools", "stray"]);
+}
+
+#[test]
+fn kernel_version_comes_from_the_end_of_the_banner() {
+    let banner = "Linux version 6.1.0-21-armmp (kernel@example.org) (gcc 12.2.0) #1 SMP Debian \
+        6.1.90-1 (2024-05-03)\n";
+    let mut bytes = vec![0x5a; 9000];
+    bytes[4095] = 0;
+    bytes.splice(4096..4096, banner.bytes());
+    let module = Elf {
+        kind: ElfKind::Relocatable,
+        sections: &[(".modinfo", b"name=acme\0vermagic=6.1.0-21-armmp SMP\0")],
+        ..Elf::default()
+    };
+    let tree = Tree::new()
+        .file("boot/kernel.bin", 0o644, &bytes)
+        .file(
+            "boot/config-6.1.0-21-armmp",
+            0o644,
+            "#\n# Linux/arm 6.1.90 Kernel Configuration\n#\nCONFIG_BT=y\n# CONFIG_USB is not set\n",
+        )
+        .file("lib/modules/6.1.0-21-armmp/kernel/acme.ko", 0o644, module.build());
+    let facts = facts(image(&tree));
+    let linux = named(&facts, "linux");
+    assert_eq!(linux.len(), 1);
+    assert_eq!(linux[0].version.to_string(), "6.1.90");
+    assert_eq!(linux[0].cpes[0].0, "cpe:2.3:o:linux:linux_kernel:6.1.90:*:*:*:*:*:*:*");
+    let kernel = &facts.kernels[0];
+    assert_eq!(kernel.release, "6.1.0-21-armmp");
+    assert_eq!(kernel.config.known().unwrap()["CONFIG_USB"], "n");
+    assert_eq!(kernel.modules.known().unwrap()[0].name, "acme");
+}
+
+#[test]
+fn boot_loader_and_environment_are_read_from_raw_bytes() {
+    let noise = (0..5000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes());
+    let mut bytes: Vec<u8> = noise.collect();
+    bytes.extend(b"\0U-Boot 2019.04-acme3 (May 01 2019 - 10:00:00 +0000)\0");
+    bytes.extend(
+        b"\0bootcmd=bootm 0x9f020000\0bootdelay=1\0bootargs=console=ttyS0 rootfstype=squashfs\0\0",
+    );
+    let facts = facts(bytes);
+    assert_eq!(named(&facts, "u-boot")[0].version.to_string(), "2019.04-acme3");
+    let bootargs = facts.identities.iter().find(|fact| fact.key == "u-boot-env:bootargs").unwrap();
+    assert_eq!(bootargs.value, "console=ttyS0 rootfstype=squashfs");
+}
+
+#[test]
+fn two_inspections_give_equal_bytes() {
+    let tree = Tree::new()
+        .file("usr/bin/one", 0o755, Elf::default().build())
+        .file("usr/bin/two", 0o755, Elf { rodata: b"another", ..Elf::default() }.build())
+        .file("usr/lib/opkg/status", 0o644, opkg_status(&[package("a", "1"), package("b", "2")]));
+    let bytes = image(&tree);
+    let (first, second) = (facts(bytes.clone()), facts(bytes));
+    assert_eq!(first.canonical_bytes().unwrap(), second.canonical_bytes().unwrap());
+}
