@@ -267,6 +267,26 @@ fn the_worked_examples_of_the_fda_come_out_as_the_guidance_says() {
     }
 }
 
+/// The sample device: the same kind of flaw weighs differently by what its component can harm.
+#[test]
+fn the_sample_device_tells_components_apart() {
+    use Outcome::{Controlled, OutOfCycle, Scheduled, Uncontrolled, Within60Days};
+    let context = crate::parse_context(include_str!("../../../samples/device.toml")).unwrap();
+    let outcomes = |component, exploited| {
+        let mut finding = finding(component, Some(REMOTE));
+        if exploited {
+            finding.exploitation = Exploitation::Active;
+        }
+        let decisions = decide(&finding, Some(&context), AS_OF, DecisionPolicy::default());
+        decisions.iter().map(|decision| decision.outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes("linux", true), [OutOfCycle, Within60Days, Uncontrolled]);
+    assert_eq!(outcomes("linux", false), [Scheduled, Within60Days, Uncontrolled]);
+    assert_eq!(outcomes("lighttpd", true), [OutOfCycle, Within60Days, Controlled]);
+    // Nobody said what this one can harm.
+    assert_eq!(outcomes("libmicrohttpd", false), [Scheduled, Within60Days, Uncontrolled]);
+}
+
 fn any_vector() -> impl Strategy<Value = Option<String>> {
     let metrics = (
         prop::sample::select(vec!["N", "A", "L", "P"]),

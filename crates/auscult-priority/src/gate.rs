@@ -276,8 +276,18 @@ fn unread(policy: &Policy, input: &GateInput<'_>) -> Option<VerdictReason> {
     Some(inconclusive("unread-max-percent", text))
 }
 
-/// Sources that hold no affected ranges and so cannot find anything by themselves.
-const SIDE_SOURCES: [&str; 4] = ["kev", "epss", "exploits", "vulnrichment"];
+/// Sources that say something of vulnerabilities but hold no affected ranges of their own: with only
+/// these, nothing can be found.
+const SIDE_SOURCES: [&str; 8] = [
+    "kev",
+    "epss",
+    "cve5-adp",
+    "cve-enrichment",
+    "metasploit",
+    "routersploit",
+    "poc-lists",
+    "exploit-db",
+];
 
 fn snapshot(policy: &Policy, input: &GateInput<'_>) -> Vec<VerdictReason> {
     let Some(snapshot) = input.snapshot else {

@@ -278,6 +278,9 @@ fn libraries() -> Vec<Program> {
                 "3.17.0",
                 "2017-02-13 16:02:40 ada05cfa86ad7f5645450ac7a2a21c9aa6e57d2c",
                 "SQLite format 3",
+                "SQLITE_TMPDIR",
+                "unable to open database file",
+                "database disk image is malformed",
                 "CREATE TABLE sqlite_master(\n  type text,\n  name text,\n  tbl_name text,\n  \
                  rootpage integer,\n  sql text\n)",
             ],
