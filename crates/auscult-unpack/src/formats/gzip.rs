@@ -6,6 +6,7 @@ use crate::{
     Extent,
     codec::{self, Codec, gzip::HEADER_BYTES_MAX, gzip::Header},
     format::{Candidate, Format, Magic, NotThis, Opened},
+    formats::date,
 };
 
 pub(crate) static FORMAT: Format = Format {
@@ -49,7 +50,7 @@ fn attributes(header: &Header) -> Vec<(&'static str, String)> {
         attributes.push(("comment", text(comment)));
     }
     if header.modified != 0 {
-        attributes.push(("created", header.modified.to_string()));
+        attributes.push(("created", date::iso_8601(i64::from(header.modified))));
     }
     let systems = ["FAT", "Amiga", "VMS", "Unix", "VM/CMS", "Atari TOS", "HPFS", "Macintosh"];
     if let Some(system) = systems.get(usize::from(header.system)) {

@@ -5,6 +5,7 @@
 use crate::format::Format;
 
 mod bzip2;
+mod cpio;
 mod date;
 mod gpt;
 mod gzip;
@@ -20,7 +21,9 @@ mod reference;
 mod squashfs;
 #[cfg(test)]
 mod stream_tests;
+mod tar;
 mod uimage;
+mod unix_mode;
 mod xz;
 mod zstd;
 
@@ -36,6 +39,8 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &lz4::FORMAT,
     &bzip2::FORMAT,
     &lzip::FORMAT,
+    &cpio::FORMAT,
+    &tar::FORMAT,
     &lzma::FORMAT,
 ];
 
