@@ -29,8 +29,7 @@ struct Block {
 impl Derive for Block {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let stored = self.stored.read_all()?;
-        let decoded = self.coding.decode(&stored, self.length_max);
-        sink.push(&decoded.map_err(|why| Fault::new(0, "decompress a block", why))?)
+        sink.push(&self.coding.decode(&stored, self.length_max)?)
     }
 
     fn input_bytes(&self) -> u64 {

@@ -5,18 +5,16 @@
 //! made on data: each coding is tried on the first compressed block of inodes, and the first that
 //! yields inodes is kept. Blocks are small (at most 1 MiB), so all of them decode in memory.
 
-use std::io::{self, Read};
+use crate::{
+    Fault,
+    codec::{BlockCodec, LzmaProperties, decode_block},
+};
 
-use flate2::{Decompress, FlushDecompress, Status};
-use lzma_rust2::{LzmaReader, XzReader};
-
-/// Memory that a dictionary may take, in KiB: blocks are 1 MiB at most, headers lie.
-const DICTIONARY_KIB_MAX: u32 = 64 << 10;
 /// Properties byte of LZMA with 3 literal context bits, 0 literal position bits and 2 position
 /// bits: the encoder's default.
 const LZMA_DEFAULT: u8 = 0x5d;
-/// Bytes of a `.lzma` header: properties, dictionary size, length.
-const LZMA_HEADER_BYTES: usize = 13;
+/// Bytes of the properties and the dictionary size in front of LZMA without a length.
+const LZMA_HEADER_BYTES: usize = 5;
 
 /// How the bytes of a block are coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,100 +107,35 @@ impl Coding {
     ///
     /// # Errors
     /// Why it could not be decoded.
-    pub(super) fn decode(self, input: &[u8], output_max: usize) -> Result<Vec<u8>, String> {
-        match self {
-            Self::Zlib => decode_zlib(input, output_max),
-            Self::Lzma(layout) => decode_lzma(layout, input, output_max),
-            Self::Lzo => decode_into(output_max, |output| lzo::decompress_into(input, output)),
-            Self::Xz => {
-                read_to_end(XzReader::new_mem_limit(input, false, DICTIONARY_KIB_MAX), output_max)
+    pub(super) fn decode(self, input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
+        let codec = match self {
+            Self::Zlib => BlockCodec::Zlib,
+            Self::Lzma(LzmaLayout::Alone) => BlockCodec::LzmaAlone,
+            Self::Lzma(LzmaLayout::NoLength) => {
+                let properties = input.first().copied().unwrap_or(u8::MAX);
+                return decode_bare(properties, input.get(LZMA_HEADER_BYTES..), output_max);
             }
-            Self::Lz4 => {
-                decode_into(output_max, |output| lz4_flex::block::decompress_into(input, output))
+            Self::Lzma(LzmaLayout::Bare { properties, skip }) => {
+                return decode_bare(properties, input.get(skip..), output_max);
             }
-            Self::Zstd => decode_zstd(input, output_max),
-        }
+            Self::Lzo => BlockCodec::Lzo,
+            Self::Xz => BlockCodec::Xz,
+            Self::Lz4 => BlockCodec::Lz4,
+            Self::Zstd => BlockCodec::Zstd,
+        };
+        decode_block(codec, input, output_max)
     }
 }
 
-fn decode_zlib(input: &[u8], output_max: usize) -> Result<Vec<u8>, String> {
-    let mut output = Vec::with_capacity(output_max);
-    let mut state = Decompress::new(true);
-    match state.decompress_vec(input, &mut output, FlushDecompress::Finish) {
-        Ok(Status::StreamEnd) => Ok(output),
-        Ok(_) => Err(format!("zlib: no end within {output_max} bytes")),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn decode_zstd(input: &[u8], output_max: usize) -> Result<Vec<u8>, String> {
-    let window_max = u64::from(DICTIONARY_KIB_MAX) << 10;
-    let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, window_max)
-        .map_err(|error| error.to_string())?;
-    read_to_end(decoder, output_max)
-}
-
-fn decode_into<E: ToString>(
-    output_max: usize,
-    decode: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-) -> Result<Vec<u8>, String> {
-    let mut output = vec![0; output_max];
-    let length = decode(&mut output).map_err(|error| error.to_string())?;
-    output.truncate(length);
-    Ok(output)
-}
-
-fn read_to_end(reader: impl Read, output_max: usize) -> Result<Vec<u8>, String> {
-    let bound = u64::try_from(output_max).unwrap_or(u64::MAX).saturating_add(1);
-    let mut output = Vec::with_capacity(output_max);
-    reader.take(bound).read_to_end(&mut output).map_err(|error| error.to_string())?;
-    if output.len() > output_max {
-        return Err(format!("more than {output_max} bytes in a block"));
-    }
-    Ok(output)
-}
-
-fn decode_lzma(layout: LzmaLayout, input: &[u8], output_max: usize) -> Result<Vec<u8>, String> {
-    let header = match layout {
-        LzmaLayout::Alone => LZMA_HEADER_BYTES,
-        LzmaLayout::NoLength => 5,
-        LzmaLayout::Bare { skip, .. } => skip,
-    };
-    let (head, coded) = input.split_at_checked(header).ok_or("lzma: no header")?;
+fn decode_bare(properties: u8, coded: Option<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
+    // No match can reach back further than the block is long.
+    let dictionary_bytes = u32::try_from(output_max).unwrap_or(u32::MAX);
+    let properties = LzmaProperties::from_byte(properties, dictionary_bytes);
     // The range coder's first byte is always zero; it tells a wrong layout at once.
-    if coded.first() != Some(&0) {
-        return Err("lzma: the coded bytes do not start with zero".to_owned());
-    }
-    let properties = match layout {
-        LzmaLayout::Bare { properties, .. } => properties,
-        _ => head.first().copied().unwrap_or_default(),
-    };
-    let promised = match (layout, head.last_chunk::<8>()) {
-        (LzmaLayout::Alone, Some(length)) => usize::try_from(u64::from_le_bytes(*length)).ok(),
-        _ => None,
-    };
-    let promised = promised.filter(|&length| length <= output_max);
-    // A dictionary larger than the block would never be looked at.
-    let dictionary = u32::try_from(output_max).unwrap_or(u32::MAX);
-    let length = promised.and_then(|length| u64::try_from(length).ok()).unwrap_or(u64::MAX);
-    let reader = LzmaReader::new_with_props(coded, length, properties, dictionary, None)
-        .map_err(|error| error.to_string())?;
-    match promised {
-        Some(_) => read_to_end(reader, output_max),
-        None => read_unbounded(reader, output_max),
-    }
-}
-
-/// Reads a stream of unknown length: it ends at its marker, at the bound, or where the input ends,
-/// since encoders without headers also leave out the marker.
-fn read_unbounded(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, String> {
-    reader.set_defer_errors(true);
-    let mut output = Vec::with_capacity(output_max);
-    let bound = u64::try_from(output_max).unwrap_or(u64::MAX);
-    let result = reader.by_ref().take(bound).read_to_end(&mut output);
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.to_string()),
-        _ if output.is_empty() => Err("lzma: nothing decoded".to_owned()),
-        _ => Ok(output),
+    match (properties, coded) {
+        (Some(properties), Some(coded @ [0, ..])) => {
+            decode_block(BlockCodec::LzmaRaw(properties), coded, output_max)
+        }
+        _ => Err(Fault::new(0, "decompress lzma", "the bytes are laid out in another way")),
     }
 }

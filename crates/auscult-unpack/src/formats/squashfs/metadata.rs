@@ -120,10 +120,8 @@ impl<'image> Metadata<'image> {
         if !coded {
             return Ok((stored, next));
         }
-        let decoded = self
-            .coding
-            .decode(&stored, METADATA_BYTES)
-            .map_err(|why| Fault::new(place, "decompress a metadata block", why))?;
+        let decoded =
+            self.coding.decode(&stored, METADATA_BYTES).map_err(|fault| fault.within(place))?;
         let mut sink = self.image.vault().sink(u64::try_from(stored.len()).unwrap_or(0));
         sink.push(&decoded).map_err(|fault| fault.within(place))?;
         Ok((decoded.into(), next))
