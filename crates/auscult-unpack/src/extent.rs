@@ -24,6 +24,7 @@ enum Origin {
     Derived(Box<dyn Derive>),
     Joined(Vec<Extent>),
     Zeros,
+    Missing(Fault),
 }
 
 struct Source {
@@ -94,6 +95,12 @@ impl Extent {
         Self::new(vault, length, Origin::Zeros)
     }
 
+    /// Bytes that should be there but are not, such as a block past the end of a cut image. They
+    /// keep their place among others; reading one is this fault.
+    pub fn missing(vault: &Arc<Vault>, length: u64, fault: Fault) -> Self {
+        Self::new(vault, length, Origin::Missing(fault))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.length
@@ -104,7 +111,7 @@ impl Extent {
     pub fn weight(&self) -> u64 {
         let source = match &self.source.origin {
             Origin::File(_) | Origin::Memory(_) => return self.length,
-            Origin::Zeros => return 1,
+            Origin::Zeros | Origin::Missing(_) => return 1,
             Origin::Derived(transform) => transform.input_bytes(),
             Origin::Joined(parts) => {
                 parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))
@@ -199,6 +206,7 @@ impl Extent {
             Origin::Memory(bytes) => self.cut(bytes, None),
             Origin::Derived(transform) => self.fetch_derived(transform.as_ref()),
             Origin::Joined(parts) => self.fetch_joined(parts),
+            Origin::Missing(fault) => Err(fault.clone()),
             Origin::Zeros => self.admitted_length().map(|length| vec![0; length].into()),
         }
     }
@@ -375,6 +383,11 @@ mod tests {
         assert!(joined.read(8, 3).is_err());
         let sparse = Extent::joined(&vault, vec![one.clone(), Extent::zeros(&vault, 1 << 50)]);
         assert_eq!(sparse.read(4, 4).unwrap(), "ef\0\0");
+        let fault = Fault::new(0, "find a block", "cut");
+        let holed =
+            Extent::joined(&vault, vec![one.clone(), Extent::missing(&vault, 9, fault), one]);
+        assert_eq!(holed.read(15, 2).unwrap(), "ab");
+        assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
         assert!(sparse.read_all().unwrap_err().why.contains("stream-bytes"));
         assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
     }

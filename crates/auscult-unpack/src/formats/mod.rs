@@ -8,6 +8,7 @@ mod bzip2;
 mod cpio;
 mod date;
 mod gpt;
+mod gathering;
 mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;

@@ -37,19 +37,6 @@ impl Derive for Block {
     }
 }
 
-/// A block that is not there; reading it says why.
-struct Missing(Fault);
-
-impl Derive for Missing {
-    fn derive(&self, _: &mut Sink<'_>) -> Result<(), Fault> {
-        Err(self.0.clone())
-    }
-
-    fn input_bytes(&self) -> u64 {
-        0
-    }
-}
-
 impl<'image> Blocks<'image> {
     pub(super) fn new(
         image: &'image Extent,
@@ -146,6 +133,6 @@ impl<'image> Blocks<'image> {
 
     fn missing(&self, length: u64, fault: Fault, faults: &mut Vec<Fault>) -> Extent {
         faults.push(fault.clone());
-        Extent::derived(self.image.vault(), length, Missing(fault))
+        Extent::missing(self.image.vault(), length, fault)
     }
 }

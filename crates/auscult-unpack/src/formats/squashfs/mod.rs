@@ -85,9 +85,8 @@ fn open_current(candidate: &Candidate, superblock: &Superblock) -> Opened {
     };
     opened.attributes.push(("compression", coding.name()));
     let tables = Metadata::new(&image, coding, superblock.endian);
-    let mut walk = Walk::new(&image, superblock, tables, Blocks::new(&image, superblock, coding));
-    walk.run();
-    (opened.entries, opened.faults) = walk.into_entries_and_faults();
+    let walk = Walk::new(&image, superblock, tables, Blocks::new(&image, superblock, coding));
+    (opened.entries, opened.faults) = walk.run();
     if opened.entries.is_empty() {
         let why = opened.faults.first().map_or_else(String::new, ToString::to_string);
         opened.unread = Some(format!("the root directory could not be read: {why}"));
