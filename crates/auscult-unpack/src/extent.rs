@@ -384,8 +384,10 @@ mod tests {
         let sparse = Extent::joined(&vault, vec![one.clone(), Extent::zeros(&vault, 1 << 50)]);
         assert_eq!(sparse.read(4, 4).unwrap(), "ef\0\0");
         let fault = Fault::new(0, "find a block", "cut");
-        let holed =
-            Extent::joined(&vault, vec![one.clone(), Extent::missing(&vault, 9, fault), one]);
+        let holed = Extent::joined(
+            &vault,
+            vec![one.clone(), Extent::missing(&vault, 9, fault), one.clone()],
+        );
         assert_eq!(holed.read(15, 2).unwrap(), "ab");
         assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
         assert!(sparse.read_all().unwrap_err().why.contains("stream-bytes"));

@@ -15,8 +15,8 @@ pub(super) struct Gathering {
     entries: Vec<Entry>,
     faults: Vec<Fault>,
     faults_unlisted: usize,
-    /// First path of every file with several names, by what identifies the file.
-    linked: HashMap<u64, ByteName>,
+    /// First path and content of every file with several names, by what identifies the file.
+    linked: HashMap<u64, (ByteName, Option<Extent>)>,
     entries_max: usize,
     path_bytes_max: usize,
 }
@@ -53,13 +53,18 @@ impl Gathering {
     /// Adds a file; the second and later names of the same one become hard links to the first.
     /// They keep the content, so that it can be read by each name, but are not searched again.
     pub(super) fn add_linked(&mut self, mut entry: Entry, identity: u64) {
-        if let Some(first) = self.linked.get(&identity) {
+        if let Some((first, _)) = self.linked.get(&identity) {
             entry.kind = EntryKind::Hardlink(first.clone());
             entry.reading = Reading::Leaf;
         } else {
-            self.linked.insert(identity, entry.path.clone());
+            self.linked.insert(identity, (entry.path.clone(), entry.content.clone()));
         }
         self.entries.push(entry);
+    }
+
+    /// The content of a file that was added under another name.
+    pub(super) fn linked_content(&self, identity: u64) -> Option<Extent> {
+        self.linked.get(&identity).and_then(|(_, content)| content.clone())
     }
 
     /// Notes what went wrong with the file at `path`.

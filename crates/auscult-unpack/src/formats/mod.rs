@@ -7,8 +7,9 @@ use crate::format::Format;
 mod bzip2;
 mod cpio;
 mod date;
-mod gpt;
+mod ext;
 mod gathering;
+mod gpt;
 mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;
@@ -30,6 +31,7 @@ mod zstd;
 
 /// Every format the engine knows. LZMA has no real magic: it comes last.
 pub(crate) static REGISTRY: &[&Format] = &[
+    &ext::FORMAT,
     &gpt::FORMAT,
     &mbr::FORMAT,
     &uimage::FORMAT,

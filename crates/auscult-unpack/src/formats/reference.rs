@@ -107,8 +107,9 @@ pub(crate) fn assert_same(image: Vec<u8>, format: &str, root: &Path) -> Tree {
             }
             EntryKind::File | EntryKind::Hardlink(_) => {
                 assert!(about.is_file());
-                let same = tree.bytes(member).unwrap() == fs::read(&path).unwrap();
-                assert!(same, "{} differs", name.display());
+                let (found, truth) = (tree.bytes(member).unwrap(), fs::read(&path).unwrap());
+                let differs = found.iter().zip(&truth).position(|(one, other)| one != other);
+                assert_eq!((found.len(), differs), (truth.len(), None), "{}", name.display());
             }
             EntryKind::Directory => assert!(about.is_dir()),
             other => panic!("{}: {other:?}", name.display()),

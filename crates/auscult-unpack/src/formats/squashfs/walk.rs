@@ -7,7 +7,7 @@ use auscult_model::ByteName;
 use super::{
     blocks::Blocks,
     directory,
-    inode::{self, Body, Inode},
+    inode::{self, Body, FileLayout, Inode},
     metadata::{Cursor, Metadata as Tables},
     superblock::Superblock,
     xattr::XattrTable,
@@ -86,23 +86,30 @@ impl<'image> Walk<'image> {
                 }
             }
             Body::File(layout) => {
-                let mut faults = Vec::new();
-                let content = self.blocks.content(layout, &mut self.tables, &mut faults);
-                for fault in faults {
-                    self.gathering.report(fault, path);
-                }
-                let entry = entry.with_content(content);
-                if inode.links > 1 {
-                    self.gathering.add_linked(entry, reference);
-                } else {
-                    self.gathering.add(entry);
-                }
+                self.add_file(entry, layout, inode.links, reference);
                 return Ok(());
             }
             _ => {}
         }
         self.gathering.add(entry);
         Ok(())
+    }
+
+    fn add_file(&mut self, entry: Entry, layout: &FileLayout, links: u32, reference: u64) {
+        let content = self.gathering.linked_content(reference).unwrap_or_else(|| {
+            let mut faults = Vec::new();
+            let content = self.blocks.content(layout, &mut self.tables, &mut faults);
+            for fault in faults {
+                self.gathering.report(fault, entry.path.as_bytes());
+            }
+            content
+        });
+        let entry = entry.with_content(content);
+        if links > 1 {
+            self.gathering.add_linked(entry, reference);
+        } else {
+            self.gathering.add(entry);
+        }
     }
 
     fn list(&mut self, listing: Cursor, listing_bytes: u32, path: &[u8]) {
