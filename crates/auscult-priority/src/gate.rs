@@ -262,15 +262,19 @@ fn damaged(input: &GateInput<'_>) -> Option<VerdictReason> {
 }
 
 fn unread(policy: &Policy, input: &GateInput<'_>) -> Option<VerdictReason> {
-    let unread = 10_000_u64.saturating_sub(input.coverage.read_basis_points());
-    // An SBOM has no bytes to be left unread.
-    if input.coverage.bytes_total == 0 || unread <= u64::from(policy.unread_max_percent) * 100 {
+    let coverage = input.coverage;
+    let unread = u128::from(coverage.bytes_unread);
+    // What is padding cannot hide anything, so it must not make the unread look small. An SBOM has
+    // no bytes to be left unread.
+    let content = u128::from(coverage.bytes_read) + unread;
+    if unread * 100 <= content * u128::from(policy.unread_max_percent) {
         return None;
     }
+    let tenths = unread * 1000 / content;
     let text = format!(
-        "{}.{:02} % of the image stayed unread; the limit is {} %",
-        unread / 100,
-        unread % 100,
+        "{}.{} % of the image's content stayed unread; the limit is {} %",
+        tenths / 10,
+        tenths % 10,
         policy.unread_max_percent
     );
     Some(inconclusive("unread-max-percent", text))

@@ -194,7 +194,7 @@ fn what_is_unknown_makes_a_gate_inconclusive_and_a_failure_outweighs_it() {
                 why: "it is past the end".into(),
             });
         }),
-        ("unread-max-percent", |case| case.coverage.bytes_unread = 101),
+        ("unread-max-percent", |case| case.coverage.bytes_unread = 1001),
         ("snapshot", |case| case.snapshot = None),
         ("snapshot-max-age-days", |case| {
             case.snapshot.as_mut().unwrap().date = date(2026, 11, 8);
@@ -228,7 +228,8 @@ fn what_is_unknown_makes_a_gate_inconclusive_and_a_failure_outweighs_it() {
 #[test]
 fn limits_are_inclusive() {
     let mut case = Case::new(Vec::new());
-    case.coverage.bytes_unread = 100;
+    case.coverage.bytes_unread = 1000;
+    case.coverage.bytes_padding = 5000;
     case.snapshot.as_mut().unwrap().date = date(2026, 11, 9);
     assert_eq!(case.outcome("kev"), Pass);
 }

@@ -15,9 +15,10 @@ pub struct Policy {
     /// The rules; a build that breaks one fails.
     #[serde(alias = "fail_on")]
     pub fail_on: Vec<Rule>,
-    /// Share of the image that may stay unread, in percent. The default is 10: boot loader, radio
-    /// calibration and settings, which no parser reads, take a few percent of a usual image, while
-    /// a root file system that could not be opened takes most of it.
+    /// Share of the image's content that may stay unread, in percent; padding is no content. The
+    /// default is 50: machine code of kernel and boot loader, which no parser consumes, is a quarter
+    /// to a third of an image of a small Linux device that was opened entirely, while a root file
+    /// system that stayed closed is most of it. Images without a kernel deserve a lower limit.
     #[serde(deserialize_with = "percent")]
     pub unread_max_percent: u8,
     /// Age of the newest data of the snapshot, in days before the as-of date; 14 by default.
@@ -35,7 +36,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             fail_on: Vec::new(),
-            unread_max_percent: 10,
+            unread_max_percent: 50,
             snapshot_max_age_days: 14,
             required_sources: Vec::new(),
             allow_no_data: true,

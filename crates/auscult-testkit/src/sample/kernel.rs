@@ -10,7 +10,7 @@ const CONFIG: &str = include_str!("../../data/sample/kernel.config");
 /// The uncompressed kernel.
 pub(super) fn image() -> Vec<u8> {
     let mut writer = Writer::new(Endian::Little);
-    writer.bytes(&super::code(192 << 10, 0x5eed_0002));
+    writer.bytes(&super::code(112 << 10, 0x5eed_0002));
     writer.bytes(BANNER.as_bytes()).u8(0).align(4, 0);
     // kernel/configs.c: the configuration between its two markers.
     writer.bytes(b"IKCFG_ST").bytes(&crate::stream::gzip(CONFIG.as_bytes())).bytes(b"IKCFG_ED");
@@ -23,6 +23,6 @@ pub(super) fn image() -> Vec<u8> {
     ] {
         writer.bytes(text.as_bytes()).u8(0);
     }
-    writer.align(4, 0).bytes(&super::code(32 << 10, 0x5eed_0003));
+    writer.align(4, 0).bytes(&super::code(16 << 10, 0x5eed_0003));
     writer.finish()
 }
