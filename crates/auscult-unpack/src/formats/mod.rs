@@ -4,6 +4,7 @@
 
 use crate::format::Format;
 
+mod ar;
 mod bzip2;
 mod cpio;
 mod date;
@@ -27,6 +28,7 @@ mod tar;
 mod uimage;
 mod unix_mode;
 mod xz;
+mod zip;
 mod zstd;
 
 /// Every format the engine knows. LZMA has no real magic: it comes last.
@@ -44,6 +46,8 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &lzip::FORMAT,
     &cpio::FORMAT,
     &tar::FORMAT,
+    &zip::FORMAT,
+    &ar::FORMAT,
     &lzma::FORMAT,
 ];
 
