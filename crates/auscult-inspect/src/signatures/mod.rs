@@ -16,6 +16,7 @@ mod glob;
 mod rule;
 mod ruleset;
 mod scan;
+mod standalone;
 mod text;
 
 #[cfg(test)]

@@ -79,6 +79,10 @@ pub struct Pattern {
     /// The expression that reads the version. It starts at the literal, or with `before` it must
     /// cover it. Its groups are joined with dots. Without it the version stays unknown.
     pub version: Option<String>,
+    /// The expression does not stand at the literal but matches a whole string anywhere in the
+    /// file; the version stays unknown if none or several different strings match.
+    #[serde(default)]
+    pub standalone: bool,
     /// How many bytes in front of the literal the expression may use.
     #[serde(default)]
     pub before: usize,
@@ -252,6 +256,9 @@ impl Pattern {
         }
         if self.confidence == 0 || self.confidence > 100 {
             return Some(format!("the confidence {} is no percentage", self.confidence));
+        }
+        if self.standalone && self.version.is_none() {
+            return Some(format!("{:?} is standalone without a version", self.literal));
         }
         if self.otherwise.is_some() && self.requires.is_empty() && self.requires_any.is_empty() {
             return Some(format!("{:?} has otherwise but requires nothing", self.literal));

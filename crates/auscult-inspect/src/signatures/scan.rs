@@ -1,13 +1,14 @@
 //! Scanning a file: one pass for the literals, then a look around those that were met.
 
 use auscult_model::{EvidenceClass, Version, VersionClaim};
-use regex_automata::{Anchored, Input, meta::Regex};
+use regex_automata::{Anchored, Input, meta::Regex, util::captures::Captures};
 use serde::Deserialize;
 
 use super::{
     glob,
     rule::{Pattern, Rule, Transform},
     ruleset::{LiteralId, Program, RuleSet},
+    standalone::Standalone,
     text::printable,
 };
 
@@ -65,7 +66,7 @@ impl RuleSet {
     /// A rule gives one hit per evidence class, or several of lower confidence where the file
     /// contradicts itself about the version.
     pub fn scan(&self, file: &FileContext<'_>, bytes: &[u8]) -> Vec<Hit<'_>> {
-        let places = self.places(bytes);
+        let seen = Seen { bytes, places: self.places(bytes), strings: Standalone::new(bytes) };
         let mut hits = Vec::new();
         let mut rule_hits: Vec<Hit<'_>> = Vec::new();
         let mut current = None;
@@ -74,7 +75,7 @@ impl RuleSet {
                 hits.extend(settle(std::mem::take(&mut rule_hits)));
                 current = Some(program.rule);
             }
-            self.run(program, file, bytes, &places, &mut rule_hits);
+            self.run(program, file, &seen, &mut rule_hits);
         }
         hits.extend(settle(rule_hits));
         hits
@@ -97,35 +98,58 @@ impl RuleSet {
         &'r self,
         program: &Program,
         file: &FileContext<'_>,
-        bytes: &[u8],
-        places: &[Vec<usize>],
+        seen: &Seen<'_>,
         hits: &mut Vec<Hit<'r>>,
     ) {
-        let at = |literal: LiteralId| places.get(literal).map_or(&[][..], Vec::as_slice);
         let Some(rule) = self.rules.get(program.rule) else { return };
         let Some(pattern) = rule.patterns.get(program.pattern) else { return };
-        if at(program.literal).is_empty() || !applies(pattern, file) {
+        let places = seen.at(program.literal);
+        if places.is_empty() || !applies(pattern, file) {
             return;
         }
-        let Some(class) = class(program, pattern, |literal| !at(literal).is_empty()) else {
+        let Some(class) = class(program, pattern, |literal| !seen.at(literal).is_empty()) else {
             return;
         };
-        for &start in at(program.literal) {
-            let Some(reading) = read(program.regex(pattern), pattern, bytes, start) else {
-                continue;
+        // Where the place of the literal says nothing, one is enough.
+        let once = pattern.version.is_none() || pattern.standalone;
+        for &start in places.get(..if once { 1 } else { places.len() }).unwrap_or_default() {
+            let reading = match (program.regex(pattern), &pattern.version) {
+                (Some(regex), _) if pattern.standalone => seen
+                    .read_standalone(regex, pattern)
+                    .or_else(|| read_presence(pattern, seen.bytes, start)),
+                (Some(regex), _) => read(regex, pattern, seen.bytes, start),
+                (None, None) => read_presence(pattern, seen.bytes, start),
+                (None, Some(_)) => None,
             };
-            hits.push(Hit {
+            hits.extend(reading.map(|reading| Hit {
                 rule,
                 version: reading.version,
                 class,
                 confidence: pattern.confidence,
                 offset: u64::try_from(reading.start).unwrap_or(u64::MAX),
                 matched: printable(reading.matched),
-            });
-            if pattern.version.is_none() {
-                break;
-            }
+            }));
         }
+    }
+}
+
+/// What one pass saw in a file.
+struct Seen<'b> {
+    bytes: &'b [u8],
+    /// Where each literal stands, by its number.
+    places: Vec<Vec<usize>>,
+    strings: Standalone<'b>,
+}
+
+impl<'b> Seen<'b> {
+    fn at(&self, literal: LiteralId) -> &[usize] {
+        self.places.get(literal).map_or(&[], Vec::as_slice)
+    }
+
+    fn read_standalone(&self, regex: &Regex, pattern: &Pattern) -> Option<Reading<'b>> {
+        let mut captures = regex.create_captures();
+        self.strings.only(regex, &mut captures)?;
+        reading(&captures, pattern, self.bytes)
     }
 }
 
@@ -164,38 +188,43 @@ struct Reading<'b> {
     matched: &'b [u8],
 }
 
+fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
+    let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
+    let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
+    Some(Reading { version, start, matched })
+}
+
 fn read<'b>(
-    regex: Option<&Regex>,
+    regex: &Regex,
     pattern: &Pattern,
     bytes: &'b [u8],
     start: usize,
 ) -> Option<Reading<'b>> {
     let literal_end = start.checked_add(pattern.literal.len())?;
-    if pattern.version.is_none() {
-        let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
-        return Some(Reading { version, start, matched: bytes.get(start..literal_end)? });
-    }
-    let regex = regex?;
-    let window_start = start.saturating_sub(pattern.before);
     let window_end = literal_end.saturating_add(pattern.after).min(bytes.len());
     let mode = if pattern.before == 0 { Anchored::Yes } else { Anchored::No };
     let mut captures = regex.create_captures();
-    let mut from = window_start;
+    let mut from = start.saturating_sub(pattern.before);
     while from <= start {
         let input = Input::new(bytes).span(from..window_end).anchored(mode);
         regex.search_captures(&input, &mut captures);
         let whole = captures.get_match()?;
         // With a window in front, the leftmost match may be one of another text.
         if whole.start() <= start && whole.end() >= literal_end {
-            let groups = captures.iter().skip(1).flatten();
-            let groups: Vec<_> = groups.map(|group| group.start..group.end).collect();
-            let text = version_text(pattern.transform, bytes, &groups)?;
-            let matched = bytes.get(whole.range())?;
-            return Some(Reading { version: claim(pattern, text), start: whole.start(), matched });
+            return reading(&captures, pattern, bytes);
         }
         from = whole.start() + 1;
     }
     None
+}
+
+fn reading<'b>(captures: &Captures, pattern: &Pattern, bytes: &'b [u8]) -> Option<Reading<'b>> {
+    let whole = captures.get_match()?;
+    let groups: Vec<_> =
+        captures.iter().skip(1).flatten().map(|group| group.start..group.end).collect();
+    let text = version_text(pattern.transform, bytes, &groups)?;
+    let matched = bytes.get(whole.range())?;
+    Some(Reading { version: claim(pattern, text), start: whole.start(), matched })
 }
 
 fn claim(pattern: &Pattern, text: String) -> VersionClaim {

@@ -130,6 +130,22 @@ fn contradictions_are_told_with_less_confidence() {
 }
 
 #[test]
+fn a_standalone_version_must_be_the_only_one() {
+    let set = one("[[patterns]]\nliteral = 'tool %s'\nversion = '([0-9]\\.[0-9]+\\.[0-9]+)'\n\
+         standalone = true\nconfidence = 80\n");
+    for (bytes, expect) in [
+        ("\x001.2.3\0tool %s\0", Some("1.2.3")),
+        ("tool %s\0a 1.2.4\x001.2.3\x001.2.3\0", Some("1.2.3")),
+        ("1.2.3\0tool %s\x001.2.4", Some("unknown")),
+        ("1.2.3-rc\0tool %s\x001.2", Some("unknown")),
+        ("1.2.3\0another %s", None),
+    ] {
+        let hits = scan(&set, bytes.as_bytes());
+        assert_eq!(hits.first().map(|hit| hit.version.to_string()).as_deref(), expect, "{bytes}");
+    }
+}
+
+#[test]
 fn file_patterns_see_the_name_and_the_soname() {
     let set = one("[[patterns]]\nliteral = 'text'\nconfidence = 50\nfile = ['libx.so*']\n");
     let file = |path: &'static [u8], soname| FileContext { path, soname, kind: FileKind::Elf };

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod made;
+mod packages;
 
 use auscult_inspect::inspect;
 use auscult_model::{Component, Facts, Input, InputKind, Limits, Sha256};

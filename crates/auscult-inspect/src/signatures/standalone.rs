@@ -1,0 +1,76 @@
+//! Versions that stand alone as a string: `"3.17.0"` somewhere in the read-only data.
+//!
+//! Many programs keep their version as a string of its own and print it with `%s`. Which string
+//! stands next to it depends on the compiler and the architecture, so a neighbour proves nothing.
+//! What counts instead: the file is known by other literals, the string has the shape that the
+//! component's versions have, and no other string of the file has it.
+
+use std::cell::OnceCell;
+
+use regex_automata::{Anchored, Input, meta::Regex};
+
+/// The lengths of strings that may be a version.
+const LENGTHS: std::ops::RangeInclusive<usize> = 3..=40;
+
+/// The short strings of a file that start like a version; collected when first asked for.
+pub(super) struct Standalone<'b> {
+    bytes: &'b [u8],
+    strings: OnceCell<Vec<usize>>,
+}
+
+impl<'b> Standalone<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, strings: OnceCell::new() }
+    }
+
+    /// Offset of the only string that the expression matches whole; none if there are several
+    /// different ones. The captures are left at that string.
+    pub(super) fn only(
+        &self,
+        regex: &Regex,
+        captures: &mut regex_automata::util::captures::Captures,
+    ) -> Option<usize> {
+        let mut found: Option<(usize, &[u8])> = None;
+        for &start in self.strings.get_or_init(|| collect(self.bytes)) {
+            let text = string_at(self.bytes, start);
+            let input = self.input(start, text.len());
+            if regex.search_half(&input).is_none_or(|end| end.offset() != start + text.len()) {
+                continue;
+            }
+            if found.is_some_and(|(_, other)| other != text) {
+                return None;
+            }
+            found = found.or(Some((start, text)));
+        }
+        let (start, text) = found?;
+        regex.search_captures(&self.input(start, text.len()), captures);
+        Some(start)
+    }
+
+    fn input(&self, start: usize, length: usize) -> Input<'b> {
+        Input::new(self.bytes).span(start..start + length).anchored(Anchored::Yes)
+    }
+}
+
+/// Where strings start that may be a version: between two ends of a string, with a digit or a
+/// `v` in front and a digit within the first few bytes.
+fn collect(bytes: &[u8]) -> Vec<usize> {
+    let ends = memchr::memchr2_iter(0, b'\n', bytes).chain([bytes.len()]);
+    let mut starts = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        let text = bytes.get(start..end).unwrap_or_default();
+        let digits = text.strip_prefix(b"v").unwrap_or(text);
+        if LENGTHS.contains(&text.len()) && digits.first().is_some_and(u8::is_ascii_digit) {
+            starts.push(start);
+        }
+        start = end + 1;
+    }
+    starts
+}
+
+fn string_at(bytes: &[u8], start: usize) -> &[u8] {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let end = memchr::memchr2(0, b'\n', rest).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
