@@ -135,8 +135,10 @@ fn coverage(page: &mut Page, coverage: &Coverage, options: &TableOptions) {
         let entropy = region.entropy_centibits.map_or_else(String::new, |entropy| {
             format!(", entropy {}.{:02} bits per byte", entropy / 100, entropy % 100)
         });
-        let text =
-            format!("{}, {}: {}{entropy}", region.locator, size(region.bytes), region.reason);
+        // Inside a compressed container a region can be larger than the image.
+        let opened = if region.locator.steps.is_empty() { "" } else { " when opened" };
+        let (place, bytes) = (&region.locator, size(region.bytes));
+        let text = format!("{place}, {bytes}{opened}: {}{entropy}", region.reason);
         page.pair(if index == 0 { "  unread" } else { "" }, &text, Style::Plain);
     }
     more(page, shown, regions.len(), "unread regions");

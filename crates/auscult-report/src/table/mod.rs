@@ -37,7 +37,7 @@ impl Default for TableOptions {
             width: 120,
             findings_max: 25,
             explained_max: 3,
-            components_max: 60,
+            components_max: 40,
             others_max: 10,
         }
     }
