@@ -14,6 +14,7 @@ use crate::{
     Entry, Extent, Fault, Reading,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
+    probe,
 };
 
 /// A stretch of the bytes that were searched. Stretches are in order and leave no gap.
@@ -187,7 +188,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         window = end.max(claimed);
     }
     stretches.extend(split_gap(extent, claimed, extent.len()));
-    stretches
+    probe::absorb(extent, stretches)
 }
 
 /// Opens one candidate and everything inside it.
@@ -258,7 +259,7 @@ fn admit_entries(opened: &mut Opened, extent: &Extent) {
 }
 
 /// Splits bytes that no format claims into raw regions and padding.
-fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
+pub(crate) fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut position = from;
     while position < to {
@@ -344,7 +345,7 @@ fn uniform_prefix(bytes: &[u8]) -> usize {
     clippy::cast_precision_loss,
     reason = "the result lies between 0 and 800 by definition"
 )]
-fn entropy_centibits(bytes: &[u8]) -> u16 {
+pub(crate) fn entropy_centibits(bytes: &[u8]) -> u16 {
     let mut counts = [0_u32; 256];
     for &byte in bytes {
         if let Some(count) = counts.get_mut(usize::from(byte)) {

@@ -14,6 +14,7 @@ mod extent;
 mod fault;
 mod format;
 mod formats;
+mod probe;
 mod tree;
 mod vault;
 mod view;

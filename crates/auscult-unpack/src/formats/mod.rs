@@ -2,9 +2,10 @@
 //!
 //! Where two formats fit at the same offset, the one that stands first in the registry wins.
 
-use crate::format::Format;
+use crate::{format::Format, probe::Probe};
 
 mod ar;
+mod banner;
 mod bzip2;
 mod cpio;
 mod date;
@@ -15,6 +16,7 @@ mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod layout;
+mod linux_kernel;
 mod lz4;
 mod lzip;
 mod lzma;
@@ -25,6 +27,8 @@ mod squashfs;
 #[cfg(test)]
 mod stream_tests;
 mod tar;
+mod u_boot;
+mod uboot_env;
 mod uimage;
 mod unix_mode;
 mod xz;
@@ -51,7 +55,10 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &lzma::FORMAT,
 ];
 
+/// Formats without a magic, looked for in what carving left over, in this order.
+pub(crate) static PROBES: &[&Probe] = &[&uboot_env::PROBE, &u_boot::PROBE, &linux_kernel::PROBE];
+
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
-    REGISTRY.iter().map(|format| format.name)
+    REGISTRY.iter().map(|format| format.name).chain(PROBES.iter().map(|probe| probe.name))
 }

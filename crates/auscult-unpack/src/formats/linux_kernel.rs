@@ -1,0 +1,65 @@
+//! Linux kernels without a wrapper: what a compressed image unpacks to, or a raw `Image`.
+//!
+//! Recognised by the banner of `init/version.c` together with messages that every kernel holds.
+//! The header of the flat images of arm64 and RISC-V (`Documentation/arch/arm64/booting.rst`,
+//! `Documentation/arch/riscv/boot-image-header.rst`) adds the architecture. The rest is code.
+
+use crate::{
+    Endian::Little,
+    View,
+    format::Opened,
+    probe::{Found, Probe, Region},
+};
+
+use super::banner;
+
+pub(crate) static PROBE: Probe = Probe { name: "linux-kernel", find };
+
+/// Even the smallest kernel is larger.
+const KERNEL_BYTES_MIN: u64 = 256 << 10;
+/// Messages of the core that no configuration leaves out; some need `CONFIG_PRINTK`.
+const STRINGS: &[&str] = &[
+    "swapper",
+    "kthreadd",
+    "Kernel panic - not syncing",
+    "/sbin/init",
+    "rootwait",
+    "Unable to mount root fs",
+    "init_task",
+    "kmalloc",
+    "ksoftirqd",
+];
+const STRINGS_MIN: usize = 4;
+
+fn find(region: &Region) -> Vec<Found> {
+    if region.code.len() < KERNEL_BYTES_MIN {
+        return Vec::new();
+    }
+    let Ok(bytes) = region.code.read_all() else { return Vec::new() };
+    let attributes = attributes(&bytes);
+    if attributes.is_empty() {
+        return Vec::new();
+    }
+    let opened = Opened { length: region.code.len(), attributes, ..Opened::default() };
+    vec![Found { offset: 0, opened }]
+}
+
+/// What a kernel tells of itself; nothing where these bytes are no kernel.
+pub(super) fn attributes(bytes: &[u8]) -> Vec<(&'static str, String)> {
+    let Some((_, text)) = banner::linux(bytes) else { return Vec::new() };
+    if banner::count_of(bytes, STRINGS) < STRINGS_MIN {
+        return Vec::new();
+    }
+    let release = text.split(' ').nth(2).unwrap_or_default();
+    let mut attributes = vec![("banner", text.to_owned()), ("version", release.to_owned())];
+    let view = View(bytes);
+    match view.array::<4>(0x38) {
+        Ok([b'A', b'R', b'M', 0x64]) => attributes.push(("arch", "arm64".to_owned())),
+        Ok([b'R', b'S', b'C', 5]) => attributes.push(("arch", "riscv".to_owned())),
+        _ => return attributes,
+    }
+    if let Ok(offset) = view.u64(8, Little) {
+        attributes.push(("text-offset", format!("{offset:#x}")));
+    }
+    attributes
+}
