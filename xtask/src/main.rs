@@ -1,2 +1,51 @@
 //! The project's own automation: `cargo xtask TASK`.
-fn main() {}
+//!
+//! Tasks run the ordinary tools and print what they run, so that every step can be repeated by
+//! hand.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
+
+mod bench;
+mod ci;
+mod corpus;
+mod fuzz;
+mod made;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// A task: its name, what it does, and its function. The rest of the command line is its own.
+type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
+
+const TASKS: &[Task] = &[
+    ("ci", "everything that must pass: fmt, clippy, tidy, deny, tests, corpus", ci::run),
+    ("tidy", "house rules: dependency direction, docs, sizes, nothing of the corpus", tidy::run),
+    ("corpus", "scan the shared corpus and score it; [--no-gate] [FILTER]", corpus::run),
+    (
+        "bench",
+        "whole-process timings as ratios to a named peer; [unpack|scan|advisories]",
+        bench::run,
+    ),
+    ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
+    ("sample", "build samples/infusion-pump.img anew", made::sample),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| *task == name) else {
+        eprintln!("usage: cargo xtask TASK\n");
+        for (task, help, _) in TASKS {
+            eprintln!("  {task:9} {help}");
+        }
+        return ExitCode::from(2);
+    };
+    match task(&rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

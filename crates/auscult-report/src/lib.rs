@@ -21,7 +21,7 @@ pub use html::html;
 pub use json::{SCAN_SCHEMA, json};
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, table};
-pub use tree::{TreeRow, tree_json, tree_text};
+pub use tree::{TreeRow, tree_text};
 
 /// Why an output could not be made.
 #[derive(Debug, thiserror::Error)]

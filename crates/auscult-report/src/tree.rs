@@ -3,12 +3,12 @@
 //! The rows come from the caller, as this crate knows nothing of file systems.
 
 use auscult_model::Locator;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::text::{Cell, Clip, Column, Page, Style, count, number};
 
 /// One node of the tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeRow {
     /// Where it is.
     pub locator: Locator,
@@ -20,6 +20,8 @@ pub struct TreeRow {
     pub mode: Option<u32>,
     /// `USER:GROUP`, as numbers or names, where it is known.
     pub owner: Option<String>,
+    /// When it was last changed, in seconds since 1970.
+    pub modified: Option<i64>,
     /// The target of a link, the compression, why it was not opened, … .
     pub note: Option<String>,
 }
@@ -34,17 +36,17 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// Lists the rows as text, one a line; locators are never cut, as they are to be copied.
-pub fn tree_text(rows: impl IntoIterator<Item = TreeRow>) -> String {
+pub fn tree_text(rows: &[TreeRow]) -> String {
     let cells: Vec<Vec<Cell>> = rows
-        .into_iter()
+        .iter()
         .map(|row| {
             vec![
-                row.kind.into(),
+                row.kind.clone().into(),
                 row.mode.map(|mode| format!("{mode:04o}")).unwrap_or_default().into(),
-                row.owner.unwrap_or_default().into(),
+                row.owner.clone().unwrap_or_default().into(),
                 row.size.map(number).unwrap_or_default().into(),
                 row.locator.to_string().into(),
-                row.note.unwrap_or_default().into(),
+                row.note.clone().unwrap_or_default().into(),
             ]
         })
         .collect();
@@ -52,20 +54,4 @@ pub fn tree_text(rows: impl IntoIterator<Item = TreeRow>) -> String {
     page.grid(0, &COLUMNS, &cells);
     page.line(0, &format!("{} entries", count(cells.len())), Style::Plain);
     page.finish()
-}
-
-/// Lists the rows as JSON: `{"entries": […]}`, with a line end.
-///
-/// # Errors
-/// Fails only when the rows cannot be serialised.
-pub fn tree_json(rows: impl IntoIterator<Item = TreeRow>) -> Result<String, crate::Error> {
-    #[derive(Serialize)]
-    struct Listing {
-        schema: &'static str,
-        entries: Vec<TreeRow>,
-    }
-    let listing = Listing { schema: "auscult-tree/1", entries: rows.into_iter().collect() };
-    let mut text = serde_json::to_string_pretty(&listing)?;
-    text.push('\n');
-    Ok(text)
 }

@@ -19,6 +19,7 @@ pub mod disk;
 pub mod elf;
 pub mod packages;
 pub mod sample;
+mod seeds;
 pub mod squashfs;
 pub mod stream;
 pub mod tree;
@@ -27,5 +28,6 @@ pub mod vendor;
 mod writer;
 pub mod zip;
 
+pub use seeds::seeds;
 pub use tree::{Entry, EntryKind, Tree};
 pub use writer::{Endian, Writer};

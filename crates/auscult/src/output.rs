@@ -1,9 +1,10 @@
 //! Where results go: `-o FORMAT[=FILE]`.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use anyhow::Context as _;
@@ -12,18 +13,17 @@ use crate::failure::WrongUsage;
 
 /// One output that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) format: String,
+pub(crate) struct Output<Format> {
+    pub(crate) format: Format,
     /// The file, or standard output.
     pub(crate) file: Option<PathBuf>,
 }
 
-/// Formats of the contract that this version does not write; they are refused by name.
-const NOT_YET: &[&str] =
-    &["cyclonedx-xml", "spdx", "spdx3", "openvex", "csaf-vex", "sarif", "html", "csv"];
-
-/// Reads the `-o` options; the table to standard output if there is none.
-pub(crate) fn parse(options: &[String], formats: &[&str]) -> anyhow::Result<Vec<Output>> {
+/// Reads the `-o` options; `default` to standard output if there is none.
+pub(crate) fn parse<Format: FromStr<Err: fmt::Display>>(
+    options: &[String],
+    default: Format,
+) -> Result<Vec<Output<Format>>, WrongUsage> {
     let mut outputs = Vec::new();
     for option in options {
         let (format, file) = match option.split_once('=') {
@@ -31,27 +31,23 @@ pub(crate) fn parse(options: &[String], formats: &[&str]) -> anyhow::Result<Vec<
             None => (option.as_str(), None),
         };
         if file.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
-            return Err(WrongUsage(format!("-o {option}: the file name is empty")).into());
+            return Err(WrongUsage(format!("-o {option}: the file name is empty")));
         }
-        if !formats.contains(&format) {
-            let formats = formats.join(", ");
-            let why = if NOT_YET.contains(&format) { "is not written yet" } else { "is unknown" };
-            return Err(WrongUsage(format!("-o {option}: the format {why}; use {formats}")).into());
-        }
-        outputs.push(Output { format: format.to_owned(), file });
+        let format = format.parse().map_err(|error| WrongUsage(format!("-o {option}: {error}")))?;
+        outputs.push(Output { format, file });
     }
     if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
         let message = "-o: only one format can go to standard output; give the others a file";
-        return Err(WrongUsage(message.to_owned()).into());
+        return Err(WrongUsage(message.to_owned()));
     }
     if outputs.is_empty() {
-        outputs.push(Output { format: "table".to_owned(), file: None });
+        outputs.push(Output { format: default, file: None });
     }
     Ok(outputs)
 }
 
 /// Writes one result where it was asked for; a file appears whole or not at all.
-pub(crate) fn write(output: &Output, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write<Format>(output: &Output<Format>, bytes: &[u8]) -> anyhow::Result<()> {
     match &output.file {
         Some(path) => write_file(path, bytes),
         None => {
@@ -85,15 +81,17 @@ fn readable_by_all() -> fs::Permissions {
 
 #[cfg(test)]
 mod tests {
+    use auscult_report::OutputFormat;
+
     use super::parse;
 
     #[test]
     fn outputs_are_checked_before_anything_runs() {
         let parse = |options: &[&str]| {
             let options: Vec<String> = options.iter().map(|&option| option.into()).collect();
-            parse(&options, &["table", "json"])
+            parse(&options, OutputFormat::Table)
         };
-        assert_eq!(parse(&[]).unwrap()[0].format, "table");
+        assert_eq!(parse(&[]).unwrap()[0].format, OutputFormat::Table);
         assert_eq!(parse(&["json=a=b", "table"]).unwrap().len(), 2);
         for wrong in [&["xml"][..], &["sarif=x"], &["json="], &["json", "table"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Context as _;
 use auscult_model::{DeviceContext, Facts, Limits};
 use auscult_report::ScanResult;
-use auscult_sbom::WriteOptions;
 use jiff::civil::Date;
 
 use crate::{
@@ -54,9 +53,4 @@ fn facts(target: Target, limits: &Limits) -> anyhow::Result<(Facts, Vec<String>)
     let mut inspection = worker::inspect(target, limits)?;
     inspection.facts.problems.extend(problems);
     Ok((inspection.facts, inspection.isolation))
-}
-
-/// The CycloneDX document of a result. It carries no date, so that equal facts give equal bytes.
-pub(super) fn cyclonedx(result: &ScanResult) -> Result<Vec<u8>, auscult_sbom::Error> {
-    auscult_sbom::write_cyclonedx(&result.facts, &WriteOptions::default())
 }

@@ -5,17 +5,14 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use auscult_model::{Verdict, VerdictOutcome};
 use auscult_priority::{GateInput, Policy};
-use auscult_report::{ScanResult, TableOptions};
+use auscult_report::{OutputFormat, ScanResult, TableOptions};
 
 use super::judge;
 use crate::{args::ScanArgs, exit::Exit, output, target};
 
-/// Formats that a scan writes.
-const FORMATS: &[&str] = &["table", "json", "cyclonedx"];
-
 pub(crate) fn run(arguments: &ScanArgs) -> anyhow::Result<Exit> {
     // Everything that the user may have got wrong is checked before the work begins.
-    let outputs = output::parse(&arguments.outputs, FORMATS)?;
+    let outputs = output::parse(&arguments.outputs, OutputFormat::Table)?;
     let policy = policy(arguments)?;
     let question = judge::Question::ask(&arguments.judging, arguments.facts_only)?;
     let limits = super::limits(&arguments.limits);
@@ -29,7 +26,9 @@ pub(crate) fn run(arguments: &ScanArgs) -> anyhow::Result<Exit> {
     }
     result.canonicalise();
     for wanted in &outputs {
-        output::write(wanted, &render(&result, &wanted.format)?)?;
+        let bytes = wanted.format.render(&result, &TableOptions::default());
+        let name = wanted.format.name();
+        output::write(wanted, &bytes.with_context(|| format!("make the output {name}"))?)?;
     }
     Ok(exit(&verdict))
 }
@@ -73,14 +72,6 @@ fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
     match policy {
         Some(policy) => auscult_priority::evaluate(policy, &input),
         None => auscult_priority::without_gate(&input),
-    }
-}
-
-fn render(result: &ScanResult, format: &str) -> anyhow::Result<Vec<u8>> {
-    match format {
-        "json" => Ok(auscult_report::json(result).context("write the JSON result")?.into_bytes()),
-        "cyclonedx" => super::judge::cyclonedx(result).context("write the CycloneDX document"),
-        _ => Ok(auscult_report::table(result, &TableOptions::default()).into_bytes()),
     }
 }
 

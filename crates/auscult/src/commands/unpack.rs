@@ -1,6 +1,6 @@
 //! `auscult unpack`: what an image consists of.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::{fmt::Write as _, io::Write as _, str::FromStr};
 
 use anyhow::Context as _;
 use auscult_model::Coverage;
@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     output,
     target::Target,
-    worker::{self, Listing, Row},
+    worker::{self, Listing},
 };
 
 pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<Exit> {
@@ -32,56 +32,62 @@ pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let options: Vec<String> = arguments.output.iter().cloned().collect();
-    let outputs = output::parse(&options, &["table", "json"])?;
+    let outputs = output::parse(&options, ListingFormat::Table)?;
     let target = Target::open(&arguments.image)?;
     let problems = target.problems.clone();
     let mut listing = worker::list(target, &limits)?;
     listing.problems.extend(problems);
     for wanted in &outputs {
-        let bytes = if wanted.format == "json" {
-            let mut bytes = serde_json::to_vec_pretty(&listing)?;
-            bytes.push(b'\n');
-            bytes
-        } else {
-            table(&listing).into_bytes()
+        let bytes = match wanted.format {
+            ListingFormat::Json => {
+                let mut bytes = serde_json::to_vec_pretty(&listing)?;
+                bytes.push(b'\n');
+                bytes
+            }
+            ListingFormat::Table => table(&listing).into_bytes(),
         };
         output::write(wanted, &bytes)?;
     }
-    let identified = listing.rows.iter().any(|row| row.kind == "container");
+    let identified = listing.entries.iter().any(|row| row.kind == "container");
     Ok(if identified { Exit::Done } else { Exit::Inconclusive })
 }
 
-fn table(listing: &Listing) -> String {
-    let mut text = String::new();
-    for row in &listing.rows {
-        text.push_str(line(row).trim_end());
-        text.push('\n');
+/// Forms of a listing.
+#[derive(Clone, Copy, Debug)]
+enum ListingFormat {
+    Table,
+    Json,
+}
+
+impl FromStr for ListingFormat {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            _ => Err("a listing is written as table or json"),
+        }
     }
-    text.push('\n');
+}
+
+fn table(listing: &Listing) -> String {
+    let mut text = auscult_report::tree_text(&listing.entries);
     text.push_str(&coverage_line(&listing.coverage));
     for region in &listing.coverage.regions_unread {
-        let _ = writeln!(
-            text,
-            "  unread: {} ({} bytes): {}",
-            region.locator, region.bytes, region.reason
-        );
+        let (place, bytes) = (&region.locator, region.bytes);
+        let _ = writeln!(text, "  unread: {place} ({bytes} bytes): {}", printable(&region.reason));
     }
     for problem in &listing.problems {
-        let _ = writeln!(text, "  problem: {}: {}: {}", problem.locator, problem.what, problem.why);
+        let told = printable(&format!("{}: {}", problem.what, problem.why));
+        let _ = writeln!(text, "  problem: {}: {told}", problem.locator);
     }
     text
 }
 
-/// The text of locators and notes carries no control character: names are escaped, notes here.
-fn line(row: &Row) -> String {
-    let mode = row.mode.map_or_else(|| "    -".to_owned(), |mode| format!("{mode:05o}"));
-    let owner = match (row.user, row.group) {
-        (Some(user), Some(group)) => format!("{user}:{group}"),
-        _ => "-".to_owned(),
-    };
-    let note: String =
-        row.note.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    format!("{mode} {owner:>9} {:>10} {:16} {}  {note}", row.bytes, row.kind, row.locator)
+/// Text that comes from the image must not steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn coverage_line(coverage: &Coverage) -> String {

@@ -8,10 +8,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use auscult_model::{ByteName, Facts, Input, InputKind, Limits, Sha256};
+use auscult_report::TreeRow;
 use auscult_unpack::{EntryKind, Node, NodeId, NodeKind, Tree};
 use sha2::Digest as _;
 
-use super::{Extracted, ExtractedKind, Inspection, Listing, Probe, Request, Row, Task, walls};
+use super::{Extracted, ExtractedKind, Inspection, Listing, Probe, Request, Task, walls};
 
 /// Runs the child: `request` is the JSON of a [`Request`], the image is on standard input.
 pub(crate) fn run(request: &str) -> anyhow::Result<()> {
@@ -94,45 +95,45 @@ fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
 }
 
 fn listing(tree: &Tree, isolation: Vec<String>) -> Listing {
-    let rows = tree.nodes().skip(1).map(|(id, node)| row(tree, id, node)).collect();
     Listing {
+        schema: "auscult-tree/1".to_owned(),
         isolation,
-        rows,
+        entries: tree.nodes().skip(1).map(|(id, node)| row(tree, id, node)).collect(),
         coverage: tree.coverage().clone(),
         problems: tree.problems().to_vec(),
     }
 }
 
-fn row(tree: &Tree, id: NodeId, node: &Node) -> Row {
+fn row(tree: &Tree, id: NodeId, node: &Node) -> TreeRow {
     let (kind, note) = match &node.kind {
-        NodeKind::Image => ("image".to_owned(), String::new()),
-        NodeKind::Raw { entropy_centibits } => (
-            "raw".to_owned(),
-            format!("entropy {}.{:02}", entropy_centibits / 100, entropy_centibits % 100),
-        ),
-        NodeKind::Padding => ("padding".to_owned(), String::new()),
+        NodeKind::Image => ("image", String::new()),
+        NodeKind::Raw { entropy_centibits } => {
+            let (bits, hundredths) = (entropy_centibits / 100, entropy_centibits % 100);
+            ("raw", format!("entropy {bits}.{hundredths:02} bits per byte"))
+        }
+        NodeKind::Padding => ("padding", String::new()),
         NodeKind::Container { attributes, unread, .. } => {
             let mut note: Vec<String> =
-                attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                attributes.iter().map(|(key, value)| format!("{key} {value}")).collect();
             note.extend(unread.iter().map(|reason| format!("unread: {reason}")));
-            ("container".to_owned(), note.join(", "))
+            ("container", note.join(", "))
         }
         NodeKind::Member(kind) => member_kind(kind),
     };
-    Row {
+    let metadata = &node.metadata;
+    TreeRow {
         locator: tree.locator(id),
-        kind,
-        bytes: node.len(),
-        mode: node.metadata.mode,
-        user: node.metadata.user,
-        group: node.metadata.group,
-        modified: node.metadata.modified,
-        note,
+        kind: kind.to_owned(),
+        size: node.content.as_ref().map(auscult_unpack::Extent::len),
+        mode: metadata.mode,
+        owner: metadata.user.zip(metadata.group).map(|(user, group)| format!("{user}:{group}")),
+        modified: metadata.modified,
+        note: Some(note).filter(|note| !note.is_empty()),
     }
 }
 
-fn member_kind(kind: &EntryKind) -> (String, String) {
-    let (kind, note) = match kind {
+fn member_kind(kind: &EntryKind) -> (&'static str, String) {
+    match kind {
         EntryKind::File => ("file", String::new()),
         EntryKind::Directory => ("directory", String::new()),
         EntryKind::Symlink(target) => ("symlink", target.to_string()),
@@ -143,8 +144,7 @@ fn member_kind(kind: &EntryKind) -> (String, String) {
         EntryKind::BlockDevice { major, minor } => ("block-device", format!("{major},{minor}")),
         EntryKind::Fifo => ("fifo", String::new()),
         EntryKind::Socket => ("socket", String::new()),
-    };
-    (kind.to_owned(), note)
+    }
 }
 
 /// Sends everything below a node; `path` is where it goes, relative to the target folder.

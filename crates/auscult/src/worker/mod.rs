@@ -10,6 +10,7 @@ mod parent;
 mod walls;
 
 use auscult_model::{Facts, InputKind, Limits, Locator};
+use auscult_report::TreeRow;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use child::run as run_child;
@@ -57,33 +58,14 @@ pub(crate) struct Probe {
     pub(crate) succeeded: Vec<String>,
 }
 
-/// The answer to [`Task::List`].
+/// The answer to [`Task::List`], and the form of `unpack -o json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Listing {
+    pub(crate) schema: String,
     pub(crate) isolation: Vec<String>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) entries: Vec<TreeRow>,
     pub(crate) coverage: auscult_model::Coverage,
     pub(crate) problems: Vec<auscult_model::Problem>,
-}
-
-/// One node of the tree.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Row {
-    pub(crate) locator: Locator,
-    /// `container`, `file`, `directory`, `symlink`, `raw`, `padding`, … .
-    pub(crate) kind: String,
-    pub(crate) bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) mode: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) user: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) group: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) modified: Option<i64>,
-    /// Link target, device number, or what a container's header tells.
-    #[serde(skip_serializing_if = "String::is_empty", default)]
-    pub(crate) note: String,
 }
 
 /// Header of one extracted object; `bytes` bytes of content follow it.

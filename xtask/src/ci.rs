@@ -1,0 +1,49 @@
+//! `cargo xtask ci`: what must pass before a change lands, fast checks first.
+
+use crate::{
+    corpus,
+    shell::{self, answers},
+    tidy,
+};
+
+/// Programs of Debian that some tests use, with the package that holds each.
+const DEBIAN: &[(&str, &str)] = &[("mkfs.ext4", "e2fsprogs"), ("unsquashfs", "squashfs-tools")];
+
+fn install_tools() -> anyhow::Result<()> {
+    let missing: Vec<&str> = DEBIAN
+        .iter()
+        .filter(|(program, _)| std::process::Command::new(program).arg("-V").output().is_err())
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    println!("installing what some tests use: {packages}");
+    let installed = shell::run("apt-get update -q").and_then(|()| {
+        shell::run(&format!("apt-get install -q -y --no-install-recommends {packages}"))
+    });
+    if let Err(error) = installed {
+        anyhow::bail!("{error:#}\nmissing on this machine: {packages}; install them and run again");
+    }
+    Ok(())
+}
+
+fn check_dependencies() -> anyhow::Result<()> {
+    if !answers("cargo-deny", "--version") {
+        shell::run("cargo install cargo-deny --version 0.20.2 --locked")?;
+    }
+    // Advisories need a clone of their database, which CI cannot fetch.
+    shell::run("cargo deny --locked check bans licenses sources")
+}
+
+pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
+    install_tools()?;
+    shell::run("cargo fmt --all --check")?;
+    tidy::run(&[])?;
+    shell::run("cargo clippy --workspace --all-targets --locked -- -D warnings")?;
+    shell::run("cargo test --workspace --all-targets --locked")?;
+    shell::run("cargo test --workspace --doc --locked")?;
+    check_dependencies()?;
+    corpus::run(&[])
+}

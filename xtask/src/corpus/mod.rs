@@ -1,0 +1,115 @@
+//! `cargo xtask corpus`: scans every file of the shared corpus as a user would and scores the
+//! result against its ground truth.
+//!
+//! Per file: formats, coverage, recall (names; names with versions), wrong versions, wall time,
+//! peak memory. It fails when fewer cases run than [`CASES_MIN`], when an exit code is neither 0
+//! nor 4, when a package database is not listed whole, when recall of an image without one is
+//! under the floor, or when a CycloneDX document is invalid or differs between two runs.
+
+mod run;
+mod score;
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::shell::{release_program, shared};
+
+/// Files of the corpus that are scanned; more may come, fewer must not go unnoticed.
+const CASES_MIN: usize = 34;
+/// Share of names that must be found in a whole or root file system image without a package
+/// database, in percent.
+const NAMES_PERCENT_MIN: usize = 60;
+/// Folders of the corpus that hold device images.
+const FOLDERS: &[&str] = &["whole/", "rootfs/", "boot/", "mcu/", "radio/"];
+
+/// One file of the ground truth.
+#[derive(Deserialize)]
+struct Case {
+    file: String,
+    #[serde(default)]
+    components: Vec<Truth>,
+}
+
+/// A component that is known to be in the file; the list is a lower bound.
+#[derive(Deserialize)]
+struct Truth {
+    name: String,
+    version: String,
+    #[serde(default)]
+    source_db: Option<String>,
+}
+
+impl Case {
+    /// Whether the truth was read from a package database that is still in the image. Where the
+    /// database was taken out of the image, the file's name says so.
+    fn has_database(&self) -> bool {
+        !self.file.contains("stripped") && self.components.iter().any(|row| row.source_db.is_some())
+    }
+}
+
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let gate = !arguments.iter().any(|argument| argument == "--no-gate");
+    let filter = arguments.iter().find(|argument| !argument.starts_with("--"));
+    let Some(shared) = shared() else {
+        println!("SKIPPED: the corpus needs the shared folder (set AUSCULT_SHARED)");
+        anyhow::ensure!(std::env::var_os("CI").is_none(), "the shared folder is missing in CI");
+        return Ok(());
+    };
+    let program = release_program()?;
+    let corpus = shared.join("corpus");
+    let text = std::fs::read_to_string(corpus.join("GROUND_TRUTH.json"));
+    let cases: Vec<Case> = serde_json::from_str(&text.context("read the ground truth")?)?;
+    let schema = run::Schema::load(&shared.join("conformance").join("cyclonedx").join("schema"))?;
+    println!("{}", score::HEADER);
+    let (mut ran, mut complaints) = (0_usize, Vec::new());
+    for case in cases.iter().filter(|case| wanted(case, filter)) {
+        ran += 1;
+        complaints.extend(check_case(case, &program, &corpus, &schema)?);
+    }
+    println!("{ran} cases");
+    for complaint in &complaints {
+        eprintln!("corpus: {complaint}");
+    }
+    if gate && filter.is_none() && ran < CASES_MIN {
+        bail!("only {ran} cases ran, {CASES_MIN} are kept");
+    }
+    if gate && !complaints.is_empty() {
+        bail!("{} complaints", complaints.len());
+    }
+    Ok(())
+}
+
+fn wanted(case: &Case, filter: Option<&String>) -> bool {
+    FOLDERS.iter().any(|folder| case.file.starts_with(folder))
+        && filter.is_none_or(|filter| case.file.contains(filter.as_str()))
+}
+
+fn check_case(
+    case: &Case,
+    program: &Path,
+    corpus: &Path,
+    schema: &run::Schema,
+) -> anyhow::Result<Vec<String>> {
+    let outcome = run::scan(program, &corpus.join(&case.file))?;
+    let score = score::of(case, &outcome.result);
+    println!("{}", score::row(case, &outcome, &score));
+    let mut complaints = Vec::new();
+    if !matches!(outcome.exit, Some(0 | 4)) {
+        complaints.push(format!("{}: exit code {:?}", case.file, outcome.exit));
+        return Ok(complaints);
+    }
+    complaints.extend(schema.complaints(&case.file, &outcome.bom));
+    if !outcome.repeatable {
+        complaints.push(format!("{}: CycloneDX differs between two runs", case.file));
+    }
+    if case.has_database() && score.exact < score.total {
+        complaints.push(format!("{}: rows of the package database are missing", case.file));
+    }
+    let floor = case.file.starts_with("whole/") || case.file.starts_with("rootfs/");
+    if floor && score.names * 100 < score.total * NAMES_PERCENT_MIN {
+        complaints.push(format!("{}: under {NAMES_PERCENT_MIN} % of the names", case.file));
+    }
+    Ok(complaints)
+}

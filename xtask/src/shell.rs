@@ -1,0 +1,59 @@
+//! Running other programs, and finding folders.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+
+/// The project's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The shared folder with corpus, feeds and conformance suites, if it is there:
+/// `$AUSCULT_SHARED`, or `shared` beside the project.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let folder = std::env::var_os("AUSCULT_SHARED")
+        .map_or_else(|| root().join("..").join("shared"), PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+/// Runs a program in the project's root, its words separated by spaces, and fails if it does.
+pub(crate) fn run(words: &str) -> anyhow::Result<()> {
+    println!("$ {words}");
+    let mut words = words.split(' ');
+    let program = words.next().context("run nothing")?;
+    let status = Command::new(program).args(words).current_dir(root()).status();
+    let status = status.with_context(|| format!("start {program}"))?;
+    if !status.success() {
+        bail!("{program} failed: {status}");
+    }
+    Ok(())
+}
+
+/// Whether a program answers to this argument.
+pub(crate) fn answers(program: &str, argument: &str) -> bool {
+    let output = Command::new(program).arg(argument).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// Builds the program in release mode and returns its path.
+pub(crate) fn release_program() -> anyhow::Result<PathBuf> {
+    run("cargo build --release --locked --package auscult")?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("release").join("auscult"))
+}
+
+/// The files that git tracks.
+pub(crate) fn tracked() -> anyhow::Result<Vec<PathBuf>> {
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    let output = output.context("start git")?;
+    if !output.status.success() {
+        bail!("git ls-files failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let names = output.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
+}

@@ -1,0 +1,70 @@
+//! Dependencies between the crates point one way (ARCHITECTURE.md).
+
+use anyhow::Context as _;
+
+use super::Complaint;
+use crate::shell::root;
+
+/// Each crate with the crates of this project that it may name, not counting tests.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("auscult-model", &[]),
+    ("auscult-version", &["auscult-model"]),
+    ("auscult-unpack", &["auscult-model"]),
+    ("auscult-inspect", &["auscult-model", "auscult-unpack"]),
+    ("auscult-sbom", &["auscult-model"]),
+    ("auscult-advisory", &["auscult-model", "auscult-version"]),
+    ("auscult-priority", &["auscult-model"]),
+    ("auscult-report", &["auscult-model", "auscult-sbom"]),
+    ("auscult-testkit", &[]),
+    (
+        "auscult",
+        &[
+            "auscult-advisory",
+            "auscult-inspect",
+            "auscult-model",
+            "auscult-priority",
+            "auscult-report",
+            "auscult-sbom",
+            "auscult-unpack",
+            "auscult-version",
+        ],
+    ),
+    ("xtask", &["auscult-advisory", "auscult-testkit"]),
+];
+
+/// Crates that a library from `auscult-model` to `auscult-report` must not name: network and clock.
+const FORBIDDEN: &[&str] = &["tokio", "axum", "ureq", "reqwest", "sqlx", "hyper"];
+
+pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let mut manifests: Vec<_> = std::fs::read_dir(root().join("crates"))?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path().join("Cargo.toml"))
+        .filter(|path| path.is_file())
+        .collect();
+    manifests.push(root().join("xtask").join("Cargo.toml"));
+    manifests.sort();
+    for path in manifests {
+        let text = std::fs::read_to_string(&path).context("read a manifest")?;
+        let manifest: toml::Table = text.parse().with_context(|| path.display().to_string())?;
+        complaints.extend(check_manifest(&manifest));
+    }
+    Ok(complaints)
+}
+
+fn check_manifest(manifest: &toml::Table) -> Vec<Complaint> {
+    let name = manifest.get("package").and_then(|package| package.get("name"));
+    let name = name.and_then(toml::Value::as_str).unwrap_or_default();
+    let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+        return vec![format!("{name}: a new crate; say in xtask/src/tidy what it may depend on")];
+    };
+    let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+    let names = dependencies.into_iter().flat_map(toml::Table::keys);
+    names
+        .filter(|dependency| {
+            let ours = dependency.starts_with("auscult") && !allowed.contains(&dependency.as_str());
+            ours || FORBIDDEN.contains(&dependency.as_str())
+        })
+        .map(|dependency| format!("{name} must not depend on {dependency}"))
+        .collect()
+}
