@@ -1,1 +1,28 @@
 //! Feeds to a snapshot, and matching.
+//!
+//! [`build()`] reads a folder of vulnerability feeds as they were served and makes one snapshot of
+//! them; [`Snapshot`] opens that file; [`match_component`] tells which advisories touch a
+//! component. The library uses no network and reads no clock.
+
+mod affected;
+mod build;
+mod codec;
+mod cpe;
+mod cvss;
+mod error;
+mod feeds;
+mod matching;
+mod names;
+mod record;
+mod snapshot;
+
+pub use build::{Build, BuildOptions, Selection, build};
+pub use cvss::base_score;
+pub use error::{Error, Result};
+pub use matching::{MatchOutcome, Platform, match_component, match_component_on};
+pub use snapshot::{AdvisoryView, ClaimView, ExploitSign, Snapshot, write_file};
+
+/// The snapshot that the program carries: facts on the components most found in devices.
+pub fn starter() -> Result<Snapshot> {
+    Snapshot::from_bytes(include_bytes!("../data/starter.snapshot"))
+}

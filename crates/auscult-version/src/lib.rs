@@ -21,7 +21,7 @@ use std::cmp::Ordering;
 
 pub use generic::split_update;
 pub use openssl::may_lack_letter;
-pub use range::{Bound, Event, Range, events_contain};
+pub use range::{Bound, Event, Range, events_contain, within};
 use serde::{Deserialize, Serialize};
 
 /// A way to order versions.

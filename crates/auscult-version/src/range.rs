@@ -41,57 +41,60 @@ pub struct Range {
 impl Range {
     /// Tells whether a version lies in the range; `None` where it cannot be compared.
     pub fn contains(&self, version: &str) -> Option<bool> {
-        // A bound that excludes the version decides alone, even if the other cannot be compared.
-        match (self.above_lower(version), self.below_upper(version)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        }
+        within(self.scheme, self.lower.as_ref(), self.upper.as_ref(), version)
     }
+}
 
-    fn above_lower(&self, version: &str) -> Option<bool> {
-        let Some(lower) = &self.lower else { return Some(true) };
-        let order = self.order(version, lower)?;
-        Some(
-            order == Ordering::Greater
-                || (order == Ordering::Equal && matches!(lower, Bound::Inclusive(_))),
-        )
+/// Tells whether a version lies between two bounds, as [`Range::contains`] does.
+pub fn within(
+    scheme: Scheme,
+    lower: Option<&Bound>,
+    upper: Option<&Bound>,
+    version: &str,
+) -> Option<bool> {
+    // A bound that excludes the version decides alone, even if the other cannot be compared.
+    match (above(scheme, lower, version), below(scheme, upper, version)) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
     }
+}
 
-    fn below_upper(&self, version: &str) -> Option<bool> {
-        let Some(upper) = &self.upper else { return Some(true) };
-        if let Some(prefix) = upper.version().strip_suffix(".*") {
-            return self.below_wildcard(version, prefix);
-        }
-        let order = self.order(version, upper)?;
-        Some(
-            order == Ordering::Less
-                || (order == Ordering::Equal && matches!(upper, Bound::Inclusive(_))),
-        )
-    }
+fn above(scheme: Scheme, lower: Option<&Bound>, version: &str) -> Option<bool> {
+    let Some(lower) = lower else { return Some(true) };
+    let order = order(scheme, version, lower.version())?;
+    Some(order.is_gt() || (order.is_eq() && matches!(lower, Bound::Inclusive(_))))
+}
 
-    /// Below `5.4.*`: either below 5.4, or 5.4 with whatever follows.
-    fn below_wildcard(&self, version: &str, prefix: &str) -> Option<bool> {
-        let given = version.strip_prefix('v').unwrap_or(version);
-        let inside = given
-            .strip_prefix(prefix)
-            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
-        if inside {
-            return Some(true);
-        }
-        Some(compare(self.scheme, version, prefix)? != Ordering::Greater)
+fn below(scheme: Scheme, upper: Option<&Bound>, version: &str) -> Option<bool> {
+    let Some(upper) = upper else { return Some(true) };
+    if let Some(prefix) = upper.version().strip_suffix(".*") {
+        return below_wildcard(scheme, version, prefix);
     }
+    let order = order(scheme, version, upper.version())?;
+    Some(order.is_lt() || (order.is_eq() && matches!(upper, Bound::Inclusive(_))))
+}
 
-    /// The order of a version and a bound. Release 7.4 of OpenSSH, named as an inclusive end or
-    /// an exclusive start, stands for all ports of it.
-    fn order(&self, version: &str, bound: &Bound) -> Option<Ordering> {
-        let limit = bound.version();
-        if self.scheme == Scheme::OpenSsh && !limit.contains('p') {
-            let release = version.split_once('p').map_or(version, |(release, _)| release);
-            return compare(self.scheme, release, limit);
-        }
-        compare(self.scheme, version, limit)
+/// Below `5.4.*`: either below 5.4, or 5.4 with whatever follows.
+fn below_wildcard(scheme: Scheme, version: &str, prefix: &str) -> Option<bool> {
+    let given = version.strip_prefix('v').unwrap_or(version);
+    let inside = given
+        .strip_prefix(prefix)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    if inside {
+        return Some(true);
     }
+    Some(compare(scheme, version, prefix)?.is_le())
+}
+
+/// The order of a version and a limit. A release of OpenSSH named without a port, such as 7.4,
+/// stands for all ports of it.
+fn order(scheme: Scheme, version: &str, limit: &str) -> Option<Ordering> {
+    if scheme == Scheme::OpenSsh && !limit.contains('p') {
+        let release = version.split_once('p').map_or(version, |(release, _)| release);
+        return compare(scheme, release, limit);
+    }
+    compare(scheme, version, limit)
 }
 
 /// An event of an OSV range (OSV schema 1.7, `affected[].ranges[].events[]`).

@@ -1,0 +1,247 @@
+//! Decides whether a claim touches a version, as the CVE record format 5.1 defines it.
+//!
+//! The status of a version is that of the entry that holds it, with its changes applied, else the
+//! default status. An entry for that one version is more specific than a range around it. Where
+//! two ranges contradict each other "affected" stands: a doubtful record must not read as safe.
+
+use std::cmp::Ordering;
+
+use auscult_version::{Bound, Scheme, compare, may_lack_letter, split_update, within};
+
+use crate::record::{Claim, Entry, Span, Status};
+
+/// The answer of a claim about one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The version is affected.
+    Affected {
+        /// The range it lies in.
+        range: String,
+        /// The first fixed version after it.
+        fixed: Option<String>,
+    },
+    /// The claim says that it is not, or says nothing about it.
+    NotAffected,
+    /// The version cannot be compared with what the claim says.
+    Undetermined {
+        /// What the claim says.
+        range: String,
+    },
+}
+
+/// Compares by the claim's scheme; feeds call many things "semver" that are not.
+fn order(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
+    compare(scheme, left, right).or_else(|| match scheme {
+        Scheme::Semver | Scheme::Pep440 => compare(Scheme::Generic, left, right),
+        _ => None,
+    })
+}
+
+fn contains(scheme: Scheme, span: &Span, version: &str) -> Option<bool> {
+    match span {
+        Span::Unreadable(_) => None,
+        Span::Exactly { version: named, any_update } => {
+            let same = order(scheme, version, named).map(Ordering::is_eq);
+            match same {
+                Some(false) if *any_update => {
+                    let (core, update) = split_update(version);
+                    if update.is_empty() {
+                        return Some(false);
+                    }
+                    order(scheme, core, named).map(Ordering::is_eq)
+                }
+                // A list of names: one that cannot be compared is another one.
+                None => Some(false),
+                decided => decided,
+            }
+        }
+        Span::Between { lower, upper } => within(scheme, lower.as_ref(), upper.as_ref(), version)
+            .or_else(|| match scheme {
+                Scheme::Semver | Scheme::Pep440 => {
+                    within(Scheme::Generic, lower.as_ref(), upper.as_ref(), version)
+                }
+                _ => None,
+            }),
+    }
+}
+
+/// The status that an entry gives to a version inside it.
+fn status_in(scheme: Scheme, entry: &Entry, version: &str) -> Status {
+    let mut status = entry.status;
+    let mut latest: Option<&str> = None;
+    for (at, changed) in &entry.changes {
+        let reached = order(scheme, version, at).is_some_and(Ordering::is_ge);
+        let later = latest.is_none_or(|known| order(scheme, at, known).is_none_or(Ordering::is_ge));
+        if reached && later {
+            (status, latest) = (*changed, Some(at.as_str()));
+        }
+    }
+    status
+}
+
+/// Judges a version by a claim.
+pub(crate) fn judge(claim: &Claim, version: &str) -> Verdict {
+    let scheme = claim.scheme;
+    let (mut found, mut unclear): (Option<(&Entry, Status)>, Option<&Entry>) = (None, None);
+    for entry in &claim.entries {
+        match contains(scheme, &entry.span, version) {
+            Some(false) => {}
+            Some(true) => {
+                let status = status_in(scheme, entry, version);
+                if matches!(entry.span, Span::Exactly { .. }) {
+                    found = Some((entry, status));
+                    break;
+                }
+                if found.is_none_or(|(_, known)| known != Status::Affected) {
+                    found = Some((entry, status));
+                }
+            }
+            None => unclear = unclear.or(Some(entry)),
+        }
+    }
+    match (found, unclear) {
+        (Some((entry, Status::Affected)), _) => Verdict::Affected {
+            range: describe_entry(entry),
+            fixed: fixed_in(scheme, entry, version).or_else(|| next_unaffected(claim, version)),
+        },
+        (Some(_), _) => Verdict::NotAffected,
+        (None, Some(entry)) if may_matter(claim.default, entry) => {
+            Verdict::Undetermined { range: describe_entry(entry) }
+        }
+        (None, _) if claim.default == Status::Affected => Verdict::Affected {
+            range: describe(claim),
+            fixed: next_unaffected(claim, version),
+        },
+        (None, _) => Verdict::NotAffected,
+    }
+}
+
+/// Tells whether an entry that cannot be compared could change the answer.
+fn may_matter(default: Status, entry: &Entry) -> bool {
+    match entry.status {
+        Status::Affected => true,
+        Status::Unaffected => default == Status::Affected,
+        Status::Unknown => false,
+    }
+}
+
+fn fixed_in(scheme: Scheme, entry: &Entry, version: &str) -> Option<String> {
+    let change = entry.changes.iter().find(|(at, status)| {
+        *status == Status::Unaffected && order(scheme, at, version).is_some_and(Ordering::is_gt)
+    });
+    if let Some((at, _)) = change {
+        return Some(at.clone());
+    }
+    match &entry.span {
+        Span::Between { upper: Some(Bound::Exclusive(version)), .. } => Some(version.clone()),
+        _ => None,
+    }
+}
+
+/// The smallest version after this one that the claim calls unaffected.
+fn next_unaffected(claim: &Claim, version: &str) -> Option<String> {
+    let starts = claim.entries.iter().filter(|entry| entry.status == Status::Unaffected).filter_map(
+        |entry| match &entry.span {
+            Span::Exactly { version, .. } => Some(version),
+            Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
+            _ => None,
+        },
+    );
+    starts
+        .filter(|start| order(claim.scheme, start, version).is_some_and(Ordering::is_gt))
+        .min_by(|left, right| order(claim.scheme, left, right).unwrap_or(Ordering::Equal))
+        .cloned()
+}
+
+/// The span of an entry as text.
+fn describe_entry(entry: &Entry) -> String {
+    let mut text = match &entry.span {
+        Span::Exactly { version, .. } => format!("= {version}"),
+        Span::Unreadable(text) => format!("{text:?}"),
+        Span::Between { lower, upper } => {
+            let lower = lower.as_ref().map(|bound| match bound {
+                Bound::Inclusive(version) => format!(">= {version}"),
+                Bound::Exclusive(version) => format!("> {version}"),
+            });
+            let upper = upper.as_ref().map(|bound| match bound {
+                Bound::Inclusive(version) => format!("<= {version}"),
+                Bound::Exclusive(version) => format!("< {version}"),
+            });
+            match (lower, upper) {
+                (Some(lower), Some(upper)) => format!("{lower}, {upper}"),
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => "all versions".to_owned(),
+            }
+        }
+    };
+    for (at, status) in &entry.changes {
+        let word = match status {
+            Status::Affected => "affected",
+            Status::Unaffected => "unaffected",
+            Status::Unknown => "unknown",
+        };
+        text.push_str(&format!(", {word} from {at}"));
+    }
+    text
+}
+
+/// The affected versions of a claim as text.
+pub(crate) fn describe(claim: &Claim) -> String {
+    let of = |status| {
+        let entries = claim.entries.iter().filter(move |entry| entry.status == status);
+        entries.map(describe_entry).collect::<Vec<_>>().join(" | ")
+    };
+    if claim.default == Status::Affected {
+        let except = of(Status::Unaffected);
+        return if except.is_empty() {
+            "all versions".to_owned()
+        } else {
+            format!("all versions except {except}")
+        };
+    }
+    of(Status::Affected)
+}
+
+/// Versions that together stand for all that a version known in part may be: itself, its ends,
+/// and every limit of the claim within it.
+fn probes(claim: &Claim, known: &str) -> Vec<String> {
+    let mut probes = vec![known.to_owned()];
+    if claim.scheme == Scheme::OpenSsl && may_lack_letter(known) {
+        probes.extend(('a'..='z').map(|letter| format!("{known}{letter}")));
+        probes.extend(('a'..='z').map(|letter| format!("{known}z{letter}")));
+        return probes;
+    }
+    let prefix = format!("{known}.");
+    let mut limits = Vec::new();
+    for entry in &claim.entries {
+        match &entry.span {
+            Span::Exactly { version, .. } => limits.push(version.as_str()),
+            Span::Between { lower, upper } => {
+                limits.extend(lower.iter().chain(upper).map(Bound::version));
+            }
+            Span::Unreadable(_) => {}
+        }
+        limits.extend(entry.changes.iter().map(|(at, _)| at.as_str()));
+    }
+    for limit in limits.into_iter().filter(|limit| limit.starts_with(&prefix)) {
+        probes.extend([limit.to_owned(), format!("{limit}.0.1")]);
+    }
+    probes.push(format!("{known}.999999"));
+    probes
+}
+
+/// Judges a version of which only a part is known: affected if all that it may be are, not if
+/// none is.
+pub(crate) fn judge_incomplete(claim: &Claim, known: &str) -> Verdict {
+    let verdicts: Vec<Verdict> =
+        probes(claim, known).iter().map(|version| judge(claim, version)).collect();
+    let affected = verdicts.iter().filter(|v| matches!(v, Verdict::Affected { .. })).count();
+    let clear = verdicts.iter().filter(|v| matches!(v, Verdict::NotAffected)).count();
+    if clear == verdicts.len() {
+        Verdict::NotAffected
+    } else if affected == verdicts.len() {
+        verdicts.into_iter().next().unwrap_or(Verdict::NotAffected)
+    } else {
+        Verdict::Undetermined { range: describe(claim) }
+    }
+}

@@ -1,0 +1,377 @@
+//! Collects records, merges them by vulnerability, and lays out the tables of a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use auscult_model::{Exploitation, SourceInfo};
+use jiff::civil::Date;
+
+use crate::{
+    build::{BuildOptions, Selection},
+    codec::Writer,
+    feeds::{EpssRow, Recognised, Record, SOURCES},
+    names,
+    record::{Claim, Exploits, Vulnerability},
+    snapshot::{
+        EPSS, EXPLOITATION, PROSE, RANGES,
+        table::Compression,
+        write::{Contents, Rows},
+    },
+};
+
+/// Makers of medical devices whose products the starter keeps.
+const MEDICAL_VENDORS: &[&str] = &[
+    "abbott", "baxter", "bbraun", "b._braun", "bd", "biotronik", "boston_scientific",
+    "bostonscientific", "carefusion", "carestream", "contec", "contechealth", "draeger",
+    "fresenius-kabi", "fujifilm", "ge", "gehealthcare", "ge_healthcare", "getinge", "hillrom",
+    "hill-rom", "hologic", "hospira", "icumed", "illumina", "insulet", "johnson_\\&_johnson",
+    "medtronic", "mindray", "nihonkohden", "omnicell", "pfizer", "pifzer", "philips", "resmed",
+    "roche", "santesoft", "siemens-healthineers", "smiths-medical", "smithsmedical",
+    "spacelabshealthcare", "stryker", "varian", "welchallyn", "zoll", "softneta", "orthanc-server",
+    "offis", "osirix", "pixmeo", "sectra", "silex", "capsuletech", "qualcomm_life",
+];
+
+/// Sources whose records carry no date of their own.
+const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", "nvd-overrides", "cve-enrichment"];
+
+/// Date and counts of a source while it is read.
+#[derive(Default)]
+struct Tally {
+    date: Option<Date>,
+    failures: u64,
+}
+
+/// Everything read so far.
+pub(crate) struct Collector {
+    options: BuildOptions,
+    records: HashMap<(&'static str, String), Record>,
+    tallies: BTreeMap<&'static str, Tally>,
+    epss: (Option<Date>, Vec<EpssRow>),
+    known_files: HashSet<String>,
+}
+
+impl Collector {
+    pub(crate) fn new(options: BuildOptions) -> Self {
+        Self {
+            options,
+            records: HashMap::new(),
+            tallies: BTreeMap::new(),
+            epss: (None, Vec::new()),
+            known_files: HashSet::new(),
+        }
+    }
+
+    /// Tells whether a file held a feed.
+    pub(crate) fn knows(&self, file: &str) -> bool {
+        self.known_files.contains(file)
+    }
+
+    /// Takes what a document turned out to be.
+    pub(crate) fn take(&mut self, file: &str, recognised: Recognised) {
+        match recognised {
+            Recognised::Nothing => return,
+            Recognised::Epss { date, rows, failures } => self.take_epss(date, rows, failures),
+            Recognised::Records { source, records, failures, date } => {
+                self.tally(source, date, failures);
+                for record in records {
+                    // A second container of the same document is a source of its own.
+                    if record.source != source {
+                        self.tally(record.source, date, 0);
+                    }
+                    self.take_record(record);
+                }
+            }
+        }
+        if !self.known_files.contains(file) {
+            self.known_files.insert(file.to_owned());
+        }
+    }
+
+    fn tally(&mut self, source: &'static str, date: Option<Date>, failures: u64) {
+        let tally = self.tallies.entry(source).or_default();
+        tally.date = tally.date.max(date);
+        tally.failures += failures;
+    }
+
+    /// The newest day wins; a day without a date never replaces one with.
+    fn take_epss(&mut self, date: Option<Date>, rows: Vec<EpssRow>, failures: u64) {
+        self.tally("epss", date, failures);
+        if self.epss.1.is_empty() || date > self.epss.0 {
+            self.epss = (date, rows);
+        }
+    }
+
+    fn take_record(&mut self, mut record: Record) {
+        if !self.options.prose {
+            record.title.clear();
+            record.description.clear();
+        }
+        let key = (record.source, record.unique.clone());
+        match self.records.get(&key) {
+            // An undated record is its maker's own publication and stands above dated copies.
+            Some(known) if known.updated.is_none() => {}
+            Some(known) if record.updated.is_some() && record.updated <= known.updated => {}
+            _ => {
+                self.records.insert(key, record);
+            }
+        }
+    }
+
+    /// Lays out the snapshot.
+    pub(crate) fn finish(self, compression: Compression) -> Contents {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (source, _) in self.records.keys() {
+            *counts.entry(source).or_default() += 1;
+        }
+        let rows = self.epss.1.len();
+        counts.insert("epss", u64::try_from(rows).unwrap_or(u64::MAX));
+        let sources: Vec<SourceInfo> = SOURCES
+            .iter()
+            .filter_map(|(name, licence)| {
+                let tally = self.tallies.get(name)?;
+                Some(SourceInfo {
+                    name: (*name).to_owned(),
+                    date: if *name == "epss" { self.epss.0 } else { tally.date },
+                    records: counts.get(name).copied().unwrap_or(0),
+                    failures: tally.failures,
+                    licence: (*licence).to_owned(),
+                })
+            })
+            .collect();
+        // An archive's date may be that of its packing; it must not make old data look new.
+        let own = |source: &&SourceInfo| !DATED_BY_ARCHIVE.contains(&source.name.as_str());
+        let newest = sources.iter().filter(own).filter_map(|source| source.date).max();
+        let date = newest.or_else(|| sources.iter().filter_map(|source| source.date).max());
+        let date = date.unwrap_or_default();
+        let mut merged = Merged::new(&sources, self.records.into_values());
+        merged.epss = self.epss.1;
+        if self.options.selection == Selection::Starter {
+            merged.keep_starter();
+        }
+        let what = match self.options.selection {
+            Selection::Full => "full",
+            Selection::Starter => "starter: components most found in devices",
+        };
+        let coverage = format!(
+            "{what}; {} vulnerabilities, {} products",
+            merged.vulnerabilities.len(),
+            merged.products.len()
+        );
+        Contents { date, coverage, sources, layers: merged.layers(self.options.prose), compression }
+    }
+}
+
+/// Records merged by vulnerability.
+struct Merged {
+    products: BTreeMap<String, Vec<Claim>>,
+    vulnerabilities: BTreeMap<String, (BTreeSet<String>, Vulnerability)>,
+    exploits: BTreeMap<String, Exploits>,
+    prose: BTreeMap<String, (String, String)>,
+    epss: Vec<EpssRow>,
+}
+
+/// What decides between sources of one vulnerability.
+struct Precedence {
+    withdrawn: HashSet<String>,
+    kernel: HashSet<String>,
+    overridden: HashSet<String>,
+}
+
+impl Precedence {
+    fn of(records: &[Record]) -> Self {
+        let ids = |wanted: &dyn Fn(&Record) -> bool| {
+            records.iter().filter(|r| wanted(r)).map(|r| r.id.clone()).collect()
+        };
+        Self {
+            // Withdrawing a record of another name does not withdraw the vulnerability.
+            withdrawn: ids(&|record| record.withdrawn && record.unique == record.id),
+            kernel: ids(&|record| record.source == "kernel-cna"),
+            overridden: ids(&|record| record.source == "nvd-overrides"),
+        }
+    }
+
+    fn allows(&self, record: &Record, key: &str) -> bool {
+        if self.withdrawn.contains(&record.id) || record.withdrawn {
+            return false;
+        }
+        match (key, record.source) {
+            // The kernel's own CNA decides about the kernel; fixes per stream fill the time before.
+            ("k:linux", "kernel-cna") => true,
+            ("k:linux", "kernel-stream-fixes") => !self.kernel.contains(&record.id),
+            ("k:linux", _) => false,
+            // The enrichment is the forerunner of the overrides.
+            (_, "cve-enrichment") => !self.overridden.contains(&record.id),
+            _ => true,
+        }
+    }
+}
+
+impl Merged {
+    fn new(sources: &[SourceInfo], records: impl Iterator<Item = Record>) -> Self {
+        let mut records: Vec<Record> = records.collect();
+        // Sorted by source and record: the order of arrival must not show.
+        let number = |name: &str| sources.iter().position(|source| source.name == name);
+        records.sort_by(|left, right| {
+            let key = |record: &Record| number(record.source);
+            key(left).cmp(&key(right)).then_with(|| left.unique.cmp(&right.unique))
+        });
+        let precedence = Precedence::of(&records);
+        let mut merged = Self {
+            products: BTreeMap::new(),
+            vulnerabilities: BTreeMap::new(),
+            exploits: BTreeMap::new(),
+            prose: BTreeMap::new(),
+            epss: Vec::new(),
+        };
+        for record in records {
+            let source = number(record.source).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
+            merged.add(source, record, &precedence);
+        }
+        for claims in merged.products.values_mut() {
+            claims.sort();
+            claims.dedup();
+        }
+        merged
+    }
+
+    fn add(&mut self, source: u16, mut record: Record, precedence: &Precedence) {
+        let claims = std::mem::take(&mut record.claims);
+        let mut keys = BTreeSet::new();
+        for (key, mut claim) in claims {
+            if precedence.allows(&record, &key) {
+                claim.source = source;
+                keys.insert(key.clone());
+                self.products.entry(key).or_default().push(claim);
+            }
+        }
+        self.add_exploits(source, &record);
+        let only_sign = keys.is_empty() && record.cvss.is_empty() && record.files.is_empty()
+            && !record.withdrawn && record.aliases.is_empty() && record.weaknesses.is_empty();
+        if !only_sign {
+            let (known_keys, vulnerability) =
+                self.vulnerabilities.entry(record.id.clone()).or_default();
+            known_keys.extend(keys);
+            merge_vulnerability(vulnerability, source, &mut record);
+        }
+        if !record.title.is_empty() || !record.description.is_empty() {
+            let (title, description) = self.prose.entry(record.id).or_default();
+            if title.is_empty() {
+                *title = record.title;
+            }
+            if description.is_empty() {
+                *description = record.description;
+            }
+        }
+    }
+
+    fn add_exploits(&mut self, source: u16, record: &Record) {
+        let silent = record.sign.is_none() && record.kev.is_none() && record.automatable.is_none()
+            && record.impact_total.is_none();
+        if silent {
+            return;
+        }
+        let exploits = self.exploits.entry(record.id.clone()).or_default();
+        if let Some(sign) = record.sign {
+            exploits.signs.push((source, sign));
+        }
+        exploits.automatable = exploits.automatable.or(record.automatable);
+        exploits.impact_total = exploits.impact_total.or(record.impact_total);
+        if let Some((added, ransomware)) = &record.kev {
+            // The catalogue itself knows of ransomware; the flag in a CVE record does not.
+            let known = exploits.kev.as_ref().is_some_and(|(_, known)| *known);
+            exploits.kev = Some((added.clone(), *ransomware || known));
+            exploits.signs.push((source, Exploitation::Active));
+        }
+        exploits.signs.sort();
+        exploits.signs.dedup();
+    }
+
+    /// Keeps what the starter is for.
+    fn keep_starter(&mut self) {
+        let names = names::all_keys();
+        self.products.retain(|key, _| {
+            let vendor = key.strip_prefix("c:").and_then(|key| key.split(':').next());
+            key == "k:linux"
+                || names.contains(key.as_str())
+                || vendor.is_some_and(|vendor| MEDICAL_VENDORS.contains(&vendor))
+        });
+        let claims = self.products.values().flatten();
+        let ids: HashSet<String> = claims.map(|claim| claim.id.clone()).collect();
+        let products = &self.products;
+        self.vulnerabilities.retain(|id, (keys, vulnerability)| {
+            keys.retain(|key| products.contains_key(key));
+            // What was withdrawn must stay known, so that it is not taken for missing.
+            ids.contains(id) || !vulnerability.withdrawn_by.is_empty()
+        });
+        self.exploits.retain(|id, _| ids.contains(id));
+        self.prose.clear();
+        self.epss.retain(|(id, ..)| ids.contains(id));
+    }
+
+    fn layers(self, prose: bool) -> Vec<(&'static str, Vec<Rows>)> {
+        let mut aliases = Rows::new();
+        for (id, (_, vulnerability)) in &self.vulnerabilities {
+            for alias in &vulnerability.aliases {
+                aliases.insert(alias.clone().into_bytes(), id.clone().into_bytes());
+            }
+        }
+        let products = rows(self.products, |writer, claims| {
+            writer.list(&claims, |writer, claim| claim.write(writer));
+        });
+        let vulnerabilities = rows(self.vulnerabilities, |writer, (keys, vulnerability)| {
+            writer.list(&keys.into_iter().collect::<Vec<_>>(), |writer, key| writer.text(key));
+            vulnerability.write(writer);
+        });
+        let exploits = rows(self.exploits, |writer, exploits| exploits.write(writer));
+        let epss = self.epss.into_iter().map(|(id, score, percentile)| (id, (score, percentile)));
+        let epss = rows(epss, |writer, (score, percentile)| {
+            writer.number(u64::from(score));
+            writer.number(u64::from(percentile));
+        });
+        let mut layers = vec![
+            (RANGES, vec![products, vulnerabilities, aliases]),
+            (EXPLOITATION, vec![exploits]),
+            (EPSS, vec![epss]),
+        ];
+        if prose {
+            let prose = rows(self.prose, |writer, (title, description)| {
+                writer.text(&title);
+                writer.text(&description);
+            });
+            layers.push((PROSE, vec![prose]));
+        }
+        layers
+    }
+}
+
+fn rows<T>(
+    from: impl IntoIterator<Item = (String, T)>,
+    mut write: impl FnMut(&mut Writer, T),
+) -> Rows {
+    let row = |(key, value): (String, T)| {
+        let mut writer = Writer::default();
+        write(&mut writer, value);
+        (key.into_bytes(), writer.bytes)
+    };
+    from.into_iter().map(row).collect()
+}
+
+fn merge_vulnerability(vulnerability: &mut Vulnerability, source: u16, record: &mut Record) {
+    vulnerability.aliases.append(&mut record.aliases);
+    vulnerability.aliases.sort();
+    vulnerability.aliases.dedup();
+    if record.withdrawn && record.unique == record.id {
+        vulnerability.withdrawn_by.push(source);
+    }
+    for (vector, score) in record.cvss.drain(..) {
+        // The same vector from a second source says nothing new.
+        if !vulnerability.cvss.iter().any(|(_, known, _)| *known == vector) {
+            vulnerability.cvss.push((source, vector, score));
+        }
+    }
+    vulnerability.files.append(&mut record.files);
+    vulnerability.files.sort();
+    vulnerability.files.dedup();
+    vulnerability.weaknesses.append(&mut record.weaknesses);
+    vulnerability.weaknesses.sort();
+    vulnerability.weaknesses.dedup();
+}

@@ -1,0 +1,92 @@
+//! Builds a snapshot from a folder of feeds.
+
+mod collect;
+mod walk;
+
+use std::path::Path;
+
+use auscult_model::SourceInfo;
+use rayon::prelude::*;
+
+use crate::{
+    Result,
+    feeds::recognise,
+    snapshot::{
+        table::Compression,
+        write::{to_bytes, write_file},
+    },
+};
+
+/// Which products go into a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    #[default]
+    Full,
+    /// Those most found in devices: the table of names, the kernel, RTOSes, medical makers.
+    Starter,
+}
+
+/// What to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Whether titles and descriptions are kept.
+    pub prose: bool,
+    /// Which products.
+    pub selection: Selection,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self { prose: true, selection: Selection::Full }
+    }
+}
+
+/// A snapshot that was built, and what it was made of.
+#[derive(Debug)]
+pub struct Build {
+    /// The bytes of the snapshot file.
+    pub bytes: Vec<u8>,
+    /// Every source with its records and failures.
+    pub sources: Vec<SourceInfo>,
+    /// Files of the folder that hold no known feed, relative to it.
+    pub unrecognised: Vec<String>,
+    /// Files that could be read in part only, with the reason.
+    pub problems: Vec<String>,
+}
+
+impl Build {
+    /// Writes the snapshot; nobody ever sees half a file.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_file(path, &self.bytes)
+    }
+}
+
+/// Builds a snapshot from all feeds in a folder, recognised by their content. A feed that cannot
+/// be read is counted and told; it does not lose the others.
+pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
+    let mut collector = collect::Collector::new(*options);
+    let walked = walk::documents(from, |batch| {
+        let recognised: Vec<_> = batch
+            .par_iter()
+            .map(|document| recognise(&document.path, &document.bytes, document.archived))
+            .collect();
+        for (document, recognised) in batch.iter().zip(recognised) {
+            collector.take(&document.file, recognised);
+        }
+    })?;
+    let unrecognised: Vec<String> =
+        walked.files.iter().filter(|file| !collector.knows(file)).cloned().collect();
+    if unrecognised.len() == walked.files.len() {
+        let files = u64::try_from(walked.files.len()).unwrap_or(u64::MAX);
+        return Err(crate::Error::NoFeeds { path: from.to_owned(), files });
+    }
+    let compression = match options.selection {
+        Selection::Full => Compression::Deflate,
+        Selection::Starter => Compression::Xz,
+    };
+    let contents = collector.finish(compression);
+    let sources = contents.sources.clone();
+    let bytes = to_bytes(contents)?;
+    Ok(Build { bytes, sources, unrecognised, problems: walked.problems })
+}

@@ -1,0 +1,194 @@
+//! OSV records (OSV schema 1.7), as JSON and as the YAML of OSS-Fuzz.
+//!
+//! Ranges of commits are not evaluated; the versions that such a record lists are taken instead,
+//! their tags brought to release numbers (`curl-7_88_1` is 7.88.1).
+
+use auscult_version::{Bound, Scheme};
+use serde::Deserialize;
+
+use crate::{
+    cvss,
+    feeds::{Recognised, Record, claim, day, debian::codename, is_cve, yaml},
+    record::{Claim, Entry, Span, Status},
+};
+
+const SOURCE: &str = "osv";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    id: String,
+    modified: String,
+    withdrawn: Option<String>,
+    aliases: Vec<String>,
+    upstream: Vec<String>,
+    summary: String,
+    details: String,
+    severity: Vec<Severity>,
+    affected: Vec<Affected>,
+}
+
+#[derive(Deserialize)]
+struct Severity {
+    score: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Affected {
+    package: Package,
+    ranges: Vec<OsvRange>,
+    versions: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Package {
+    ecosystem: String,
+    name: String,
+    purl: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OsvRange {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    events: Vec<OsvEvent>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OsvEvent {
+    introduced: Option<String>,
+    fixed: Option<String>,
+    last_affected: Option<String>,
+}
+
+/// Tells whether a text is a record in YAML.
+pub(crate) fn is_yaml(text: &str) -> bool {
+    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+    has("id:") && has("affected:") && has("modified:")
+}
+
+/// Reads a record in YAML.
+pub(crate) fn parse_yaml(text: &str) -> Recognised {
+    let document = yaml::parse(text).and_then(|value| serde_json::from_value(value).ok());
+    document.map_or_else(|| Recognised::failed(SOURCE), recognised)
+}
+
+/// Reads a record in JSON.
+pub(crate) fn parse_json(bytes: &[u8]) -> Recognised {
+    serde_json::from_slice(bytes).map_or_else(|_| Recognised::failed(SOURCE), recognised)
+}
+
+fn recognised(document: Document) -> Recognised {
+    let date = day(&document.modified);
+    if document.id.is_empty() {
+        return Recognised::failed(SOURCE);
+    }
+    Recognised::Records { source: SOURCE, records: vec![record(document)], failures: 0, date }
+}
+
+fn record(document: Document) -> Record {
+    // A CVE among the aliases is the name under which all sources meet.
+    let cve = document.aliases.iter().chain(&document.upstream).find(|alias| is_cve(alias));
+    let id = if is_cve(&document.id) { &document.id } else { cve.unwrap_or(&document.id) }.clone();
+    let mut aliases = document.aliases;
+    aliases.push(document.id.clone());
+    aliases.retain(|alias| *alias != id);
+    aliases.sort();
+    aliases.dedup();
+    let scores = document.severity.iter();
+    let scores = scores.filter_map(|s| Some((s.score.clone(), cvss::base_score(&s.score)?)));
+    let claims = document.affected.iter().filter_map(|affected| {
+        let (key, mut claim) = package_claim(&id, affected)?;
+        if document.id != id {
+            claim.record.clone_from(&document.id);
+        }
+        Some((key, claim))
+    });
+    Record {
+        source: SOURCE,
+        unique: document.id.clone(),
+        claims: claims.collect(),
+        updated: Some(document.modified),
+        withdrawn: document.withdrawn.is_some(),
+        cvss: scores.collect(),
+        title: document.summary,
+        description: document.details,
+        aliases,
+        id,
+        ..Record::default()
+    }
+}
+
+/// Key, scheme and release of a package by its ecosystem.
+fn ecosystem(package: &Package) -> (String, Scheme, String) {
+    let (name, release) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
+    let distribution = |system: &str| format!("d:{system}:{}", package.name);
+    let purl = |kind: &str| {
+        let given = package.purl.as_deref().and_then(|purl| purl.split(['@', '?', '#']).next());
+        given.map_or_else(|| format!("p:pkg:{kind}/{}", package.name), |purl| format!("p:{purl}"))
+    };
+    match name {
+        "Debian" => (distribution("debian"), Scheme::Debian, codename(release)),
+        "Ubuntu" => (distribution("ubuntu"), Scheme::Debian, release.to_owned()),
+        "Alpine" => {
+            (distribution("alpine"), Scheme::Alpine, release.trim_start_matches('v').to_owned())
+        }
+        "crates.io" => (purl("cargo"), Scheme::Semver, String::new()),
+        "npm" => (purl("npm"), Scheme::Semver, String::new()),
+        "Go" => (purl("golang"), Scheme::Semver, String::new()),
+        "PyPI" => (purl("pypi"), Scheme::Pep440, String::new()),
+        "OSS-Fuzz" => (fuzz_key(&package.name), Scheme::Generic, String::new()),
+        other => (purl(&other.to_lowercase()), Scheme::Generic, String::new()),
+    }
+}
+
+/// Key of a project of OSS-Fuzz.
+pub(crate) fn fuzz_key(name: &str) -> String {
+    format!("o:{}", name.to_lowercase())
+}
+
+fn package_claim(id: &str, affected: &Affected) -> Option<(String, Claim)> {
+    let (key, scheme, release) = ecosystem(&affected.package);
+    let mut entries = Vec::new();
+    for range in affected.ranges.iter().filter(|range| range.kind != "GIT") {
+        entries.extend(spans(&range.events).into_iter().map(|s| Entry::new(Status::Affected, s)));
+    }
+    if entries.is_empty() {
+        entries.extend(affected.versions.iter().filter_map(|tag| {
+            let version = release_of_tag(tag)?;
+            Some(Entry::new(Status::Affected, Span::Exactly { version, any_update: false }))
+        }));
+    }
+    let known = !entries.is_empty() && !affected.package.name.is_empty();
+    known.then(|| (key, Claim { release, ..claim(id, scheme, Status::Unaffected, entries) }))
+}
+
+/// Pairs the events of a range.
+fn spans(events: &[OsvEvent]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut open: Option<Option<Bound>> = None;
+    for event in events {
+        if let Some(introduced) = &event.introduced {
+            let lower = (introduced != "0").then(|| Bound::Inclusive(introduced.clone()));
+            open = open.or(Some(lower));
+        }
+        let end = event.fixed.clone().map(Bound::Exclusive);
+        let end = end.or_else(|| event.last_affected.clone().map(Bound::Inclusive));
+        if end.is_some() {
+            spans.extend(open.take().map(|lower| Span::Between { lower, upper: end }));
+        }
+    }
+    spans.extend(open.map(|lower| Span::Between { lower, upper: None }));
+    spans
+}
+
+/// The release number of a tag: `v2.86`, `curl-7_88_1`, `OpenSSL_1_1_1k`.
+fn release_of_tag(tag: &str) -> Option<String> {
+    let start = tag.find(|c: char| c.is_ascii_digit())?;
+    let version = tag.get(start..)?;
+    Some(if version.contains('.') { version.to_owned() } else { version.replace('_', ".") })
+}

@@ -1,0 +1,164 @@
+//! The names and the version under which a component is looked up.
+
+use auscult_model::{Component, Cpe, Origin, VersionClaim};
+use auscult_version::Scheme;
+
+use crate::{
+    cpe::Name,
+    feeds::{osv::fuzz_key, scheme_of},
+    names::{keys_of_name, siblings},
+    record::Claim,
+};
+
+/// Package types whose ecosystem has advisories by purl: there a name alone means nothing to the
+/// world of C, and the other way round.
+const ECOSYSTEMS: &[(&str, &str)] = &[
+    ("cargo", "rust"),
+    ("npm", "node.js"),
+    ("pypi", "python"),
+    ("golang", "go"),
+    ("maven", "java"),
+    ("gem", "ruby"),
+    ("nuget", ".net"),
+    ("composer", "php"),
+];
+
+/// Target software of CPE names that native code on a device can be.
+const NATIVE_TARGETS: &[&str] = &["linux", "linux_kernel", "unix", "embedded", "openwrt"];
+
+/// A name under which a component is looked up.
+pub(crate) struct LookupName {
+    /// The key in the snapshot.
+    pub(crate) key: String,
+    /// The name as a person reads it.
+    pub(crate) label: String,
+    /// Confidence lost because the name was derived and not given.
+    pub(crate) doubt: u8,
+}
+
+/// What is looked up.
+pub(crate) struct Subject {
+    pub(crate) names: Vec<LookupName>,
+    /// The version that upstream ranges are compared with.
+    pub(crate) version: String,
+    /// Only a part of the version is known.
+    pub(crate) incomplete: bool,
+    /// The package comes from a distribution that repairs without new upstream versions.
+    pub(crate) may_be_backported: bool,
+    targets: Vec<String>,
+}
+
+impl Subject {
+    pub(crate) fn of(component: &Component) -> Self {
+        let given: Vec<Name> = component.cpes.iter().filter_map(|Cpe(t)| Name::parse(t)).collect();
+        let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
+        let ecosystem = ECOSYSTEMS.iter().find(|(known, _)| *known == kind);
+        let mut names = Names::default();
+        if let Some(purl) = &component.purl {
+            let key = purl.without_version();
+            names.add(&format!("p:{key}"), 0);
+        }
+        for name in &given {
+            names.add(&name.key(), 0);
+        }
+        if ecosystem.is_none() {
+            for name in &given {
+                siblings(&name.key()).iter().for_each(|key| names.add(key, 5));
+            }
+            for name in package_names(component) {
+                keys_of_name(name).iter().for_each(|key| names.add(key, 10));
+                names.add(&fuzz_key(name), 20);
+            }
+        }
+        let mut targets: Vec<String> = given.iter().map(|name| name.target.clone()).collect();
+        targets.retain(|target| !target.is_empty());
+        targets.extend(ecosystem.map(|(_, target)| (*target).to_owned()));
+        let (version, incomplete) = match &component.version {
+            VersionClaim::Exact(version) => (upstream(component, &version.0, &given), false),
+            VersionClaim::Incomplete { known, .. } => (upstream(component, &known.0, &given), true),
+            VersionClaim::Unknown(_) => (String::new(), false),
+        };
+        let may_be_backported = database(component).is_some_and(|d| matches!(d, "dpkg" | "rpm"));
+        Self { names: names.0, version, incomplete, may_be_backported, targets }
+    }
+
+    /// Tells whether a claim can be about this component: not about hardware, and not about a
+    /// product of the same name for another environment.
+    pub(crate) fn accepts(&self, claim: &Claim) -> bool {
+        if claim.part == 'h' {
+            return false;
+        }
+        if claim.target.is_empty() {
+            return true;
+        }
+        if self.targets.is_empty() {
+            NATIVE_TARGETS.contains(&claim.target.as_str())
+        } else {
+            self.targets.contains(&claim.target)
+        }
+    }
+}
+
+#[derive(Default)]
+struct Names(Vec<LookupName>);
+
+impl Names {
+    fn add(&mut self, key: &str, doubt: u8) {
+        let kernel = scheme_of(key) == Some(Scheme::Kernel);
+        let key = if kernel { "k:linux" } else { key };
+        if self.0.iter().any(|known| known.key == key) {
+            return;
+        }
+        let label = if kernel {
+            "linux kernel".to_owned()
+        } else {
+            key.split_once(':').map_or(key, |(_, name)| name).to_owned()
+        };
+        self.0.push(LookupName { key: key.to_owned(), label, doubt });
+    }
+}
+
+/// The database of a package.
+pub(crate) fn database(component: &Component) -> Option<&str> {
+    match &component.origin {
+        Origin::Package { database, .. } => Some(database),
+        _ => None,
+    }
+}
+
+/// The component's own name and that of its source package.
+pub(crate) fn package_names(component: &Component) -> Vec<&str> {
+    let mut names = vec![component.name.as_str()];
+    if let Origin::Package { source: Some(source), .. } = &component.origin {
+        if *source != component.name {
+            names.push(source);
+        }
+    }
+    names
+}
+
+/// The upstream part of a component's version, with the update level that a CPE name adds to it.
+fn upstream(component: &Component, version: &str, given: &[Name]) -> String {
+    let full = given.iter().find(|name| name.version == version.to_lowercase());
+    if let Some(full) = full.and_then(Name::full_version) {
+        return full;
+    }
+    match database(component) {
+        Some("dpkg" | "opkg" | "ipkg") => {
+            let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+            let version = version.rsplit_once('-').map_or(version, |(upstream, _)| upstream);
+            // Repackaged sources are the same release: 1.2.3+dfsg1, 1.2.3+ds.
+            let repacked = ["+dfsg", "+ds", "+repack", "~dfsg"];
+            let end = repacked.iter().filter_map(|mark| version.find(mark)).min();
+            end.and_then(|end| version.get(..end)).unwrap_or(version).to_owned()
+        }
+        Some("rpm") => {
+            let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+            version.rsplit_once('-').map_or(version, |(upstream, _)| upstream).to_owned()
+        }
+        Some("apk") => {
+            version.rsplit_once("-r").map_or(version, |(upstream, _)| upstream).to_owned()
+        }
+        _ => version.to_owned(),
+    }
+}

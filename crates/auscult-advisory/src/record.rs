@@ -1,0 +1,321 @@
+//! What a snapshot stores: claims about products, vulnerabilities, exploitation, scores, prose.
+//!
+//! All feeds are brought to one shape. A [`Claim`] is one record's word on one product: a default
+//! status and entries, after `affected[]` of the CVE record format 5.1, which is the richest of
+//! them; ranges of NVD, OSV, Debian and the rest fit into it.
+
+use auscult_model::{CvssScore, Exploitation, Severity};
+use auscult_version::{Bound, Scheme};
+
+use crate::codec::{Decoded, Reader, Short, Writer};
+
+/// Status of a version (CVE record format 5.1, `status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Status {
+    Unaffected,
+    Affected,
+    Unknown,
+}
+
+/// The versions that an entry speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Span {
+    /// One version; with any update level where `any_update` is set.
+    Exactly { version: String, any_update: bool },
+    /// All versions between two bounds.
+    Between { lower: Option<Bound>, upper: Option<Bound> },
+    /// A text that names no version; kept so that the product is known to be spoken of.
+    Unreadable(String),
+}
+
+/// One entry of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Entry {
+    pub(crate) status: Status,
+    pub(crate) span: Span,
+    /// From each of these versions on the status is another.
+    pub(crate) changes: Vec<(String, Status)>,
+}
+
+impl Entry {
+    pub(crate) fn new(status: Status, span: Span) -> Self {
+        Self { status, span, changes: Vec::new() }
+    }
+}
+
+/// One record's word on one product.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Claim {
+    /// The vulnerability, by its canonical id.
+    pub(crate) id: String,
+    /// Number of the source in the snapshot's list.
+    pub(crate) source: u16,
+    /// Id of the record in its source; empty where it is the vulnerability's.
+    pub(crate) record: String,
+    pub(crate) scheme: Scheme,
+    pub(crate) default: Status,
+    pub(crate) entries: Vec<Entry>,
+    /// CPE part, `*` where the source names none.
+    pub(crate) part: char,
+    /// CPE target_sw, empty where any.
+    pub(crate) target: String,
+    /// The release of a distribution, empty elsewhere.
+    pub(crate) release: String,
+    /// What must be there too: one of each list, as `part:vendor:product`.
+    pub(crate) conditions: Vec<Vec<String>>,
+}
+
+/// What is known of a vulnerability beside its products.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vulnerability {
+    pub(crate) aliases: Vec<String>,
+    /// Names of the sources that withdrew it.
+    pub(crate) withdrawn_by: Vec<u16>,
+    pub(crate) cvss: Vec<(u16, String, u8)>,
+    /// Source files that hold the weakness, where the record names them.
+    pub(crate) files: Vec<String>,
+    pub(crate) weaknesses: Vec<String>,
+}
+
+/// What is known of exploitation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exploits {
+    /// Date of the KEV entry, as `YYYY-MM-DD`, and whether ransomware uses it.
+    pub(crate) kev: Option<(String, bool)>,
+    pub(crate) automatable: Option<bool>,
+    pub(crate) impact_total: Option<bool>,
+    /// Each source with what it says.
+    pub(crate) signs: Vec<(u16, Exploitation)>,
+}
+
+impl Exploits {
+    /// The strongest sign; an entry of KEV is exploitation.
+    pub(crate) fn strongest(&self) -> Exploitation {
+        let signs = self.signs.iter().map(|(_, sign)| *sign).max();
+        let kev = self.kev.as_ref().map(|_| Exploitation::Active);
+        signs.max(kev).unwrap_or(Exploitation::None)
+    }
+}
+
+fn status(reader: &mut Reader<'_>) -> Decoded<Status> {
+    Ok(match reader.byte()? {
+        0 => Status::Unaffected,
+        1 => Status::Affected,
+        2 => Status::Unknown,
+        _ => return Err(Short),
+    })
+}
+
+fn put_status(writer: &mut Writer, status: Status) {
+    writer.byte(match status {
+        Status::Unaffected => 0,
+        Status::Affected => 1,
+        Status::Unknown => 2,
+    });
+}
+
+const SCHEMES: [Scheme; 9] = [
+    Scheme::Debian,
+    Scheme::Rpm,
+    Scheme::Alpine,
+    Scheme::Semver,
+    Scheme::Generic,
+    Scheme::OpenSsl,
+    Scheme::OpenSsh,
+    Scheme::Kernel,
+    Scheme::Pep440,
+];
+
+fn put_bound(writer: &mut Writer, bound: Option<&Bound>) {
+    match bound {
+        None => writer.byte(0),
+        Some(Bound::Inclusive(version)) => {
+            writer.byte(1);
+            writer.text(version);
+        }
+        Some(Bound::Exclusive(version)) => {
+            writer.byte(2);
+            writer.text(version);
+        }
+    }
+}
+
+fn bound(reader: &mut Reader<'_>) -> Decoded<Option<Bound>> {
+    Ok(match reader.byte()? {
+        0 => None,
+        1 => Some(Bound::Inclusive(reader.string()?)),
+        2 => Some(Bound::Exclusive(reader.string()?)),
+        _ => return Err(Short),
+    })
+}
+
+fn put_entry(writer: &mut Writer, entry: &Entry) {
+    put_status(writer, entry.status);
+    match &entry.span {
+        Span::Exactly { version, any_update } => {
+            writer.byte(u8::from(*any_update));
+            writer.text(version);
+        }
+        Span::Between { lower, upper } => {
+            writer.byte(2);
+            put_bound(writer, lower.as_ref());
+            put_bound(writer, upper.as_ref());
+        }
+        Span::Unreadable(text) => {
+            writer.byte(3);
+            writer.text(text);
+        }
+    }
+    writer.list(&entry.changes, |writer, (at, status)| {
+        writer.text(at);
+        put_status(writer, *status);
+    });
+}
+
+fn entry(reader: &mut Reader<'_>) -> Decoded<Entry> {
+    let entry_status = status(reader)?;
+    let span = match reader.byte()? {
+        any @ (0 | 1) => Span::Exactly { version: reader.string()?, any_update: any == 1 },
+        2 => Span::Between { lower: bound(reader)?, upper: bound(reader)? },
+        3 => Span::Unreadable(reader.string()?),
+        _ => return Err(Short),
+    };
+    let changes = reader.list(|reader| Ok((reader.string()?, status(reader)?)))?;
+    Ok(Entry { status: entry_status, span, changes })
+}
+
+impl Claim {
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.text(&self.id);
+        writer.number(u64::from(self.source));
+        writer.text(&self.record);
+        let scheme = SCHEMES.iter().position(|scheme| *scheme == self.scheme).unwrap_or(0);
+        writer.count(scheme);
+        put_status(writer, self.default);
+        writer.list(&self.entries, put_entry);
+        writer.byte(u8::try_from(self.part).unwrap_or(b'*'));
+        writer.text(&self.target);
+        writer.text(&self.release);
+        writer.list(&self.conditions, |writer, one_of| {
+            writer.list(one_of, |writer, name| writer.text(name));
+        });
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
+        let id = reader.string()?;
+        let source = u16::try_from(reader.number()?).map_err(|_| Short)?;
+        let record = reader.string()?;
+        let scheme = usize::try_from(reader.number()?).map_err(|_| Short)?;
+        Ok(Self {
+            id,
+            source,
+            record,
+            scheme: *SCHEMES.get(scheme).ok_or(Short)?,
+            default: status(reader)?,
+            entries: reader.list(entry)?,
+            part: char::from(reader.byte()?),
+            target: reader.string()?,
+            release: reader.string()?,
+            conditions: reader.list(|reader| reader.list(Reader::string))?,
+        })
+    }
+}
+
+impl Vulnerability {
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.list(&self.aliases, |writer, alias| writer.text(alias));
+        writer.list(&self.withdrawn_by, |writer, source| writer.number(u64::from(*source)));
+        writer.list(&self.cvss, |writer, (source, vector, score)| {
+            writer.number(u64::from(*source));
+            writer.text(vector);
+            writer.byte(*score);
+        });
+        writer.list(&self.files, |writer, file| writer.text(file));
+        writer.list(&self.weaknesses, |writer, weakness| writer.text(weakness));
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
+        Ok(Self {
+            aliases: reader.list(Reader::string)?,
+            withdrawn_by: reader.list(source)?,
+            cvss: reader
+                .list(|reader| Ok((source(reader)?, reader.string()?, reader.byte()?)))?,
+            files: reader.list(Reader::string)?,
+            weaknesses: reader.list(Reader::string)?,
+        })
+    }
+
+    /// The scores in the words of the model; the names of sources come from the snapshot.
+    pub(crate) fn scores(&self, name: impl Fn(u16) -> String) -> Vec<CvssScore> {
+        let score = |(source, vector, score): &(u16, String, u8)| CvssScore {
+            source: name(*source),
+            vector: vector.clone(),
+            score_tenths: *score,
+            severity: Severity::of_tenths(*score),
+        };
+        self.cvss.iter().map(score).collect()
+    }
+}
+
+fn source(reader: &mut Reader<'_>) -> Decoded<u16> {
+    u16::try_from(reader.number()?).map_err(|_| Short)
+}
+
+/// Three-valued answers as one byte.
+fn answer(value: Option<bool>) -> u8 {
+    value.map_or(2, u8::from)
+}
+
+fn read_answer(reader: &mut Reader<'_>) -> Decoded<Option<bool>> {
+    Ok(match reader.byte()? {
+        0 => Some(false),
+        1 => Some(true),
+        2 => None,
+        _ => return Err(Short),
+    })
+}
+
+impl Exploits {
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        match &self.kev {
+            None => writer.byte(0),
+            Some((added, ransomware)) => {
+                writer.byte(1 + u8::from(*ransomware));
+                writer.text(added);
+            }
+        }
+        writer.byte(answer(self.automatable));
+        writer.byte(answer(self.impact_total));
+        writer.list(&self.signs, |writer, (source, sign)| {
+            writer.number(u64::from(*source));
+            writer.byte(match sign {
+                Exploitation::None => 0,
+                Exploitation::PublicPoc => 1,
+                Exploitation::Active => 2,
+            });
+        });
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
+        let kev = match reader.byte()? {
+            0 => None,
+            state @ (1 | 2) => Some((reader.string()?, state == 2)),
+            _ => return Err(Short),
+        };
+        Ok(Self {
+            kev,
+            automatable: read_answer(reader)?,
+            impact_total: read_answer(reader)?,
+            signs: reader.list(|reader| {
+                let source = source(reader)?;
+                let sign = match reader.byte()? {
+                    0 => Exploitation::None,
+                    1 => Exploitation::PublicPoc,
+                    2 => Exploitation::Active,
+                    _ => return Err(Short),
+                };
+                Ok((source, sign))
+            })?,
+        })
+    }
+}

@@ -1,0 +1,290 @@
+//! Opens a snapshot and asks it questions.
+
+use std::{path::Path, sync::OnceLock};
+
+use auscult_model::{CvssScore, Epss, Exploitation, KevEntry, Sha256, SnapshotInfo};
+use serde::Serialize;
+
+use crate::{
+    Error, Result,
+    affected::describe,
+    codec::{Reader, Short},
+    record::{Claim, Exploits, Vulnerability},
+    snapshot::{
+        EPSS, EXPLOITATION, PROSE, RANGES,
+        format::{Header, Source, read_header},
+        table::{Table, read_tables},
+    },
+};
+
+/// An open snapshot. Opening reads the header only; blocks are verified as they are read.
+pub struct Snapshot {
+    source: Source,
+    header: Header,
+    root: Sha256,
+    base: u64,
+    layers: Vec<OnceLock<Vec<Table>>>,
+}
+
+/// Everything that a snapshot knows of one id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AdvisoryView {
+    /// The vulnerability's canonical id.
+    pub id: String,
+    /// Its other ids.
+    pub aliases: Vec<String>,
+    /// Sources that withdrew it; while there are any it is never reported.
+    pub withdrawn_by: Vec<String>,
+    /// Title or first sentence, where the prose layer is there.
+    pub title: Option<String>,
+    /// Description, where the prose layer is there.
+    pub description: Option<String>,
+    /// Published scores.
+    pub cvss: Vec<CvssScore>,
+    /// CWE ids.
+    pub weaknesses: Vec<String>,
+    /// Source files that hold the weakness.
+    pub program_files: Vec<String>,
+    /// Entry in the catalogue of known exploited vulnerabilities.
+    pub kev: Option<KevEntry>,
+    /// Exploit prediction.
+    pub epss: Option<Epss>,
+    /// Strongest sign of exploitation.
+    pub exploitation: Exploitation,
+    /// Each sign with its source.
+    pub signs: Vec<ExploitSign>,
+    /// Whether an attack can be automated.
+    pub automatable: Option<bool>,
+    /// Whether the technical impact is total.
+    pub technical_impact_total: Option<bool>,
+    /// What each source says about each product.
+    pub claims: Vec<ClaimView>,
+}
+
+/// A source's sign of exploitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExploitSign {
+    /// Name of the source.
+    pub source: String,
+    /// What it says.
+    pub exploitation: Exploitation,
+}
+
+/// A source's word on one product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClaimView {
+    /// Name of the source.
+    pub source: String,
+    /// Id of the record.
+    pub record: String,
+    /// The product.
+    pub product: String,
+    /// The affected versions, as text.
+    pub range: String,
+    /// What must be there too.
+    pub requires: Vec<Vec<String>>,
+}
+
+impl Snapshot {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::from_source(Source::open(path)?)
+    }
+
+    /// Opens a snapshot that is part of the program.
+    pub fn from_bytes(bytes: &'static [u8]) -> Result<Self> {
+        Self::from_source(Source::Static(bytes))
+    }
+
+    /// Opens a snapshot in memory.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self> {
+        Self::from_source(Source::Memory(bytes))
+    }
+
+    fn from_source(source: Source) -> Result<Self> {
+        let (header, root, base) = read_header(&source)?;
+        let layers = header.layers.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { source, header, root, base, layers })
+    }
+
+    /// What the snapshot is made of.
+    pub fn info(&self) -> SnapshotInfo {
+        SnapshotInfo {
+            root: self.root,
+            date: self.header.date,
+            layers: self.header.layers.iter().map(|l| (l.name.clone(), l.digest)).collect(),
+            sources: self.header.sources.clone(),
+            coverage: self.header.coverage.clone(),
+        }
+    }
+
+    /// Reads and verifies every byte.
+    pub fn verify(&self) -> Result<()> {
+        for layer in &self.header.layers {
+            for table in self.tables(&layer.name)? {
+                table.each(&self.source, |_, _| ())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything known of one id or of an alias; `None` where nothing is.
+    pub fn show(&self, id: &str) -> Result<Option<AdvisoryView>> {
+        let Some(id) = self.canonical(id)? else { return Ok(None) };
+        let vulnerability = self.vulnerability(&id)?;
+        let exploits = self.exploits(&id)?;
+        let prose = self.prose(&id)?;
+        Ok(Some(AdvisoryView {
+            aliases: vulnerability.aliases.clone(),
+            withdrawn_by: vulnerability.withdrawn_by.iter().map(|s| self.source_name(*s)).collect(),
+            title: prose.as_ref().map(|(title, _)| title.clone()),
+            description: prose.map(|(_, description)| description),
+            cvss: vulnerability.scores(|source| self.source_name(source)),
+            weaknesses: vulnerability.weaknesses.clone(),
+            program_files: vulnerability.files,
+            kev: kev_entry(&exploits),
+            epss: self.epss(&id)?,
+            exploitation: exploits.strongest(),
+            signs: exploits
+                .signs
+                .iter()
+                .map(|(source, sign)| ExploitSign {
+                    source: self.source_name(*source),
+                    exploitation: *sign,
+                })
+                .collect(),
+            automatable: exploits.automatable,
+            technical_impact_total: exploits.impact_total,
+            claims: self.claims_of(&id)?,
+            id,
+        }))
+    }
+
+    /// Calls a function with every vulnerability id, in order.
+    pub fn each_id(&self, mut visit: impl FnMut(&str)) -> Result<()> {
+        let Some(table) = self.table(RANGES, 1)? else { return Ok(()) };
+        table.each(&self.source, |key, _| {
+            if let Ok(id) = std::str::from_utf8(key) {
+                visit(id);
+            }
+        })
+    }
+
+    /// The source files that hold a weakness, where its record names them; empty where not known.
+    pub fn program_files(&self, id: &str) -> Result<Vec<String>> {
+        Ok(self.vulnerability(id)?.files)
+    }
+
+    /// Title and description of a vulnerability, where the prose layer holds them.
+    pub fn prose(&self, id: &str) -> Result<Option<(String, String)>> {
+        let Some(bytes) = self.get(PROSE, 0, id)? else { return Ok(None) };
+        let mut reader = Reader::new(&bytes);
+        let read = |reader: &mut Reader<'_>| Ok((reader.string()?, reader.string()?));
+        read(&mut reader).map(Some).map_err(|Short| malformed(PROSE))
+    }
+
+    /// The exploit prediction of a vulnerability.
+    pub fn epss(&self, id: &str) -> Result<Option<Epss>> {
+        let Some(bytes) = self.get(EPSS, 0, id)? else { return Ok(None) };
+        let mut reader = Reader::new(&bytes);
+        let number = |reader: &mut Reader<'_>| {
+            u32::try_from(reader.number()?).map_err(|_| Short)
+        };
+        let (score, percentile) = (number(&mut reader), number(&mut reader));
+        match (score, percentile) {
+            (Ok(score_e5), Ok(percentile_e5)) => Ok(Some(Epss { score_e5, percentile_e5 })),
+            _ => Err(malformed(EPSS)),
+        }
+    }
+
+    pub(crate) fn vulnerability(&self, id: &str) -> Result<Vulnerability> {
+        let Some(bytes) = self.get(RANGES, 1, id)? else { return Ok(Vulnerability::default()) };
+        // The first part lists the product keys; see `claims_of`.
+        let mut reader = Reader::new(&bytes);
+        reader
+            .list(Reader::text)
+            .and_then(|_keys| Vulnerability::read(&mut reader))
+            .map_err(|Short| malformed(RANGES))
+    }
+
+    pub(crate) fn exploits(&self, id: &str) -> Result<Exploits> {
+        let Some(bytes) = self.get(EXPLOITATION, 0, id)? else { return Ok(Exploits::default()) };
+        Exploits::read(&mut Reader::new(&bytes)).map_err(|Short| malformed(EXPLOITATION))
+    }
+
+    /// All claims about a product; `None` where no source knows it.
+    pub(crate) fn claims(&self, product: &str) -> Result<Option<Vec<Claim>>> {
+        let Some(bytes) = self.get(RANGES, 0, product)? else { return Ok(None) };
+        let mut reader = Reader::new(&bytes);
+        reader.list(Claim::read).map(Some).map_err(|Short| malformed(RANGES))
+    }
+
+    pub(crate) fn source_name(&self, source: u16) -> String {
+        let source = self.header.sources.get(usize::from(source));
+        source.map_or_else(|| "unknown".to_owned(), |source| source.name.clone())
+    }
+
+    /// The canonical id of an id or an alias.
+    fn canonical(&self, id: &str) -> Result<Option<String>> {
+        if self.get(RANGES, 1, id)?.is_some() {
+            return Ok(Some(id.to_owned()));
+        }
+        if let Some(bytes) = self.get(RANGES, 2, id)? {
+            return Ok(String::from_utf8(bytes).ok());
+        }
+        // Ids that only the catalogue of exploited ones or the predictions know.
+        let known = self.get(EXPLOITATION, 0, id)?.is_some() || self.epss(id)?.is_some();
+        Ok(known.then(|| id.to_owned()))
+    }
+
+    fn claims_of(&self, id: &str) -> Result<Vec<ClaimView>> {
+        let Some(bytes) = self.get(RANGES, 1, id)? else { return Ok(Vec::new()) };
+        let keys = Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(RANGES))?;
+        let mut views = Vec::new();
+        for key in keys {
+            let claims = self.claims(&key)?.unwrap_or_default();
+            views.extend(claims.into_iter().filter(|claim| claim.id == id).map(|claim| {
+                ClaimView {
+                    source: self.source_name(claim.source),
+                    record: if claim.record.is_empty() { id.to_owned() } else { claim.record.clone() },
+                    product: key.split_once(':').map_or(key.as_str(), |(_, name)| name).to_owned(),
+                    range: describe(&claim),
+                    requires: claim.conditions,
+                }
+            }));
+        }
+        Ok(views)
+    }
+
+    fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<Vec<u8>>> {
+        match self.table(layer, table)? {
+            Some(table) => table.get(&self.source, key.as_bytes()),
+            None => Ok(None),
+        }
+    }
+
+    fn table(&self, layer: &str, index: usize) -> Result<Option<&Table>> {
+        Ok(self.tables(layer)?.get(index))
+    }
+
+    /// The tables of a layer; none where the snapshot has no such layer.
+    fn tables(&self, layer: &str) -> Result<&[Table]> {
+        let found = self.header.layers.iter().zip(&self.layers).find(|(l, _)| l.name == layer);
+        let Some((header, slot)) = found else { return Ok(&[]) };
+        if slot.get().is_none() {
+            // Two threads may both read it; the second result is dropped.
+            drop(slot.set(read_tables(&self.source, self.base, header)?));
+        }
+        Ok(slot.get().map_or(&[], Vec::as_slice))
+    }
+}
+
+fn malformed(layer: &str) -> Error {
+    Error::Malformed { layer: layer.to_owned(), what: "a record" }
+}
+
+/// The entry of KEV in the words of the model.
+pub(crate) fn kev_entry(exploits: &Exploits) -> Option<KevEntry> {
+    let (added, ransomware) = exploits.kev.as_ref()?;
+    Some(KevEntry { added: added.parse().ok()?, ransomware: *ransomware })
+}

@@ -1,0 +1,166 @@
+//! Writes a snapshot: the same tables give the same bytes.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use auscult_model::{Sha256, SourceInfo};
+use jiff::civil::Date;
+use rayon::prelude::*;
+
+use crate::{
+    Error, Result,
+    codec::Writer,
+    snapshot::{
+        format::{FORMAT, Header, LayerHeader, MARK, root_digest},
+        table::Compression,
+    },
+};
+
+/// Sorted keys with their values.
+pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What goes into a snapshot.
+pub(crate) struct Contents {
+    pub(crate) date: Date,
+    pub(crate) coverage: String,
+    pub(crate) sources: Vec<SourceInfo>,
+    /// Layers with their tables, in the order of the file.
+    pub(crate) layers: Vec<(&'static str, Vec<Rows>)>,
+    pub(crate) compression: Compression,
+}
+
+/// A block before its digest is known.
+struct Packed {
+    first_key: Vec<u8>,
+    raw_length: usize,
+    bytes: Vec<u8>,
+}
+
+/// Lays the contents out as the bytes of a snapshot file.
+pub(crate) fn to_bytes(contents: Contents) -> Result<Vec<u8>> {
+    let (mut data, mut headers) = (Vec::new(), Vec::new());
+    for (name, tables) in contents.layers {
+        let layer = pack_layer(tables, contents.compression)?;
+        headers.push(LayerHeader {
+            name: name.to_owned(),
+            digest: Sha256::of(&layer.directory),
+            offset: length(&data),
+            directory_bytes: length(&layer.directory),
+            length: length(&layer.directory) + length(&layer.blocks),
+        });
+        data.extend_from_slice(&layer.directory);
+        data.extend_from_slice(&layer.blocks);
+    }
+    let header = Header {
+        date: contents.date,
+        coverage: contents.coverage,
+        sources: contents.sources,
+        layers: headers,
+    };
+    let header = serde_json::to_vec(&header)
+        .map_err(|error| Error::Compress(std::io::Error::other(error)))?;
+    let header_bytes = u32::try_from(header.len()).unwrap_or(u32::MAX);
+    let mut file = Vec::with_capacity(data.len() + header.len() + 48);
+    file.extend_from_slice(&MARK);
+    file.extend_from_slice(&FORMAT.to_le_bytes());
+    file.extend_from_slice(&header_bytes.to_le_bytes());
+    file.extend_from_slice(&root_digest(&header).0);
+    file.extend_from_slice(&header);
+    file.extend_from_slice(&data);
+    Ok(file)
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+struct PackedLayer {
+    directory: Vec<u8>,
+    blocks: Vec<u8>,
+}
+
+fn pack_layer(tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer> {
+    let (mut directory, mut blocks) = (Writer::default(), Vec::new());
+    directory.count(tables.len());
+    for rows in tables {
+        let packed: Vec<Packed> = cut(rows, compression)
+            .into_par_iter()
+            .map(|(first_key, raw)| {
+                let bytes = compress(&raw, compression).map_err(Error::Compress)?;
+                Ok(Packed { first_key, raw_length: raw.len(), bytes })
+            })
+            .collect::<Result<_>>()?;
+        directory.byte(compression.code());
+        directory.list(&packed, |writer, block| {
+            writer.count(block.bytes.len());
+            writer.count(block.raw_length);
+            writer.bytes.extend_from_slice(&Sha256::of(&block.bytes).0);
+            writer.slice(&block.first_key);
+        });
+        for block in packed {
+            blocks.extend_from_slice(&block.bytes);
+        }
+    }
+    Ok(PackedLayer { directory: directory.bytes, blocks })
+}
+
+/// Cuts rows into blocks of about one size; a row is never divided.
+fn cut(rows: Rows, compression: Compression) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let target_bytes = match compression {
+        Compression::Deflate => 64 << 10,
+        Compression::Xz => 1 << 20,
+    };
+    let mut blocks = Vec::new();
+    let (mut first_key, mut writer) = (Vec::new(), Writer::default());
+    for (key, value) in rows {
+        if writer.bytes.is_empty() {
+            first_key.clone_from(&key);
+        }
+        writer.slice(&key);
+        writer.slice(&value);
+        if writer.bytes.len() >= target_bytes {
+            blocks.push((std::mem::take(&mut first_key), std::mem::take(&mut writer.bytes)));
+        }
+    }
+    if !writer.bytes.is_empty() {
+        blocks.push((first_key, writer.bytes));
+    }
+    blocks
+}
+
+fn compress(raw: &[u8], compression: Compression) -> std::io::Result<Vec<u8>> {
+    match compression {
+        Compression::Deflate => {
+            let level = flate2::Compression::new(6);
+            let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+            encoder.write_all(raw)?;
+            encoder.finish()
+        }
+        Compression::Xz => {
+            let options = lzma_rust2::XzOptions::with_preset(9);
+            let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options)?;
+            encoder.write_all(raw)?;
+            encoder.finish()
+        }
+    }
+}
+
+/// Writes the bytes of a snapshot so that no reader ever sees half a file: into a file beside it,
+/// flushed to the disk, then renamed.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial: PathBuf = path.with_file_name(name);
+    let written = std::fs::File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        // The first error is the one to tell; a file that was never made need not be removed.
+        drop(std::fs::remove_file(&partial));
+    }
+    written.map_err(failed)
+}
