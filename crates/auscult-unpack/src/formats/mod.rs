@@ -15,6 +15,7 @@ mod gpt;
 mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;
+mod jffs2;
 mod layout;
 mod linux_kernel;
 mod lz4;
@@ -43,6 +44,7 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &uimage::FORMAT,
     &gzip::FORMAT,
     &squashfs::FORMAT,
+    &jffs2::FORMAT,
     &xz::FORMAT,
     &zstd::FORMAT,
     &lz4::FORMAT,
