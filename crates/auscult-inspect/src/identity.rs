@@ -152,7 +152,8 @@ fn statements_of(bytes: &[u8], form: Form) -> Vec<(String, String)> {
         Form::Line(key) => lines.take(1).map(|line| (key.to_owned(), line.to_owned())).collect(),
         Form::Text(key) => lines
             .filter(|line| line.chars().filter(|c| c.is_alphanumeric()).count() >= 4)
-            .filter(|line| line.bytes().any(|byte| byte.is_ascii_digit()) || key == "issue")
+            // Banners hold art and recipes around the one line with the release in brackets.
+            .filter(|line| key != "banner" || from_text(line).is_some() || line.contains(" ("))
             .take(LINES_MAX)
             .map(|line| (key.to_owned(), line.to_owned()))
             .collect(),
@@ -254,7 +255,7 @@ fn header_names(tree: &Tree) -> Vec<IdentityFact> {
     for (id, node) in tree.nodes() {
         let NodeKind::Container { format, attributes, .. } = &node.kind else { continue };
         for (&key, value) in attributes {
-            let telling = ["name", "description", "vendor", "product", "model", "version"]
+            let telling = ["name", "description", "vendor", "product", "model"]
                 .iter()
                 .any(|word| key == *word || key.ends_with(&format!("-{word}")));
             if telling && !value.trim().is_empty() {

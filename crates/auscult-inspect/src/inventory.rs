@@ -242,19 +242,21 @@ impl<'tree> Inventory<'tree> {
 
     /// Adds programs and libraries that nothing else explains.
     pub(crate) fn add_names(&mut self, examined: &[Examined]) {
+        let binaries: Vec<_> =
+            examined.iter().filter_map(|seen| Some(&seen.binary.as_ref()?.facts)).collect();
+        let needed = binaries.iter().flat_map(|binary| &binary.needed).map(String::as_str);
+        let needed = needed.collect();
         for seen in examined {
             let (Some(file), Some(binary)) = (seen.file, &seen.binary) else { continue };
             if self.owners.contains_key(&file) || is_explained(self.tree, seen) {
                 continue;
             }
             let path = &self.tree.node(file).name.0;
-            if let Some(named) = names::of_file(path, &binary.facts) {
+            if let Some(named) = names::of_file(path, &binary.facts, &needed) {
                 let rule = traces::identity(self.tree, seen);
                 self.add_named(named, self.site(seen), rule);
             }
         }
-        let binaries: Vec<_> =
-            examined.iter().filter_map(|seen| Some(&seen.binary.as_ref()?.facts)).collect();
         for (soname, component) in names::missing(self.tree, &binaries) {
             let rule = RuleSet::builtin().for_soname(&soname);
             self.add_named(component, None, rule);

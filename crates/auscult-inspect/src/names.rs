@@ -22,10 +22,16 @@ const LINK_CONFIDENCE: u8 = 80;
 
 /// The component that a file of a file system stands for by its name, if it is a program or a
 /// shared library.
-pub(crate) fn of_file(path: &[u8], binary: &BinaryFacts) -> Option<Component> {
+pub(crate) fn of_file(
+    path: &[u8],
+    binary: &BinaryFacts,
+    needed: &BTreeSet<&str>,
+) -> Option<Component> {
     let file = String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next()?).into_owned();
-    // What has neither soname nor the prefix is a module that one program loads.
-    let library = binary.soname.is_some() || file.starts_with("lib") && file.contains(".so");
+    // What stands elsewhere and no program needs is a module that one program loads by itself.
+    let shared = binary.soname.is_some() || file.starts_with("lib") && file.contains(".so");
+    let wanted = needed.contains(binary.soname.as_deref().unwrap_or(&file));
+    let library = shared && (wanted || is_library_path(path));
     let program = is_program_path(path) && matches!(binary.kind.as_str(), "executable" | "shared");
     if binary.kind == "relocatable" || !(library || program) {
         return None;
@@ -50,6 +56,14 @@ pub(crate) fn of_file(path: &[u8], binary: &BinaryFacts) -> Option<Component> {
         detail,
     };
     Some(component(name, version, kind, trace))
+}
+
+/// Whether a dynamic loader looks for libraries in the folder of this path: `lib`, `lib64`, or the
+/// multiarch folder of a Debian (`/usr/lib/arm-linux-gnueabihf`).
+fn is_library_path(path: &[u8]) -> bool {
+    let folder = path.rsplit(|&byte| byte == b'/').nth(1).unwrap_or_default();
+    matches!(folder, b"lib" | b"lib32" | b"lib64")
+        || folder.windows(7).any(|window| window == b"-linux-")
 }
 
 /// Name and version of a library by its file name and soname.

@@ -54,9 +54,10 @@ pub(crate) fn identity(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
     let file = tree.node(seen.file?).name.file_name();
     let file = String::from_utf8_lossy(file);
     let soname = seen.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
-    soname
-        .and_then(|soname| rules.for_soname(soname))
-        .or_else(|| rules.for_soname(&file))
+    // The file's name first: uClibc's libuClibc-0.9.30.so calls itself libc.so.0.
+    rules
+        .for_soname(&file)
+        .or_else(|| rules.for_soname(soname?))
         .or_else(|| rules.for_name(&file))
 }
 
