@@ -252,42 +252,67 @@ impl<'tree> Inventory<'tree> {
                 continue;
             }
             let path = &self.tree.node(file).name.0;
-            if let Some(named) = names::of_file(path, &binary.facts, &needed) {
-                let rule = traces::identity(self.tree, seen);
-                self.add_named(named, self.site(seen), rule);
+            if let Some(mut named) = names::of_file(path, &binary.facts, &needed) {
+                let mut rule = traces::identity(self.tree, seen);
+                if let Some(package) = names::alternative(self.tree, file) {
+                    rule = RuleSet::builtin().for_name(&package);
+                    named = names::renamed(named, package);
+                }
+                let near = self.near(&named, self.site(seen), rule);
+                self.add_named(named, self.site(seen), rule, near);
             }
         }
         for (soname, component) in names::missing(self.tree, &binaries) {
             let rule = RuleSet::builtin().for_soname(&soname);
-            self.add_named(component, None, rule);
+            let near = self.near(&component, None, rule);
+            self.add_named(component, None, rule, near);
         }
+    }
+
+    /// The component beside which a file belongs: of the same rule, or a package of that name whose
+    /// database does not tell its files.
+    fn near(&self, named: &Component, site: Option<NodeId>, rule: Option<&Rule>) -> Option<usize> {
+        let fits = |draft: &Draft| {
+            (site.is_none() || draft.site == site)
+                && named.version.exact().is_none_or(|version| draft.agrees(version))
+        };
+        let called = |draft: &Draft| {
+            draft.is_package()
+                && upstream::stem(&draft.component.name) == upstream::stem(&named.name)
+        };
+        let known = |draft: &Draft| rule.is_some_and(|rule| draft.rule == Some(&rule.id));
+        let find = |wanted: &dyn Fn(&Draft) -> bool| {
+            self.drafts.iter().position(|draft| fits(draft) && wanted(draft))
+        };
+        let mut same_rule = self.drafts.iter().filter(|draft| fits(draft) && known(draft));
+        let versions_differ = match same_rule.next() {
+            Some(first) => {
+                same_rule.any(|other| other.component.version != first.component.version)
+            }
+            None => true,
+        };
+        find(&called).or_else(|| find(&known).filter(|_| !versions_differ))
     }
 
     /// A file of a known component beside its other files belongs to it; otherwise the same name
     /// with the same version is one component, wherever it lies.
-    fn add_named(&mut self, named: Component, site: Option<NodeId>, rule: Option<&'static Rule>) {
+    fn add_named(
+        &mut self,
+        named: Component,
+        site: Option<NodeId>,
+        rule: Option<&'static Rule>,
+        near: Option<usize>,
+    ) {
         let component = match rule {
             Some(rule) => traces::component(rule, named.version, named.evidence),
             None => named,
         };
-        let known = |draft: &Draft| {
-            rule.is_some_and(|rule| draft.rule == Some(&rule.id))
-                && (component.version.exact().is_none_or(|version| draft.agrees(version)))
-        };
-        let near: Vec<usize> = (self.drafts.iter().enumerate())
-            .filter(|(_, draft)| known(draft) && (site.is_none() || draft.site == site))
-            .map(|(index, _)| index)
-            .collect();
         let same = |draft: &Draft| {
             !draft.is_package()
                 && draft.component.name == component.name
-                && draft.component.version == component.version
+                && is_same(&draft.component.version, &component.version)
         };
-        let target = match near.as_slice() {
-            [only] => Some(*only),
-            _ => self.drafts.iter().position(same),
-        };
-        match target {
+        match near.or_else(|| self.drafts.iter().position(same)) {
             Some(index) => self.join(index, component),
             None => {
                 self.push(component, site, rule);
@@ -328,6 +353,14 @@ fn is_explained(tree: &Tree, seen: &Examined) -> bool {
         );
         program || own.is_some_and(|own| own.id == hit.rule.id)
     })
+}
+
+/// Whether two claims say the same; two unknown versions do, whatever the reasons.
+fn is_same(one: &VersionClaim, other: &VersionClaim) -> bool {
+    match (one, other) {
+        (VersionClaim::Unknown(_), VersionClaim::Unknown(_)) => true,
+        _ => one == other,
+    }
 }
 
 /// Whether a draft has a trace in the same bytes.

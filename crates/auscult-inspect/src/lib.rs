@@ -28,7 +28,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     let identities = identity::read(tree);
     let packages = packages::read(tree);
     let mut examined = examine::all(tree, limits);
-    let kernels = kernel::assemble(tree, &examined);
+    let kernels = kernel::assemble(tree, &examined, &packages.rows);
 
     let mut inventory = Inventory::of_packages(tree, &packages.rows, &identities);
     for distribution in &identities.distributions {

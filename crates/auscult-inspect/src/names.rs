@@ -11,7 +11,7 @@ use auscult_model::{
     BinaryFacts, Component, ComponentKind, Evidence, EvidenceClass, Locator, Origin, Technique,
     Version, VersionClaim,
 };
-use auscult_unpack::{EntryKind, NodeKind, Tree};
+use auscult_unpack::{EntryKind, NodeId, NodeKind, Tree};
 
 use crate::packages::{self, is_program_path};
 
@@ -97,6 +97,23 @@ fn dash_version(base: &str) -> Option<(&str, &str)> {
     (parts.len() >= 3 && parts.iter().all(number)).then_some((stem, version))
 }
 
+/// The package behind a program's name on a Yocto image, whose alternatives are called
+/// `PROGRAM.PACKAGE` with a link `PROGRAM` to the chosen one: `init.sysvinit` is of `sysvinit`.
+pub(crate) fn alternative(tree: &Tree, file: NodeId) -> Option<String> {
+    let node = tree.node(file);
+    let name = node.name.file_name();
+    let dot = name.iter().rposition(|&byte| byte == b'.')?;
+    let (program, package) = (name.get(..dot)?, name.get(dot + 1..)?);
+    let word = package.first()?.is_ascii_alphabetic() && !program.is_empty();
+    let links = &tree.node(node.parent?).children;
+    let chosen = links.iter().any(|&link| {
+        let link = tree.node(link);
+        let NodeKind::Member(EntryKind::Symlink(target)) = &link.kind else { return false };
+        link.name.file_name() == program && target.file_name() == name
+    });
+    (word && chosen).then(|| String::from_utf8_lossy(package).into_owned())
+}
+
 /// Libraries that programs need and that the image does not hold, with their sonames.
 pub(crate) fn missing(tree: &Tree, binaries: &[&BinaryFacts]) -> Vec<(String, Component)> {
     let mut present: BTreeSet<String> = BTreeSet::new();
@@ -135,6 +152,12 @@ fn linked(soname: &str, users: &[&Locator]) -> Component {
     let mut component = component(name, version, ComponentKind::Library, first);
     component.evidence.extend(traces);
     component
+}
+
+/// The same component under the name of its package.
+pub(crate) fn renamed(named: Component, name: String) -> Component {
+    let purl = packages::build_purl("generic", None, &name, None, &BTreeMap::new());
+    Component { name, purl, ..named }
 }
 
 fn component(

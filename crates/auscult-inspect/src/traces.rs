@@ -55,10 +55,7 @@ pub(crate) fn identity(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
     let file = String::from_utf8_lossy(file);
     let soname = seen.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
     // The file's name first: uClibc's libuClibc-0.9.30.so calls itself libc.so.0.
-    rules
-        .for_soname(&file)
-        .or_else(|| rules.for_soname(soname?))
-        .or_else(|| rules.for_name(&file))
+    rules.for_soname(&file).or_else(|| rules.for_soname(soname?)).or_else(|| rules.for_name(&file))
 }
 
 /// One thing that the hits of a file say.

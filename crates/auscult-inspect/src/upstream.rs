@@ -43,6 +43,14 @@ pub(crate) fn is_telling(version: &str) -> bool {
     version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).count() >= 2
 }
 
+/// A package or library name without what packagers and ABIs append: `libacl1-udeb` and `libacl`
+/// have one stem.
+pub(crate) fn stem(name: &str) -> &str {
+    let name = name.strip_suffix("-udeb").or_else(|| name.strip_suffix("-di")).unwrap_or(name);
+    let trimmed = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    if trimmed.is_empty() { name } else { trimmed }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{agrees, of_package};

@@ -12,6 +12,8 @@ use object::{
     read::elf::{Dyn as _, FileHeader, GnuHashTable, HashTable, ProgramHeader as _, Sym as _},
 };
 
+/// Entries of the dynamic section at most; real ones end after some dozens with `DT_NULL`.
+const ENTRIES_MAX: usize = 8192;
 /// Symbols of one file at most; the largest libraries have some ten thousand.
 const SYMBOLS_MAX: usize = 500_000;
 /// Length of a symbol name at most, and of all names of one file together, in bytes: crafted
@@ -62,16 +64,13 @@ pub(super) fn read<'data, Elf: FileHeader<Endian = Endianness>>(
     let Some(segment) = segments.iter().find(|one| one.p_type(endian) == elf::PT_DYNAMIC) else {
         return empty();
     };
-    let entries = match segment.dynamic(endian, bytes) {
-        Ok(entries) => entries.unwrap_or_default(),
-        Err(error) => {
-            faults.push(super::fault("read the dynamic section", error));
-            let unknown = || Known::unknown("the dynamic section cannot be read");
-            return Dynamic { imports: unknown(), exports: unknown(), ..empty() };
-        }
+    let reader = Reader::<Elf> { endian, segments, bytes };
+    let Some(entries) = reader.entries(segment) else {
+        faults.push(super::fault("read the dynamic section", "no segment holds its address"));
+        let unknown = || Known::unknown("the dynamic section cannot be read");
+        return Dynamic { imports: unknown(), exports: unknown(), ..empty() };
     };
     let tags = Tags::read::<Elf>(endian, entries);
-    let reader = Reader::<Elf> { endian, segments, bytes };
     let Some(strings) = reader.strings(&tags) else {
         faults.push(super::fault("read the dynamic strings", "no segment holds their address"));
         let unknown = || Known::unknown("the dynamic strings cannot be read");
@@ -135,6 +134,18 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Reader<'data, Elf> {
                 data.get(..size).unwrap_or(data).get(inside..).filter(|rest| !rest.is_empty())
             },
         )
+    }
+
+    /// The dynamic entries by their address, as the loader finds them: strippers of vendors leave
+    /// offset and size of the segment in the file wrong.
+    fn entries(&self, segment: &Elf::ProgramHeader) -> Option<&'data [Elf::Dyn]> {
+        let by_address = || {
+            let data = self.at(segment.p_vaddr(self.endian).into())?;
+            let count = (data.len() / size_of::<Elf::Dyn>()).min(ENTRIES_MAX);
+            object::pod::slice_from_bytes::<Elf::Dyn>(data, count).ok().map(|(entries, _)| entries)
+        };
+        let by_offset = || segment.dynamic(self.endian, self.bytes).ok().flatten();
+        by_address().or_else(by_offset).filter(|entries| !entries.is_empty())
     }
 
     fn strings(&self, tags: &Tags) -> Option<StringTable<'data>> {

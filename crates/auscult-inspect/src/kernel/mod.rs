@@ -18,7 +18,8 @@ use auscult_unpack::{NodeId, NodeKind, Tree};
 pub(crate) use self::{banner::Banner, config::Config};
 use crate::{
     examine::{Examined, place},
-    packages,
+    packages::{self, Row},
+    upstream,
 };
 
 /// The kernels of an image.
@@ -37,14 +38,14 @@ struct Module {
 }
 
 /// Puts together what the pass over the bytes found.
-pub(crate) fn assemble(tree: &Tree, examined: &[Examined]) -> Kernels {
+pub(crate) fn assemble(tree: &Tree, examined: &[Examined], rows: &[Row]) -> Kernels {
     let modules = modules(tree, examined);
     let mut kernels = Kernels::default();
     for seen in examined {
         for (offset, banner) in &seen.kernels {
             let locator = tree.locator(home(tree, seen.node));
             let config = config_of(tree, examined, seen, banner);
-            let version = version(banner, config);
+            let version = packaged(version(banner, config), &banner.release, rows);
             let detail = banner.text.clone();
             let trace = trace(place(tree, seen.node, *offset), EvidenceClass::ContainsCode, detail);
             kernels.components.push(component(&version, &banner.release, trace));
@@ -58,7 +59,7 @@ pub(crate) fn assemble(tree: &Tree, examined: &[Examined]) -> Kernels {
             });
         }
     }
-    orphans(&modules, &mut kernels);
+    orphans(&modules, rows, &mut kernels);
     open_questions(&modules, &mut kernels);
     kernels
 }
@@ -115,6 +116,21 @@ fn version(banner: &Banner, config: Option<&Config>) -> Known<String> {
     }
 }
 
+/// Where nothing else tells the patch level, the package that is named after the release does:
+/// `linux-image-6.1.0-21-amd64` in version 6.1.90-1.
+fn packaged(version: Known<String>, release: &str, rows: &[Row]) -> Known<String> {
+    if version.known().is_some() {
+        return version;
+    }
+    let telling = rows.iter().find_map(|row| {
+        let kernel = ["image", "modules", "kernel"].iter().any(|word| row.name.contains(word));
+        let named = kernel && row.name.contains(release);
+        let version = row.version.exact().filter(|_| named)?;
+        banner::numeric(upstream::of_package(&version.0))
+    });
+    telling.map_or(version, |found| Known::Known(found.to_owned()))
+}
+
 fn config_answer(config: Option<&Config>) -> Known<BTreeMap<String, String>> {
     Known::from_option(
         config.map(|config| config.options.clone()),
@@ -166,7 +182,7 @@ fn stem(path: &[u8]) -> String {
 }
 
 /// Releases for which there are modules but no kernel.
-fn orphans(modules: &[Module], kernels: &mut Kernels) {
+fn orphans(modules: &[Module], rows: &[Row], kernels: &mut Kernels) {
     let present: BTreeSet<&str> =
         kernels.facts.iter().map(|kernel| kernel.release.as_str()).collect();
     let mut first: BTreeMap<&str, &Module> = BTreeMap::new();
@@ -185,7 +201,8 @@ fn orphans(modules: &[Module], kernels: &mut Kernels) {
         .map(|(release, module)| {
             let detail = format!("kernel module built for {release}");
             let trace = trace(module.facts.locator.clone(), EvidenceClass::LinksTo, detail);
-            component(&banner::from_release(release), release, trace)
+            let version = packaged(banner::from_release(release), release, rows);
+            component(&version, release, trace)
         })
         .collect();
     kernels.components.extend(found);

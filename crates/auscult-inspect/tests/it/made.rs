@@ -136,6 +136,37 @@ fn owned_files_make_no_second_component() {
 }
 
 #[test]
+fn alternatives_of_yocto_are_named_after_their_package() {
+    let program = Elf::default().build();
+    let tree = Tree::new()
+        .file("sbin/init.acmeinit", 0o755, &program)
+        .symlink("sbin/init", "/sbin/init.acmeinit")
+        .file("sbin/halt.acmeinit", 0o755, &program)
+        .symlink("sbin/halt", "halt.acmeinit")
+        .file("sbin/mkfs.acme4", 0o755, &program);
+    let facts = facts(image(&tree));
+    let names: Vec<&str> = facts.components.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["acmeinit", "mkfs.acme4"]);
+    assert_eq!(named(&facts, "acmeinit")[0].evidence.len(), 2);
+}
+
+#[test]
+fn modules_of_an_abi_get_their_version_from_the_package() {
+    let module = Elf {
+        kind: ElfKind::Relocatable,
+        sections: &[(".modinfo", b"name=acme\0vermagic=6.1.0-21-armmp SMP\0")],
+        ..Elf::default()
+    };
+    let tree = Tree::new().file("lib/modules/6.1.0-21-armmp/acme.ko", 0o644, module.build());
+    let alone = facts(image(&tree));
+    assert_eq!(named(&alone, "linux")[0].version.to_string(), "6.1 (incomplete)");
+    let rows = [package("linux-image-6.1.0-21-armmp", "6.1.90-1")];
+    let tree = tree.file("var/lib/dpkg/status", 0o644, dpkg_status(&rows));
+    let packaged = facts(image(&tree));
+    assert_eq!(named(&packaged, "linux")[0].version.to_string(), "6.1.90");
+}
+
+#[test]
 fn kernel_version_comes_from_the_end_of_the_banner() {
     let banner = "Linux version 6.1.0-21-armmp (kernel@example.org) (gcc 12.2.0) #1 SMP Debian \
         6.1.90-1 (2024-05-03)\n";
