@@ -10,6 +10,7 @@
 mod carve;
 mod codec;
 mod coverage;
+mod digest;
 mod extent;
 mod fault;
 mod format;

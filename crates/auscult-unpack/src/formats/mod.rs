@@ -9,7 +9,10 @@ mod banner;
 mod bzip2;
 mod cpio;
 mod date;
+mod dtb;
 mod ext;
+mod fdt;
+mod fit;
 mod gathering;
 mod gpt;
 mod gzip;
@@ -28,6 +31,7 @@ mod squashfs;
 #[cfg(test)]
 mod stream_tests;
 mod tar;
+mod tplink;
 mod u_boot;
 mod uboot_env;
 mod uimage;
@@ -42,6 +46,9 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &gpt::FORMAT,
     &mbr::FORMAT,
     &uimage::FORMAT,
+    &fit::FORMAT,
+    &dtb::FORMAT,
+    &tplink::FORMAT,
     &gzip::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
