@@ -27,6 +27,7 @@ const TASKS: &[Task] = &[
         bench::run,
     ),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
+    ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),
 ];
 

@@ -29,7 +29,10 @@ fn report(built: &auscult_advisory::Build, start: Instant) {
     for source in &built.sources {
         let date = source.date.map_or_else(|| "-".to_owned(), |date| date.to_string());
         let name = &source.name;
-        println!("{name:20} {date:10} {:>8} records {:>5} failures", source.records, source.failures);
+        println!(
+            "{name:20} {date:10} {:>8} records {:>5} failures",
+            source.records, source.failures
+        );
     }
     println!("not recognised: {}", built.unrecognised.join(" "));
     println!("problems: {:?}", built.problems);

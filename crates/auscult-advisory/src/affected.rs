@@ -108,10 +108,9 @@ pub(crate) fn judge(claim: &Claim, version: &str) -> Verdict {
         (None, Some(entry)) if may_matter(claim.default, entry) => {
             Verdict::Undetermined { range: describe_entry(entry) }
         }
-        (None, _) if claim.default == Status::Affected => Verdict::Affected {
-            range: describe(claim),
-            fixed: next_unaffected(claim, version),
-        },
+        (None, _) if claim.default == Status::Affected => {
+            Verdict::Affected { range: describe(claim), fixed: next_unaffected(claim, version) }
+        }
         (None, _) => Verdict::NotAffected,
     }
 }
@@ -140,13 +139,14 @@ fn fixed_in(scheme: Scheme, entry: &Entry, version: &str) -> Option<String> {
 
 /// The smallest version after this one that the claim calls unaffected.
 fn next_unaffected(claim: &Claim, version: &str) -> Option<String> {
-    let starts = claim.entries.iter().filter(|entry| entry.status == Status::Unaffected).filter_map(
-        |entry| match &entry.span {
-            Span::Exactly { version, .. } => Some(version),
-            Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
-            _ => None,
-        },
-    );
+    let starts =
+        claim.entries.iter().filter(|entry| entry.status == Status::Unaffected).filter_map(
+            |entry| match &entry.span {
+                Span::Exactly { version, .. } => Some(version),
+                Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
+                _ => None,
+            },
+        );
     starts
         .filter(|start| order(claim.scheme, start, version).is_some_and(Ordering::is_gt))
         .min_by(|left, right| order(claim.scheme, left, right).unwrap_or(Ordering::Equal))

@@ -48,11 +48,8 @@ fn version3(metrics: &str, round_up: fn(f64) -> f64) -> Option<u8> {
     let interaction = weigh(metrics, "UI", &[("N", 0.85), ("R", 0.62)])?;
     let rest = |name| weigh(metrics, name, &IMPACT).map(|weight| 1.0 - weight);
     let base = 1.0 - rest("C")? * rest("I")? * rest("A")?;
-    let impact = if changed {
-        7.52 * (base - 0.029) - 3.25 * (base - 0.02).powi(15)
-    } else {
-        6.42 * base
-    };
+    let impact =
+        if changed { 7.52 * (base - 0.029) - 3.25 * (base - 0.02).powi(15) } else { 6.42 * base };
     if impact <= 0.0 {
         return Some(0);
     }

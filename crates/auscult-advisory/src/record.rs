@@ -238,8 +238,7 @@ impl Vulnerability {
         Ok(Self {
             aliases: reader.list(Reader::string)?,
             withdrawn_by: reader.list(source)?,
-            cvss: reader
-                .list(|reader| Ok((source(reader)?, reader.string()?, reader.byte()?)))?,
+            cvss: reader.list(|reader| Ok((source(reader)?, reader.string()?, reader.byte()?)))?,
             files: reader.list(Reader::string)?,
             weaknesses: reader.list(Reader::string)?,
         })

@@ -258,12 +258,16 @@ pub enum Outcome {
     /// BOD 26-04: repair with the next system upgrade.
     FixOnSystemUpgrade,
     /// BOD 26-04: within 60 days.
+    #[serde(rename = "within-60-days")]
     Within60Days,
     /// BOD 26-04: within 14 days.
+    #[serde(rename = "within-14-days")]
     Within14Days,
     /// BOD 26-04: within 3 days.
+    #[serde(rename = "within-3-days")]
     Within3Days,
     /// BOD 26-04: within 3 days, with a forensic investigation.
+    #[serde(rename = "within-3-days-forensic")]
     Within3DaysForensic,
     /// FDA: residual risk is acceptable.
     Controlled,

@@ -20,7 +20,7 @@ pub use format::{OutputFormat, UnavailableFormat};
 pub use html::html;
 pub use json::{SCAN_SCHEMA, json};
 pub use result::{Assessment, ScanResult, Unmatched};
-pub use table::{TableOptions, table};
+pub use table::{TableOptions, explain, table};
 pub use tree::{TreeRow, tree_text};
 
 /// Why an output could not be made.

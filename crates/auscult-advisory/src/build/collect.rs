@@ -20,14 +20,60 @@ use crate::{
 
 /// Makers of medical devices whose products the starter keeps.
 const MEDICAL_VENDORS: &[&str] = &[
-    "abbott", "baxter", "bbraun", "b._braun", "bd", "biotronik", "boston_scientific",
-    "bostonscientific", "carefusion", "carestream", "contec", "contechealth", "draeger",
-    "fresenius-kabi", "fujifilm", "ge", "gehealthcare", "ge_healthcare", "getinge", "hillrom",
-    "hill-rom", "hologic", "hospira", "icumed", "illumina", "insulet", "johnson_\\&_johnson",
-    "medtronic", "mindray", "nihonkohden", "omnicell", "pfizer", "pifzer", "philips", "resmed",
-    "roche", "santesoft", "siemens-healthineers", "smiths-medical", "smithsmedical",
-    "spacelabshealthcare", "stryker", "varian", "welchallyn", "zoll", "softneta", "orthanc-server",
-    "offis", "osirix", "pixmeo", "sectra", "silex", "capsuletech", "qualcomm_life",
+    "abbott",
+    "baxter",
+    "bbraun",
+    "b._braun",
+    "bd",
+    "biotronik",
+    "boston_scientific",
+    "bostonscientific",
+    "carefusion",
+    "carestream",
+    "contec",
+    "contechealth",
+    "draeger",
+    "fresenius-kabi",
+    "fujifilm",
+    "ge",
+    "gehealthcare",
+    "ge_healthcare",
+    "getinge",
+    "hillrom",
+    "hill-rom",
+    "hologic",
+    "hospira",
+    "icumed",
+    "illumina",
+    "insulet",
+    "johnson_\\&_johnson",
+    "medtronic",
+    "mindray",
+    "nihonkohden",
+    "omnicell",
+    "pfizer",
+    "pifzer",
+    "philips",
+    "resmed",
+    "roche",
+    "santesoft",
+    "siemens-healthineers",
+    "smiths-medical",
+    "smithsmedical",
+    "spacelabshealthcare",
+    "stryker",
+    "varian",
+    "welchallyn",
+    "zoll",
+    "softneta",
+    "orthanc-server",
+    "offis",
+    "osirix",
+    "pixmeo",
+    "sectra",
+    "silex",
+    "capsuletech",
+    "qualcomm_life",
 ];
 
 /// Sources whose records carry no date of their own.
@@ -244,8 +290,12 @@ impl Merged {
             }
         }
         self.add_exploits(source, &record);
-        let only_sign = keys.is_empty() && record.cvss.is_empty() && record.files.is_empty()
-            && !record.withdrawn && record.aliases.is_empty() && record.weaknesses.is_empty();
+        let only_sign = keys.is_empty()
+            && record.cvss.is_empty()
+            && record.files.is_empty()
+            && !record.withdrawn
+            && record.aliases.is_empty()
+            && record.weaknesses.is_empty();
         if !only_sign {
             let (known_keys, vulnerability) =
                 self.vulnerabilities.entry(record.id.clone()).or_default();
@@ -264,7 +314,9 @@ impl Merged {
     }
 
     fn add_exploits(&mut self, source: u16, record: &Record) {
-        let silent = record.sign.is_none() && record.kev.is_none() && record.automatable.is_none()
+        let silent = record.sign.is_none()
+            && record.kev.is_none()
+            && record.automatable.is_none()
             && record.impact_total.is_none();
         if silent {
             return;

@@ -35,7 +35,13 @@ pub(crate) fn parse(path: &str, text: &str) -> Recognised {
                     let unique = format!("{path} {name} {version} {id}");
                     let claim = fixed_claim(&id, release, version, name);
                     let claims = vec![(format!("d:alpine:{name}"), claim)];
-                    records.push(Record { source: SOURCE, unique, id, claims, ..Record::default() });
+                    records.push(Record {
+                        source: SOURCE,
+                        unique,
+                        id,
+                        claims,
+                        ..Record::default()
+                    });
                 }
             }
         }

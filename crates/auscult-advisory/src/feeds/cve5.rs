@@ -197,8 +197,11 @@ pub(crate) fn parse(path: &str, bytes: &[u8], archived: Option<Date>) -> Recogni
         }
     }
     let mut records = vec![record];
-    let says = !assessment.claims.is_empty() || !assessment.cvss.is_empty()
-        || assessment.sign.is_some() || assessment.kev.is_some() || assessment.automatable.is_some();
+    let says = !assessment.claims.is_empty()
+        || !assessment.cvss.is_empty()
+        || assessment.sign.is_some()
+        || assessment.kev.is_some()
+        || assessment.automatable.is_some();
     if says {
         assessment.title.clear();
         records.push(assessment);
@@ -327,7 +330,10 @@ type ProductName = (String, char, String, Option<String>);
 
 fn product_names(affected: &Affected) -> Vec<ProductName> {
     let blank = |text: &str| {
-        matches!(text.to_ascii_lowercase().as_str(), "" | "n/a" | "-" | "*" | "unknown" | "unspecified")
+        matches!(
+            text.to_ascii_lowercase().as_str(),
+            "" | "n/a" | "-" | "*" | "unknown" | "unspecified"
+        )
     };
     // Red Hat's packages are no products of their upstream: their versions are the distribution's.
     if affected.collection_url.contains("access.redhat.com") {

@@ -126,17 +126,16 @@ pub(crate) fn is_cve(text: &str) -> bool {
     let digits = |part: Option<&str>, least: usize| {
         part.is_some_and(|part| part.len() >= least && part.bytes().all(|b| b.is_ascii_digit()))
     };
-    parts.next() == Some("CVE") && digits(parts.next(), 4) && digits(parts.next(), 4)
+    parts.next() == Some("CVE")
+        && digits(parts.next(), 4)
+        && digits(parts.next(), 4)
         && parts.next().is_none()
 }
 
 /// Every CVE id in a text, in order.
 pub(crate) fn cves_in(text: &str) -> Vec<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    text.split(|c| !is_part(c))
-        .map(str::to_ascii_uppercase)
-        .filter(|word| is_cve(word))
-        .collect()
+    text.split(|c| !is_part(c)).map(str::to_ascii_uppercase).filter(|word| is_cve(word)).collect()
 }
 
 /// The day of an ISO 8601 time.

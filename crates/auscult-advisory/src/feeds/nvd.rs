@@ -229,8 +229,10 @@ pub(crate) fn claims(id: &str, configurations: &[Configuration]) -> Vec<(String,
         for legs in conjunctions(configuration) {
             for (index, leg) in legs.iter().enumerate() {
                 let others = legs.iter().enumerate().filter(|(other, _)| *other != index);
-                let conditions: Vec<Vec<String>> =
-                    others.map(|(_, leg)| condition(leg)).filter(|names| !names.is_empty()).collect();
+                let conditions: Vec<Vec<String>> = others
+                    .map(|(_, leg)| condition(leg))
+                    .filter(|names| !names.is_empty())
+                    .collect();
                 for new in leg_claims(id, leg, &conditions) {
                     if !found.contains(&new) {
                         found.push(new);

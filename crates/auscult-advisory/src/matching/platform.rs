@@ -9,8 +9,19 @@ use crate::{cpe::Name, names::keys_of_name};
 
 /// Operating systems that a device running Linux does not run; by vendor or by product.
 const OTHER_SYSTEMS: &[&str] = &[
-    "microsoft", "apple", "android", "freebsd", "openbsd", "netbsd", "solaris", "sunos", "aix",
-    "hp-ux", "z/os", "vxworks", "qnx",
+    "microsoft",
+    "apple",
+    "android",
+    "freebsd",
+    "openbsd",
+    "netbsd",
+    "solaris",
+    "sunos",
+    "aix",
+    "hp-ux",
+    "z/os",
+    "vxworks",
+    "qnx",
 ];
 
 /// The components of a device, by the names that advisories use.
@@ -52,9 +63,8 @@ impl Platform {
         }
         let other = |(part, name): (&str, &str)| {
             let mut words = name.split(':');
-            part == "o" && words.any(|word| {
-                OTHER_SYSTEMS.contains(&word) || word.starts_with("windows")
-            })
+            part == "o"
+                && words.any(|word| OTHER_SYSTEMS.contains(&word) || word.starts_with("windows"))
         };
         if self.linux && !one_of.is_empty() && parts().all(other) {
             return Holds::No;

@@ -141,8 +141,8 @@ impl Table {
             let what = format!("block {index}");
             return Err(Error::Digest { layer: self.layer.clone(), what });
         }
-        let bytes = unpack(&packed, self.compression, header.raw_length)
-            .ok_or_else(|| self.malformed())?;
+        let bytes =
+            unpack(&packed, self.compression, header.raw_length).ok_or_else(|| self.malformed())?;
         let entries = places(&bytes).map_err(|Short| self.malformed())?;
         Ok(Block { bytes, entries })
     }

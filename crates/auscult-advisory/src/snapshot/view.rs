@@ -187,9 +187,7 @@ impl Snapshot {
     pub fn epss(&self, id: &str) -> Result<Option<Epss>> {
         let Some(bytes) = self.get(EPSS, 0, id)? else { return Ok(None) };
         let mut reader = Reader::new(&bytes);
-        let number = |reader: &mut Reader<'_>| {
-            u32::try_from(reader.number()?).map_err(|_| Short)
-        };
+        let number = |reader: &mut Reader<'_>| u32::try_from(reader.number()?).map_err(|_| Short);
         let (score, percentile) = (number(&mut reader), number(&mut reader));
         match (score, percentile) {
             (Ok(score_e5), Ok(percentile_e5)) => Ok(Some(Epss { score_e5, percentile_e5 })),
@@ -246,7 +244,11 @@ impl Snapshot {
             views.extend(claims.into_iter().filter(|claim| claim.id == id).map(|claim| {
                 ClaimView {
                     source: self.source_name(claim.source),
-                    record: if claim.record.is_empty() { id.to_owned() } else { claim.record.clone() },
+                    record: if claim.record.is_empty() {
+                        id.to_owned()
+                    } else {
+                        claim.record.clone()
+                    },
                     product: key.split_once(':').map_or(key.as_str(), |(_, name)| name).to_owned(),
                     range: describe(&claim),
                     requires: claim.conditions,

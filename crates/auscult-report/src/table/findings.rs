@@ -24,6 +24,9 @@ const COLUMNS: [Column; 9] = [
     Column::new("DUE", 10, Clip::Whole),
 ];
 
+/// Matches and places told per finding that is explained in the table.
+const MATCHES_SHOWN: usize = 2;
+
 /// Components named in the counts by component.
 const COMPONENTS_COUNTED: usize = 8;
 
@@ -215,26 +218,31 @@ fn explain(page: &mut Page, open: &[&Finding], options: &TableOptions) {
     }
     page.heading("WHY", &format!("the first {}", count(explained.len())), Style::Plain);
     for finding in explained {
-        let title = format!("{} in {} {}", finding.id, finding.component, finding.version);
-        page.line(2, &title, Style::Heading);
-        for matched in finding.matches.iter().take(2) {
-            let fixed = match &matched.fixed {
-                Some(version) => format!(", fixed in {version}"),
-                None => ", no fixed version named".to_owned(),
-            };
-            let source = &matched.source;
-            let text = format!(
-                "{} {} says {}: {}{fixed} ({} % sure)",
-                source.source, source.record, matched.name, matched.range, matched.confidence
-            );
-            page.line(4, &text, Style::Plain);
-        }
-        if let Some(locator) = finding.locators.first() {
-            page.line(4, &format!("at {locator}"), Style::Plain);
-        }
-        for decision in &finding.decisions {
-            explain_decision(page, decision);
-        }
+        explain_finding(page, finding, MATCHES_SHOWN);
+    }
+}
+
+/// Everything behind one finding, with at most this many matches and places.
+pub(super) fn explain_finding(page: &mut Page, finding: &Finding, shown_max: usize) {
+    let title = format!("{} in {} {}", finding.id, finding.component, finding.version);
+    page.line(2, &title, Style::Heading);
+    for matched in finding.matches.iter().take(shown_max) {
+        let fixed = match &matched.fixed {
+            Some(version) => format!(", fixed in {version}"),
+            None => ", no fixed version named".to_owned(),
+        };
+        let source = &matched.source;
+        let text = format!(
+            "{} {} says {}: {}{fixed} ({} % sure)",
+            source.source, source.record, matched.name, matched.range, matched.confidence
+        );
+        page.line(4, &text, Style::Plain);
+    }
+    for locator in finding.locators.iter().take(shown_max) {
+        page.line(4, &format!("at {locator}"), Style::Plain);
+    }
+    for decision in &finding.decisions {
+        explain_decision(page, decision);
     }
 }
 

@@ -3,10 +3,12 @@
 //! It shows what to do first and counts the rest; everything is in `-o json`. What is unknown is
 //! said as loudly as what is known: an unread region, a stale snapshot, a component without data.
 
+mod explain;
 mod findings;
 mod input;
 
 use auscult_model::{Component, Origin, Verdict, VerdictOutcome, VersionClaim};
+pub use explain::explain;
 
 use crate::{
     ScanResult,
