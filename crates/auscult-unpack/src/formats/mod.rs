@@ -25,6 +25,7 @@ mod lz4;
 mod lzip;
 mod lzma;
 mod mbr;
+mod recognised;
 #[cfg(test)]
 mod reference;
 mod squashfs;
@@ -33,6 +34,7 @@ mod stream_tests;
 mod tar;
 mod tplink;
 mod u_boot;
+mod ubi;
 mod uboot_env;
 mod uimage;
 mod unix_mode;
@@ -52,6 +54,12 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &gzip::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
+    &ubi::FORMAT,
+    &recognised::UBIFS,
+    &recognised::EROFS,
+    &recognised::F2FS,
+    &recognised::CRAMFS,
+    &recognised::ROMFS,
     &xz::FORMAT,
     &zstd::FORMAT,
     &lz4::FORMAT,
