@@ -5,6 +5,8 @@
 //! searched for signatures. Padding is not looked at, nor are files that were opened as containers:
 //! their members are.
 
+use std::ops::Deref;
+
 use auscult_model::{IdentityFact, Limits, Locator, Problem};
 use auscult_unpack::{EntryKind, Fault, NodeId, NodeKind, Reading, Tree};
 use memchr::memmem;
@@ -168,10 +170,22 @@ impl Examined {
     }
 }
 
+/// A raw region ends where another format seems to begin, which may lie within an ELF file: reads
+/// on to the end of the bytes around it.
+fn surrounding(tree: &Tree, id: NodeId) -> Option<impl Deref<Target = [u8]> + use<>> {
+    let node = tree.node(id);
+    let NodeKind::Raw { .. } = node.kind else { return None };
+    let content = tree.node(node.parent?).content.as_ref()?;
+    let length = content.len().checked_sub(node.offset)?.min(WINDOW_BYTES);
+    content.read(node.offset, length).ok()
+}
+
 /// What only the whole content tells.
 fn whole(tree: &Tree, bytes: &[u8], examined: &mut Examined) {
     if elf::is_elf(bytes) {
-        examined.binary = elf::read(&tree.locator(examined.node), bytes);
+        let locator = tree.locator(examined.node);
+        let around = surrounding(tree, examined.node);
+        examined.binary = elf::read(&locator, around.as_deref().unwrap_or(bytes));
         match &mut examined.binary {
             Some(binary) => {
                 for fault in std::mem::take(&mut binary.faults) {

@@ -336,9 +336,30 @@ impl<'tree> Inventory<'tree> {
 }
 
 /// The rule that knows a package, by its name or that of its source.
+///
+/// The whole name is tried before shortened ones: `libpcre2-8-0` is of `libpcre2`, not `libpcre`.
 fn rule_of(row: &Row) -> Option<&'static Rule> {
     let rules = RuleSet::builtin();
-    rules.for_name(&row.name).or_else(|| rules.for_name(row.source.as_deref()?))
+    let plain = row.name.strip_suffix("-udeb").unwrap_or(&row.name);
+    let exact = |name: &str| {
+        let name = name.to_lowercase();
+        rules.for_name(&name).filter(|rule| rule.name == name || rule.aliases.contains(&name))
+    };
+    let mut candidates = vec![row.name.as_str(), plain];
+    let mut rest = plain;
+    while let Some((start, end)) = rest.rsplit_once('-') {
+        if !end.starts_with(|first: char| first.is_ascii_digit()) {
+            break;
+        }
+        candidates.push(start);
+        rest = start;
+    }
+    let by_source = || row.source.as_deref().and_then(|source| rules.for_name(source));
+    candidates
+        .iter()
+        .find_map(|name| exact(name))
+        .or_else(by_source)
+        .or_else(|| rules.for_name(rest))
 }
 
 /// Whether a file's own name needs no component, as a signature says what it is. A library found

@@ -6,6 +6,7 @@
 
 mod apk;
 mod dpkg;
+mod language;
 mod opkg;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,9 @@ pub(crate) enum Database {
     Dpkg,
     Opkg,
     Apk,
+    Python,
+    Npm,
+    Maven,
 }
 
 impl Database {
@@ -52,6 +56,9 @@ impl Database {
             Self::Dpkg => "dpkg",
             Self::Opkg => "opkg",
             Self::Apk => "apk",
+            Self::Python => "python",
+            Self::Npm => "npm",
+            Self::Maven => "maven",
         }
     }
 }
@@ -69,6 +76,7 @@ impl Packages {
     /// Why the image's packages are not known, if they are not.
     pub(crate) fn unanswered(&self) -> Option<&'static str> {
         match (self.databases, self.rows.len()) {
+            // Modules of a language say nothing about the packages of the system.
             (0, _) => Some("no package database in the image"),
             (_, 0) => Some("the package database lists no package"),
             _ => None,
@@ -82,6 +90,7 @@ pub(crate) fn read(tree: &Tree) -> Packages {
     dpkg::read(tree, &mut packages);
     opkg::read(tree, &mut packages);
     apk::read(tree, &mut packages);
+    language::read(tree, &mut packages);
     packages
 }
 
@@ -169,22 +178,38 @@ pub(crate) fn is_program_path(path: &[u8]) -> bool {
 /// `generic` with the distribution as namespace, which keeps `pkg:generic/openwrt/zlib` apart from
 /// upstream's `pkg:generic/zlib`.
 fn purl(row: &Row, version: Option<&str>, distribution: Option<&Distribution>) -> Option<Purl> {
-    let (kind, fallback) = match row.database {
-        Database::Dpkg => ("deb", "debian"),
-        Database::Opkg => ("generic", "opkg"),
-        Database::Apk => ("apk", "alpine"),
+    let system = |kind, fallback| {
+        let namespace = distribution.map_or(fallback, |known| known.id.as_str());
+        let mut qualifiers = BTreeMap::new();
+        if let Some(architecture) = &row.architecture {
+            qualifiers.insert("arch", architecture.clone());
+        }
+        if let Some(distribution) = distribution {
+            qualifiers.insert("distro", distribution.slug());
+        }
+        let lower = kind != "generic";
+        let name = if lower { row.name.to_ascii_lowercase() } else { row.name.clone() };
+        build_purl(kind, Some(namespace), &name, version, &qualifiers)
     };
-    let namespace = distribution.map_or(fallback, |known| known.id.as_str());
-    let lower = kind != "generic";
-    let name = if lower { row.name.to_ascii_lowercase() } else { row.name.clone() };
-    let mut qualifiers = BTreeMap::new();
-    if let Some(architecture) = &row.architecture {
-        qualifiers.insert("arch", architecture.clone());
+    let module = |kind, namespace: Option<&str>, name: &str| {
+        build_purl(kind, namespace, name, version, &BTreeMap::new())
+    };
+    match row.database {
+        Database::Dpkg => system("deb", "debian"),
+        Database::Opkg => system("generic", "opkg"),
+        Database::Apk => system("apk", "alpine"),
+        Database::Python => {
+            module("pypi", None, &row.name.to_ascii_lowercase().replace(['_', '.'], "-"))
+        }
+        Database::Npm => match row.name.split_once('/') {
+            Some((scope, name)) => module("npm", Some(scope), name),
+            None => module("npm", None, &row.name),
+        },
+        Database::Maven => match row.name.split_once(':') {
+            Some((group, artifact)) => module("maven", Some(group), artifact),
+            None => module("maven", None, &row.name),
+        },
     }
-    if let Some(distribution) = distribution {
-        qualifiers.insert("distro", distribution.slug());
-    }
-    build_purl(kind, Some(namespace), &name, version, &qualifiers)
 }
 
 /// Builds a canonical package URL; none where a part is not allowed in one.
