@@ -14,7 +14,7 @@ use crate::{
     Entry, Extent, Fault, Reading,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
-    probe,
+    padding, probe,
 };
 
 /// A stretch of the bytes that were searched. Stretches are in order and leave no gap.
@@ -45,8 +45,6 @@ pub(crate) struct Container {
 
 /// Window of one carving pass.
 const WINDOW_BYTES: u64 = 4 << 20;
-/// Runs of 00 or FF shorter than this inside a raw region stay part of it.
-const PADDING_RUN_BYTES: usize = 1024;
 
 struct Searcher {
     automaton: AhoCorasick,
@@ -78,15 +76,19 @@ impl Searcher {
     fn candidates(&self, extent: &Extent, from: u64, to: u64) -> Result<Vec<(u64, usize)>, Fault> {
         let bytes = extent.read_up_to(from, to - from + self.reach)?;
         let mut found = Vec::new();
-        for hit in self.automaton.find_overlapping_iter(&bytes[..]) {
-            let Some(&(format, magic_offset)) = self.patterns.get(hit.pattern().as_usize()) else {
-                continue;
-            };
-            let Some(start) = hit.start().checked_sub(magic_offset) else { continue };
-            let start = from + u64::try_from(start).unwrap_or(u64::MAX);
-            let carved = REGISTRY.get(format).is_some_and(|format| format.carve);
-            if start < to && (carved || start == 0) {
-                found.push((start, format));
+        let margin = self.automaton.max_pattern_len();
+        for (base, busy) in padding::busy_parts(&bytes, margin) {
+            for hit in self.automaton.find_overlapping_iter(busy) {
+                let Some(&(format, magic_offset)) = self.patterns.get(hit.pattern().as_usize())
+                else {
+                    continue;
+                };
+                let Some(start) = (base + hit.start()).checked_sub(magic_offset) else { continue };
+                let start = from + u64::try_from(start).unwrap_or(u64::MAX);
+                let carved = REGISTRY.get(format).is_some_and(|format| format.carve);
+                if start < to && (carved || start == 0) {
+                    found.push((start, format));
+                }
             }
         }
         found.sort_unstable();
@@ -269,7 +271,7 @@ pub(crate) fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
             push_raw(&mut stretches, position, to - position, 0);
             break;
         };
-        for (offset, run, padding) in runs(&bytes) {
+        for (offset, run, padding) in padding::runs(&bytes) {
             let start = position + u64::try_from(offset).unwrap_or(0);
             let length = u64::try_from(run.len()).unwrap_or(0);
             if padding {
@@ -303,39 +305,6 @@ fn push_raw(stretches: &mut Vec<Stretch>, offset: u64, length: u64, entropy: u16
     }
     let kind = StretchKind::Raw { entropy_centibits: entropy };
     stretches.push(Stretch { offset, length, kind });
-}
-
-/// Cuts bytes into alternating runs of padding and of anything else: `(offset, bytes, padding)`.
-/// A run of padding counts from [`PADDING_RUN_BYTES`] on, or where it is all there is.
-fn runs(bytes: &[u8]) -> Vec<(usize, &[u8], bool)> {
-    let mut runs = Vec::new();
-    let (mut start, mut position) = (0, 0);
-    while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
-        let length = uniform_prefix(rest);
-        let whole = position == 0 && length == bytes.len();
-        if length >= PADDING_RUN_BYTES || whole {
-            if position > start {
-                runs.push((start, bytes.get(start..position).unwrap_or_default(), false));
-            }
-            runs.push((position, bytes.get(position..position + length).unwrap_or_default(), true));
-            start = position + length;
-        }
-        position += length.max(1);
-    }
-    if start < bytes.len() {
-        runs.push((start, bytes.get(start..).unwrap_or_default(), false));
-    }
-    runs
-}
-
-/// Length of the run of 00 or of FF at the start.
-fn uniform_prefix(bytes: &[u8]) -> usize {
-    match bytes.first() {
-        Some(&first) if first == 0 || first == 0xff => {
-            bytes.iter().position(|&byte| byte != first).unwrap_or(bytes.len())
-        }
-        _ => 0,
-    }
 }
 
 /// Shannon entropy of the byte values, in hundredths of a bit per byte (0 to 800).

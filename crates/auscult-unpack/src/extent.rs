@@ -234,6 +234,12 @@ impl Extent {
         if let Some(bytes) = source.vault.cached(source.id) {
             return self.cut(&bytes, None);
         }
+        if let Some(file) = source.vault.spilled(source.id) {
+            let there = file.metadata().map_or(0, |metadata| metadata.len());
+            if self.start + self.length <= there {
+                return self.fetch_file(&file);
+            }
+        }
         let mut sink = source.vault.sink(transform.input_bytes());
         let fault = transform.derive(&mut sink).err();
         let mut output = sink.into_output();
@@ -365,6 +371,19 @@ mod tests {
         assert_eq!(calls.load(Ordering::Relaxed), 0);
         assert_eq!(extent.read(2, 3).unwrap(), "234");
         assert_eq!(extent.slice(4, 6).unwrap().read_all().unwrap(), "456789");
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert!(extent.read(8, 4).unwrap_err().why.contains("promised"));
+    }
+
+    #[test]
+    fn derived_bytes_too_many_for_the_cache_are_computed_once_all_the_same() {
+        let limits = Limits { cache_bytes: 20, ..Limits::default() };
+        let vault = Arc::new(Vault::new(limits));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let extent = Extent::derived(&vault, 12, Counting(Arc::clone(&calls)));
+        for offset in 0..8 {
+            assert_eq!(extent.read(offset, 3).unwrap(), "0123456789"[..][offset as usize..][..3]);
+        }
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         assert!(extent.read(8, 4).unwrap_err().why.contains("promised"));
     }

@@ -15,6 +15,7 @@ mod extent;
 mod fault;
 mod format;
 mod formats;
+mod padding;
 mod probe;
 mod tree;
 mod vault;

@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::File,
     io,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -22,7 +23,13 @@ pub struct Vault {
     entries: AtomicU64,
     next_source: AtomicU64,
     cache: Mutex<Cache>,
+    /// Derived bytes too many for the cache, each in a file without a name.
+    spilled: Mutex<HashMap<u64, Arc<File>>>,
 }
+
+/// Derived bytes of more than this share of the cache go to a file instead: to compute them again
+/// for each look would cost more, and they would push everything else out.
+const SPILL_SHARE: u64 = 8;
 
 impl Vault {
     /// An empty vault under these limits.
@@ -33,6 +40,7 @@ impl Vault {
             entries: AtomicU64::new(0),
             next_source: AtomicU64::new(0),
             cache: Mutex::default(),
+            spilled: Mutex::default(),
         }
     }
 
@@ -66,7 +74,30 @@ impl Vault {
     }
 
     pub(crate) fn keep(&self, source: u64, bytes: &Bytes) {
-        self.lock().put(source, bytes, self.limits.cache_bytes);
+        let large = length(bytes) > self.limits.cache_bytes / SPILL_SHARE;
+        if large && self.spill(source, bytes).is_ok() {
+            return;
+        }
+        // Without a place for such a file, the bytes stay in memory even over the budget: the
+        // limit of a single stream still bounds them.
+        let budget = self.limits.cache_bytes.max(length(bytes));
+        self.lock().put(source, bytes, budget);
+    }
+
+    /// The file that holds the bytes of a source, where they were too many for the cache.
+    pub(crate) fn spilled(&self, source: u64) -> Option<Arc<File>> {
+        self.spilled.lock().unwrap_or_else(PoisonError::into_inner).get(&source).cloned()
+    }
+
+    fn spill(&self, source: u64, bytes: &Bytes) -> io::Result<()> {
+        if self.spilled(source).is_some() {
+            return Ok(());
+        }
+        let mut file = tempfile::tempfile()?;
+        io::Write::write_all(&mut file, bytes)?;
+        let mut spilled = self.spilled.lock().unwrap_or_else(PoisonError::into_inner);
+        spilled.insert(source, Arc::new(file));
+        Ok(())
     }
 
     /// A poisoned cache holds no broken invariant: every entry is whole when it is inserted.
