@@ -486,7 +486,7 @@ mod tests {
     fn an_empty_image_and_random_bytes_are_no_error() {
         assert_eq!(Tree::from_bytes(Vec::new(), &Limits::default()).coverage().bytes_total, 0);
         let noise: Vec<u8> =
-            (0..9999_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            (0..9999_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
         let tree = Tree::from_bytes(noise, &Limits::default());
         assert_eq!(tree.coverage().bytes_unread, 9999);
     }

@@ -8,6 +8,7 @@ mod ar;
 mod banner;
 mod bzip2;
 mod cpio;
+mod cramfs;
 mod date;
 mod dtb;
 mod ext;
@@ -28,6 +29,7 @@ mod mbr;
 mod recognised;
 #[cfg(test)]
 mod reference;
+mod romfs;
 mod squashfs;
 #[cfg(test)]
 mod stream_tests;
@@ -58,8 +60,8 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &recognised::UBIFS,
     &recognised::EROFS,
     &recognised::F2FS,
-    &recognised::CRAMFS,
-    &recognised::ROMFS,
+    &cramfs::FORMAT,
+    &romfs::FORMAT,
     &xz::FORMAT,
     &zstd::FORMAT,
     &lz4::FORMAT,

@@ -1,11 +1,10 @@
 //! File systems that are recognised by strict checks of their headers and not extracted, so that
-//! the report names what it could not look into: UBIFS, EROFS, F2FS, cramfs, romfs.
+//! the report names what it could not look into: UBIFS, EROFS, F2FS.
 //!
-//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`,
-//! `include/uapi/linux/cramfs_fs.h`, `Documentation/filesystems/romfs.rst`.
+//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`.
 
 use crate::{
-    Endian::{self, Big, Little},
+    Endian::Little,
     View,
     codec::Crc32,
     format::{Candidate, Format, Magic, NotThis, Opened},
@@ -31,16 +30,6 @@ pub(crate) static F2FS: Format = Format {
     carve: true,
     open: open_f2fs,
 };
-
-pub(crate) static CRAMFS: Format = Format {
-    name: "cramfs",
-    magics: &[Magic::at(16, b"Compressed ROMFS")],
-    carve: true,
-    open: open_cramfs,
-};
-
-pub(crate) static ROMFS: Format =
-    Format { name: "romfs", magics: &[Magic::start(b"-rom1fs-")], carve: true, open: open_romfs };
 
 /// Largest file system that is believed.
 const LENGTH_MAX: u64 = 1 << 50;
@@ -109,38 +98,6 @@ fn open_f2fs(candidate: &Candidate) -> Result<Opened, NotThis> {
     recognised("f2fs", blocks.saturating_mul(1 << block_log), attributes)
 }
 
-fn open_cramfs(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read(0, 76)?;
-    let view = View(&head);
-    let endian = if view.u32(0, Little)? == 0x28cd_3d45 {
-        Endian::Little
-    } else if view.u32(0, Big)? == 0x28cd_3d45 {
-        Endian::Big
-    } else {
-        return Err(NotThis);
-    };
-    let mut attributes = vec![("files", view.u32(44, endian)?.to_string())];
-    attributes.extend(label("label", view.text(48, 16)?));
-    // Before version 2 the field counted pages, which no image in use has.
-    recognised("cramfs", u64::from(view.u32(4, endian)?), attributes)
-}
-
-/// The big-endian words of the first 512 bytes add up to zero.
-fn open_romfs(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read_up_to(0, 512)?;
-    let view = View(&head);
-    let length = view.u32(8, Big)?;
-    let summed = usize::try_from(length).map_or(512, |length| length.min(512));
-    let words = view.bytes(0, summed)?.chunks_exact(4);
-    let sum = words.map(|word| View(word).u32(0, Big).unwrap_or(0)).fold(0_u32, u32::wrapping_add);
-    if sum != 0 || length < 32 {
-        return Err(NotThis);
-    }
-    let padded = u64::from(length).next_multiple_of(1024);
-    let attributes = label("label", view.text(16, 16)?).into_iter().collect();
-    recognised("romfs", padded.min(candidate.extent.len().max(u64::from(length))), attributes)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -160,12 +117,8 @@ mod tests {
         let image = folder.path().join("image");
         let (root, path) = (root.to_str().unwrap(), image.to_str().unwrap());
         let ubifs = ["-m", "2048", "-e", "126976", "-c", "500", "-r", root, "-o", path];
-        let cases: [(&str, &str, &[&str]); 4] = [
-            ("ubifs", "mkfs.ubifs", &ubifs),
-            ("erofs", "mkfs.erofs", &[path, root]),
-            ("cramfs", "mkfs.cramfs", &[root, path]),
-            ("romfs", "genromfs", &["-f", path, "-d", root, "-V", "the label"]),
-        ];
+        let cases: [(&str, &str, &[&str]); 2] =
+            [("ubifs", "mkfs.ubifs", &ubifs), ("erofs", "mkfs.erofs", &[path, root])];
         for (format, tool, arguments) in cases {
             drop(fs::remove_file(&image));
             if !run(tool, arguments) {

@@ -80,17 +80,17 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 }
 
 /// Checks a header with this magic: the checksum starts inverted and is not inverted at the end.
-fn checked_header(image: &Extent, place: u64, magic: &[u8; 4]) -> Option<bytes::Bytes> {
+fn checked_header(image: &Extent, place: u64, magic: [u8; 4]) -> Option<bytes::Bytes> {
     let header = image.read(place, HEADER_BYTES).ok()?;
     let view = View(&header);
     let signed = view.bytes(0, 60).ok()?;
-    let fits = header.starts_with(magic) && view.u32(60, Big).ok()? == !Crc32::of(signed);
+    let fits = header.starts_with(&magic) && view.u32(60, Big).ok()? == !Crc32::of(signed);
     fits.then_some(header)
 }
 
 /// Offsets of the volume header and of the data in the erase block at `place`.
 fn erase_header(image: &Extent, place: u64) -> Option<(u64, u64)> {
-    let header = checked_header(image, place, b"UBI#")?;
+    let header = checked_header(image, place, *b"UBI#")?;
     let view = View(&header);
     let volume_header = u64::from(view.u32(16, Big).ok()?);
     let data = u64::from(view.u32(20, Big).ok()?);
@@ -115,7 +115,7 @@ fn scan(image: &Extent, geometry: Geometry) -> (Volumes, u64) {
 }
 
 fn add_block(image: &Extent, geometry: Geometry, place: u64, volumes: &mut Volumes) {
-    let Some(header) = checked_header(image, place + geometry.volume_header, b"UBI!") else {
+    let Some(header) = checked_header(image, place + geometry.volume_header, *b"UBI!") else {
         return; // A free block has no volume header.
     };
     let view = View(&header);
