@@ -193,6 +193,35 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
     probe::absorb(extent, stretches)
 }
 
+/// Finds the streams that code carries: those of the formats in [`probe::EMBEDDED`] that open without
+/// a fault and are at least `bytes_min` long. Nothing inside them is opened yet.
+pub(crate) fn embedded(
+    extent: &Extent,
+    bytes_min: u64,
+) -> Result<Vec<(u64, u64, &'static str)>, Fault> {
+    let (mut found, mut claimed, mut window) = (Vec::new(), 0, 0);
+    let Some(searcher) = SEARCHER.as_ref() else { return Ok(found) };
+    while window < extent.len() {
+        let end = (window + WINDOW_BYTES).min(extent.len());
+        for (start, index) in searcher.candidates(extent, window, end)? {
+            let format = REGISTRY.get(index).filter(|format| {
+                start >= claimed && format.carve && probe::EMBEDDED.contains(&format.name)
+            });
+            let candidate =
+                Candidate { extent: extent.from(start), offset: start, reading: Reading::Carve };
+            let Some(Ok(opened)) = format.map(|format| (format.open)(&candidate)) else { continue };
+            let sound = opened.faults.is_empty() && opened.unread.is_none();
+            let Some(format) = format.filter(|_| sound && opened.length >= bytes_min) else {
+                continue;
+            };
+            found.push((start, opened.length, format.name));
+            claimed = start + opened.length;
+        }
+        window = end.max(claimed);
+    }
+    Ok(found)
+}
+
 /// Opens one candidate and everything inside it.
 fn open(
     format: &Format,

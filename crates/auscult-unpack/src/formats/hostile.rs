@@ -51,3 +51,15 @@ pub(crate) fn attribute(tree: &Tree, format: &str, key: &str) -> Option<String> 
 pub(crate) fn locators(tree: &Tree) -> Vec<String> {
     tree.nodes().map(|(id, _)| tree.locator(id).to_string()).collect()
 }
+
+/// Bytes that do not pack: xorshift by Marsaglia, always the same.
+pub(crate) fn noise(count: usize) -> Vec<u8> {
+    let mut state = 2_463_534_242_u32;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}

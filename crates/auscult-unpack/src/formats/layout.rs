@@ -87,6 +87,14 @@ impl Layout {
     }
 }
 
+/// Streams found in an image as parts named by their format and offset.
+pub(super) fn streams(image: &Extent, found: Vec<(u64, u64, &'static str)>) -> Vec<Entry> {
+    let part = |(offset, length, format)| {
+        Entry::part(format!("{format}-{offset:#x}").into_bytes(), image.clamp(offset, length))
+    };
+    found.into_iter().map(part).collect()
+}
+
 /// A name without the separator of paths and without control characters.
 pub(super) fn sanitize(name: &str) -> String {
     name.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).collect()

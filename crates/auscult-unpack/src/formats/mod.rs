@@ -11,6 +11,7 @@ mod cpio;
 mod cramfs;
 mod date;
 mod dtb;
+mod elf;
 mod ext;
 mod fdt;
 mod fit;
@@ -41,6 +42,7 @@ mod uboot_env;
 mod uimage;
 mod unix_mode;
 mod xz;
+mod zimage;
 mod zip;
 mod zstd;
 
@@ -53,6 +55,9 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &fit::FORMAT,
     &dtb::FORMAT,
     &tplink::FORMAT,
+    &zimage::ARM,
+    &zimage::X86,
+    &elf::FORMAT,
     &gzip::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,

@@ -100,7 +100,7 @@ fn header(view: View<'_>) -> Option<Header> {
 /// Where the second header starts: at a sector of the flash behind the boot loader.
 fn second_header(image: &Extent, from: u64) -> Option<u64> {
     let sectors =
-        (1..image.len() / SECTOR_BYTES).map(|sector| HEADER_BYTES + sector * SECTOR_BYTES);
+        (1..=image.len() / SECTOR_BYTES).map(|sector| HEADER_BYTES + sector * SECTOR_BYTES);
     sectors.skip_while(|&at| at < from).find(|&at| {
         image
             .read(at, HEADER_BYTES)
