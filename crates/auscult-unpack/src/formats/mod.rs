@@ -61,6 +61,7 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &gzip::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
+    &jffs2::MARKER,
     &ubi::FORMAT,
     &recognised::UBIFS,
     &recognised::EROFS,

@@ -129,15 +129,12 @@ fn walk(image: &Extent, first: u64) -> (Vec<Entry>, Vec<Fault>) {
         }
     }
     for (header, path) in links {
-        match paths.get(&u64::from(header.about & !0xf)) {
-            Some(target) => {
-                let kind = EntryKind::Hardlink(ByteName(target.clone()));
-                gathering.add(Entry::member(entry_path(&path), kind, Metadata::default()));
-            }
-            None => {
-                let why = format!("no file at {:#x}", header.about);
-                gathering.report(Fault::new(header.place, "find a hard link's file", why), &path);
-            }
+        if let Some(target) = paths.get(&u64::from(header.about & !0xf)) {
+            let kind = EntryKind::Hardlink(ByteName(target.clone()));
+            gathering.add(Entry::member(entry_path(&path), kind, Metadata::default()));
+        } else {
+            let why = format!("no file at {:#x}", header.about);
+            gathering.report(Fault::new(header.place, "find a hard link's file", why), &path);
         }
     }
     gathering.finish()

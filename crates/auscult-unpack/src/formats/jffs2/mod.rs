@@ -38,6 +38,14 @@ pub(crate) static FORMAT: Format = Format {
     open,
 };
 
+/// What image builders of OpenWrt put where the writable file system will be made at first boot.
+pub(crate) static MARKER: Format = Format {
+    name: "jffs2-marker",
+    magics: &[Magic::start(&[0xde, 0xad, 0xc0, 0xde])],
+    carve: true,
+    open: open_marker,
+};
+
 /// Smallest erase block that is taken for real, and the one assumed without marks to go by.
 const ERASE_BLOCK_BYTES: u64 = 4096;
 
@@ -60,6 +68,15 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let (entries, more) = walk::walk(&image.clamp(0, length), endian, nodes);
     let faults = faults.into_iter().chain(more).collect();
     Ok(Opened { length, attributes, entries, faults, unread: None })
+}
+
+/// The marker stands alone: the rest of its erase block is erased.
+fn open_marker(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let rest = candidate.extent.read_up_to(4, ERASE_BLOCK_BYTES - 4)?;
+    let erased = rest.len() >= 1024 && rest.iter().all(|&byte| byte == 0xff);
+    let meaning = "the writable file system is made here at first boot".to_owned();
+    let attributes = vec![("meaning", meaning)];
+    erased.then(|| Opened { length: 4, attributes, ..Opened::default() }).ok_or(NotThis)
 }
 
 /// The size of an erase block, from the distances between the marks at their starts.

@@ -141,6 +141,16 @@ fn the_highest_version_wins_in_both_byte_orders() {
 }
 
 #[test]
+fn the_marker_counts_only_before_erased_flash() {
+    let marker = [0xde, 0xad, 0xc0, 0xde];
+    let read = |rest: u8| {
+        let image = [&marker[..], &[rest; 5000]].concat();
+        Tree::from_bytes(image, &Limits::default()).coverage().bytes_read
+    };
+    assert_eq!((read(0xff), read(0x5a)), (4, 0));
+}
+
+#[test]
 fn a_broken_node_costs_itself() {
     let mut image = sample_log(Endian::Big);
     let place = image.windows(5).position(|bytes| bytes == b"newer").unwrap();

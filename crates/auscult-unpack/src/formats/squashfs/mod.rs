@@ -137,7 +137,14 @@ fn choose_coding(image: &Extent, superblock: &Superblock) -> Result<Coding, Stri
         })
     };
     let mut candidates = std::iter::once(registered).chain(Coding::candidates());
+    // Where the first inodes are damaged, names that decode speak for the registered coding.
+    let names = || metadata::stored_block(image, superblock.endian, superblock.directory_table);
     candidates
         .find(fits)
+        .or_else(|| {
+            let (stored, coded, _) = names().ok()?;
+            let decoded = registered.decode(&stored, METADATA_BYTES).ok()?;
+            (coded && !decoded.is_empty()).then_some(registered)
+        })
         .ok_or_else(|| format!("not extracted: {} with a private layout", registered.name()))
 }

@@ -199,6 +199,23 @@ fn a_damaged_block_costs_one_file() {
 }
 
 #[test]
+fn damaged_inodes_do_not_hide_the_coding() {
+    let mut root = auscult_testkit::Tree::new();
+    for index in 0..2000 {
+        root = root.file(format!("file{index:04}"), 0o644, sample(40, index));
+    }
+    let mut image = auscult_testkit::squashfs::squashfs(&root, Default::default());
+    let table =
+        usize::from(u16::from_le_bytes([image[64], image[65]])) + (usize::from(image[66]) << 16);
+    image[table + 40..table + 60].fill(0xa5);
+    let tree = Tree::from_bytes(image, &Limits::default());
+    let inside = container(&tree, "squashfs");
+    let files = tree.members_under(inside, b"/").count();
+    assert!((1000..2000).contains(&files), "{files}");
+    assert!(!tree.problems().is_empty());
+}
+
+#[test]
 fn damage_never_panics() {
     let builder = Builder { endian: Endian::Big, magic: *b"sqsh", number: 1, encode: zlib };
     let image = builder.build(&sample(BLOCK + 10, 7));
