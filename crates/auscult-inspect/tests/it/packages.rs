@@ -122,7 +122,7 @@ impl Score {
 #[test]
 fn labelled_packages_are_named_with_their_version() {
     let Some(folder) = shared() else {
-        eeprintln!("SKIPPED: needs the shared folder");
+        eprintln!("SKIPPED: needs the shared folder");
         return;
     };
     let labels = labels(&folder.join("corpus/packages"));

@@ -1,6 +1,7 @@
 //! `auscult advisories`: build, check and query the advisory snapshot.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write as _},
     path::Path,
 };
@@ -31,13 +32,23 @@ fn build(from: &Path, out: &Path, prose: bool) -> anyhow::Result<Exit> {
     })?;
     built.write(out).with_context(|| format!("write {}", out.display()))?;
     let mut stderr = io::stderr().lock();
-    for file in &built.unrecognised {
-        writeln!(stderr, "note: {file}: no known feed")?;
+    for (folder, (count, example)) in by_folder(&built.unrecognised) {
+        writeln!(stderr, "note: {folder}: {count} files hold no known feed, such as {example}")?;
     }
     for problem in &built.problems {
         writeln!(stderr, "warning: {problem}")?;
     }
     status(Some(out), None)
+}
+
+/// Files per top folder with one of them: a mirror holds hundreds of signatures and papers.
+fn by_folder(files: &[String]) -> BTreeMap<&str, (usize, &str)> {
+    let mut folders = BTreeMap::new();
+    for file in files {
+        let folder = file.split_once('/').map_or(".", |(folder, _)| folder);
+        folders.entry(folder).or_insert((0, file.as_str())).0 += 1;
+    }
+    folders
 }
 
 fn status(path: Option<&Path>, as_of: Option<Date>) -> anyhow::Result<Exit> {
