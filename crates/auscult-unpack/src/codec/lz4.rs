@@ -20,6 +20,7 @@ pub(crate) const LEGACY_PACKED_BYTES_MAX: usize =
 
 /// The descriptor of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flag bits of the format")]
 pub(crate) struct Descriptor {
     /// Bytes of magic and descriptor.
     pub(crate) length: usize,

@@ -84,7 +84,7 @@ fn a_cut_stream_is_a_fault_and_keeps_its_start() {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state as u8
+        state.to_le_bytes()[3]
     })
     .take(600_000)
     .collect();

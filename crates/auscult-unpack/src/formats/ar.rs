@@ -106,7 +106,7 @@ impl Header {
 
 /// A field of digits filled up with spaces; an empty one is zero.
 fn number(field: &[u8], radix: u32) -> Result<u64, Fault> {
-    let text = std::str::from_utf8(field).map(str::trim_end).unwrap_or("?");
+    let text = std::str::from_utf8(field).map_or("?", str::trim_end);
     if text.is_empty() {
         return Ok(0);
     }

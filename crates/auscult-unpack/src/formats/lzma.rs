@@ -119,7 +119,7 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            state as u8
+            state.to_le_bytes()[3]
         })
         .take(1 << 20)
         .collect();

@@ -55,7 +55,7 @@ impl Header {
         }
         let size = number(view.bytes(124, 12)?).ok_or_else(|| fault("no size"))?;
         let kind = view.u8(156)?;
-        Ok(Some(Self { kind, size, block }))
+        Ok(Some(Self { block, kind, size }))
     }
 
     fn view(&self) -> View<'_> {
@@ -196,7 +196,7 @@ impl Reader<'_> {
         let overrides = std::mem::take(&mut self.next).over(&self.global);
         let whole = data.is_some();
         let data = data.unwrap_or_else(|| self.extent.from(data_at));
-        let entry = self.entry(header, &overrides, data, map)?;
+        let entry = Self::entry(header, &overrides, data, map)?;
         self.opened.entries.push(entry);
         if whole { Ok(()) } else { Err(Fault::new(start, "read a tar member", "it is cut off")) }
     }
@@ -214,7 +214,6 @@ impl Reader<'_> {
     }
 
     fn entry(
-        &mut self,
         header: &Header,
         overrides: &Overrides,
         data: Extent,

@@ -58,10 +58,13 @@ fn an_initramfs_of_several_archives_is_read_to_its_end() {
 }
 
 fn newc(inode: u32, mode: u32, links: u32, name: &str, data: &[u8]) -> Vec<u8> {
-    let (size, name_size) = (data.len() as u32, name.len() as u32 + 1);
+    let size = |length| u32::try_from(length).unwrap();
+    let (size, name_size) = (size(data.len()), size(name.len() + 1));
     let fields = [inode, mode, 0, 0, links, 0, size, 8, 1, 0, 0, name_size, 0];
     let mut bytes = b"070701".to_vec();
-    fields.iter().for_each(|field| bytes.extend(format!("{field:08x}").into_bytes()));
+    for field in fields {
+        bytes.extend(format!("{field:08x}").into_bytes());
+    }
     bytes.extend(name.as_bytes());
     bytes.push(0);
     bytes.resize(bytes.len().next_multiple_of(4), 0);

@@ -43,13 +43,13 @@ fn members_keep_their_kind_and_metadata() {
 }
 
 /// A header block with these fields and a right checksum.
-fn header(name: &str, kind: u8, size: u64, magic: &[u8; 8]) -> Vec<u8> {
+fn header(name: &str, kind: u8, size: u64, magic: [u8; 8]) -> Vec<u8> {
     let mut block = vec![0; 512];
     block[..name.len()].copy_from_slice(name.as_bytes());
     block[100..108].copy_from_slice(b"0000644\0");
     block[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
     block[156] = kind;
-    block[257..265].copy_from_slice(magic);
+    block[257..265].copy_from_slice(&magic);
     seal(&mut block);
     block
 }
@@ -66,8 +66,8 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-const USTAR: &[u8; 8] = b"ustar\x0000";
-const GNU: &[u8; 8] = b"ustar  \0";
+const USTAR: [u8; 8] = *b"ustar\x0000";
+const GNU: [u8; 8] = *b"ustar  \0";
 
 #[test]
 fn pax_records_override_the_header() {
