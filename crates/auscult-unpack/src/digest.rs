@@ -81,6 +81,7 @@ pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
 }
 
 /// The SHA-1 digest.
+#[expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4 section 6.1.2")]
 fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     blocks(bytes, bits(bytes).to_be_bytes(), |block| {
@@ -115,7 +116,7 @@ fn sha1(bytes: &[u8]) -> [u8; 20] {
 
 /// Bytes as lower case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

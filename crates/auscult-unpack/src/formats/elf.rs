@@ -167,7 +167,10 @@ fn length(candidate: &Candidate, header: &Header) -> Option<u64> {
         end = end.max(table.offset.checked_add(bytes)?);
         // The table of sections stands last: without it, the file is truncated but still one.
         let Ok(headers) = candidate.extent.read(table.offset, bytes) else {
-            if is_section { continue } else { return None }
+            if is_section {
+                continue;
+            }
+            return None;
         };
         for one in headers.chunks_exact(usize::try_from(table.size).ok()?) {
             let (offset, size) = extent_of(View(one), header, is_section)?;

@@ -60,17 +60,15 @@ fn image(
     faults: &mut Vec<Fault>,
 ) -> Option<Image> {
     let inside = node.range("data").map(|range| (range.start, range.len()));
-    let (offset, length) = match inside {
-        Some((start, length)) => (u64::try_from(start).ok()?, u64::try_from(length).ok()?),
-        None => {
-            let length = node.number(data, "data-size")?;
-            let behind = tree_bytes.next_multiple_of(4);
-            let offset = match node.number(data, "data-position") {
-                Some(position) => position,
-                None => node.number(data, "data-offset")?.checked_add(behind)?,
-            };
-            (offset, length)
-        }
+    let (offset, length) = if let Some((start, length)) = inside {
+        (u64::try_from(start).ok()?, u64::try_from(length).ok()?)
+    } else {
+        let behind = tree_bytes.next_multiple_of(4);
+        let offset = match node.number(data, "data-position") {
+            Some(position) => position,
+            None => node.number(data, "data-offset")?.checked_add(behind)?,
+        };
+        (offset, node.number(data, "data-size")?)
     };
     let content = candidate.extent.clamp(offset, length);
     let mut summary = vec![node.name.clone()];

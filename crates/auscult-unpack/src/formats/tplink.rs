@@ -50,7 +50,13 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         }
     } else {
         layout.part("kernel", header.kernel.0, header.kernel.1);
-        layout.part("rootfs", header.rootfs.0, header.rootfs.1);
+        let kernel_end = header.kernel.0 + header.kernel.1;
+        if header.rootfs.0 >= kernel_end {
+            layout.part("rootfs", header.rootfs.0, header.rootfs.1);
+        } else {
+            // Makers that append the file system to the kernel leave the usual place in the header.
+            layout.part("rootfs", kernel_end, claimed - kernel_end);
+        }
     }
     let laid = layout.finish();
     let verified = if there.len() == claimed { is_verified(&there.read_all()?) } else { None };
@@ -150,6 +156,19 @@ mod tests {
         assert_eq!(attribute(&tree, "tplink", "hardware-id").unwrap(), "0x08410011");
         assert_eq!(attribute(&tree, "tplink", "md5").unwrap(), "verified");
         assert!(tree.problems().is_empty(), "{:?}", tree.problems());
+    }
+
+    #[test]
+    fn a_file_system_right_behind_the_kernel_is_found_there() {
+        let mut bytes = image();
+        bytes.truncate(512);
+        bytes.extend(b"kernelROOTFS");
+        bytes[0x7c..0x80].copy_from_slice(&524_u32.to_be_bytes());
+        bytes[0x88..0x8c].copy_from_slice(&514_u32.to_be_bytes());
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        let (rootfs, _) = tree.resolve(&"image@0x0/tplink:/rootfs".parse().unwrap()).unwrap();
+        assert_eq!(tree.bytes(rootfs).unwrap(), "ROOTFS");
+        assert!(tree.problems().is_empty());
     }
 
     #[test]

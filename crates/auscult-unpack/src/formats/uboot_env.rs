@@ -92,7 +92,7 @@ fn open(
     let (size, endian) = size_of(view.0, header_bytes, stored)?;
     let strings = view.bytes(header_bytes, size - header_bytes).ok()?;
     let end = memmem::find(strings, b"\0\0").map_or(strings.len(), |end| end + 1);
-    let count = strings.get(..end)?.iter().filter(|&&byte| byte == 0).count();
+    let count = memchr::memchr_iter(0, strings.get(..end)?).count();
     let mut attributes = vec![("byte-order", endian.to_owned()), ("variables", count.to_string())];
     if redundant {
         attributes.push(("flag", view.u8(4).ok()?.to_string()));
