@@ -222,7 +222,7 @@ fn reading<'b>(captures: &Captures, pattern: &Pattern, bytes: &'b [u8]) -> Optio
     let whole = captures.get_match()?;
     let groups: Vec<_> =
         captures.iter().skip(1).flatten().map(|group| group.start..group.end).collect();
-    let text = version_text(pattern.transform, bytes, &groups)?;
+    let text = version_text(pattern.transform, bytes, &whole.range(), &groups)?;
     let matched = bytes.get(whole.range())?;
     Some(Reading { version: claim(pattern, text), start: whole.start(), matched })
 }
@@ -238,11 +238,14 @@ fn claim(pattern: &Pattern, text: String) -> VersionClaim {
 fn version_text(
     transform: Transform,
     bytes: &[u8],
+    whole: &std::ops::Range<usize>,
     groups: &[std::ops::Range<usize>],
 ) -> Option<String> {
     let (first, last) = (groups.first()?, groups.last()?);
-    if continues(bytes.get(..first.start)?.iter().rev()) || continues(bytes.get(last.end..)?.iter())
-    {
+    // Where the expression itself goes on, it knows what follows.
+    let cut_in_front =
+        first.start == whole.start && continues(bytes.get(..first.start)?.iter().rev());
+    if cut_in_front || (last.end == whole.end && continues(bytes.get(last.end..)?.iter())) {
         return None;
     }
     let mut parts = Vec::with_capacity(groups.len());

@@ -52,19 +52,19 @@ impl<'b> Standalone<'b> {
     }
 }
 
-/// Where strings start that may be a version: between two ends of a string, with a digit or a
-/// `v` in front and a digit within the first few bytes.
+/// Where strings start that may be a version: behind a byte that does not print, with a digit or
+/// a `v` in front. Tables in front of a string need not end in a zero byte.
 fn collect(bytes: &[u8]) -> Vec<usize> {
     let ends = memchr::memchr2_iter(0, b'\n', bytes).chain([bytes.len()]);
-    let mut starts = Vec::new();
-    let mut start = 0;
+    let (mut starts, mut from) = (Vec::new(), 0);
     for end in ends {
-        let text = bytes.get(start..end).unwrap_or_default();
+        let stretch = bytes.get(from..end).unwrap_or_default();
+        let text = stretch.rsplit(|byte| !(b' '..=b'~').contains(byte)).next().unwrap_or_default();
         let digits = text.strip_prefix(b"v").unwrap_or(text);
         if LENGTHS.contains(&text.len()) && digits.first().is_some_and(u8::is_ascii_digit) {
-            starts.push(start);
+            starts.push(end - text.len());
         }
-        start = end + 1;
+        from = end + 1;
     }
     starts
 }
