@@ -53,7 +53,10 @@ pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
 fn is_subject(tree: &Tree, id: NodeId) -> bool {
     let node = tree.node(id);
     match &node.kind {
-        NodeKind::Raw { .. } => true,
+        NodeKind::Raw { .. } => {
+            let inside_file = node.parent.is_some_and(|parent| tree.node(parent).is_file());
+            !(inside_file && is_same_bytes(tree, id))
+        }
         NodeKind::Member(EntryKind::File) => {
             !node.is_empty() && node.children.iter().all(|&child| is_same_bytes(tree, child))
         }
@@ -67,12 +70,19 @@ fn is_subject(tree: &Tree, id: NodeId) -> bool {
     }
 }
 
-/// Whether a container only says what its parent is, as `elf` does at the start of a file.
+/// Whether a node only says what its parent is: `elf` at the start of a file, or a raw region that
+/// is all of it.
 fn is_same_bytes(tree: &Tree, id: NodeId) -> bool {
     let node = tree.node(id);
-    let whole = node.offset == 0 && node.children.is_empty();
-    let padding = matches!(node.kind, NodeKind::Padding);
-    padding || (whole && matches!(node.kind, NodeKind::Container { unread: None, .. }))
+    match node.kind {
+        NodeKind::Padding => true,
+        NodeKind::Raw { .. } => {
+            let whole = node.parent.is_some_and(|parent| tree.node(parent).len() == node.len());
+            node.offset == 0 && whole
+        }
+        NodeKind::Container { unread: None, .. } => node.offset == 0 && node.children.is_empty(),
+        _ => false,
+    }
 }
 
 /// The file that the bytes of a node belong to: itself, or the compressed file around it.

@@ -167,7 +167,29 @@ impl<'tree> Inventory<'tree> {
         self.mentions.entry(key).or_default().extend(trace.evidence);
     }
 
-    fn add_exact(&mut self, seen: &Examined, trace: Trace, version: &Version) {
+    /// Whether a weak trace contradicts the database about a file that the database knows. The row
+    /// is right then, and the trace read the number of something else; a strong trace stays, as the
+    /// file may have been replaced.
+    fn is_outvoted(&self, seen: &Examined, trace: &Trace, version: &Version) -> bool {
+        let strength = trace.evidence.iter().map(|one| one.confidence).max().unwrap_or(0);
+        let owner = self.owner(seen).and_then(|index| self.drafts.get(index));
+        strength < STRONG_CONFIDENCE
+            && owner.is_some_and(|draft| {
+                draft.rule == Some(&trace.rule.id)
+                    && draft.component.version.exact().is_some()
+                    && !draft.agrees(version)
+            })
+    }
+
+    fn add_exact(&mut self, seen: &Examined, mut trace: Trace, version: &Version) {
+        if self.is_outvoted(seen, &trace, version) {
+            trace.class = EvidenceClass::Mentions;
+            for one in &mut trace.evidence {
+                one.class = EvidenceClass::Mentions;
+            }
+            self.mention(trace);
+            return;
+        }
         let Trace { rule, version: claim, evidence, .. } = trace;
         let owner = self.owner(seen).filter(|&index| {
             // The owner under another name (`libc` for musl): only a version that cannot agree
@@ -394,6 +416,8 @@ fn shares(draft: &Draft, evidence: &[Evidence]) -> bool {
         .any(|trace| trace.locator.path().is_some() && steps.contains(&&trace.locator.steps))
 }
 
+/// From this confidence on a trace stands against the package database, in percent.
+const STRONG_CONFIDENCE: u8 = 90;
 /// Traces of one component at most; a library that every program links to has hundreds.
 const EVIDENCE_MAX: usize = 64;
 

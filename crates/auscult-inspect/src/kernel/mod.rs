@@ -89,9 +89,13 @@ fn config_of<'seen>(
     if let Some(config) = kernel.config.as_ref().filter(|_| !kernel.is_config) {
         return Some(config);
     }
-    let home = home(tree, kernel.node);
+    // Carving may have cut the configuration out of the kernel's bytes as a stream of its own.
+    let around = match tree.node(kernel.node).kind {
+        NodeKind::Raw { .. } | NodeKind::Container { .. } => tree.node(kernel.node).parent,
+        _ => Some(kernel.node),
+    };
     let texts = || examined.iter().filter(|seen| seen.is_config);
-    let embedded = texts().find(|seen| enclosing(tree, seen.node) == Some(home));
+    let embedded = texts().find(|seen| enclosing(tree, seen.node) == around);
     let named = || {
         let name = format!("config-{}", banner.release);
         texts().find(|seen| {

@@ -198,6 +198,49 @@ fn kernel_version_comes_from_the_end_of_the_banner() {
 }
 
 #[test]
+fn embedded_configuration_is_found_and_tells_the_patch_level() {
+    let noise = |seed: u32| {
+        (0..3000_u32).flat_map(move |i| (i + seed).wrapping_mul(2_654_435_761).to_le_bytes())
+    };
+    let config = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/arm 5.15.131 Kernel \
+        Configuration\n#\nCONFIG_ARM=y\n# CONFIG_BT is not set\n";
+    let mut kernel: Vec<u8> = noise(1).collect();
+    kernel.extend(b"\0Linux version 5.15.0-91-generic (a@b) (gcc 11) #101-Ubuntu SMP\n\0");
+    kernel.extend(noise(7000));
+    kernel.extend(b"IKCFG_ST");
+    kernel.extend(auscult_testkit::stream::gzip(config.as_bytes()));
+    kernel.extend(b"IKCFG_ED");
+    kernel.extend(noise(90_000));
+    for bytes in [kernel.clone(), auscult_testkit::stream::gzip(&kernel)] {
+        let facts = facts(bytes);
+        assert_eq!(named(&facts, "linux")[0].version.to_string(), "5.15.131");
+        let config = facts.kernels[0].config.known().unwrap();
+        assert_eq!((config["CONFIG_ARM"].as_str(), config["CONFIG_BT"].as_str()), ("y", "n"));
+        assert!(!facts.coverage.questions_unknown.contains_key("kernel_config"));
+    }
+}
+
+#[test]
+fn modules_of_languages_are_named_by_their_manifests() {
+    let tree = Tree::new()
+        .file(
+            "usr/lib/python3/site-packages/idna-3.3.dist-info/METADATA",
+            0o644,
+            "Metadata-Version: 2.1\nName: idna\nVersion: 3.3\nLicense: BSD-3-Clause\n\nlong text\n",
+        )
+        .file(
+            "srv/node_modules/@acme/ws/package.json",
+            0o644,
+            r#"{"name":"@acme/ws","version":"8.1.0","license":"MIT"}"#,
+        );
+    let facts = facts(image(&tree));
+    let purls: Vec<&str> =
+        facts.components.iter().map(|one| one.purl.as_ref().unwrap().0.as_str()).collect();
+    assert_eq!(purls, ["pkg:npm/%40acme/ws@8.1.0", "pkg:pypi/idna@3.3"]);
+    assert!(facts.coverage.questions_unknown.contains_key("packages"));
+}
+
+#[test]
 fn boot_loader_and_environment_are_read_from_raw_bytes() {
     let noise = (0..5000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes());
     let mut bytes: Vec<u8> = noise.collect();
