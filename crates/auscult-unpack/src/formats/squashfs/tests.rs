@@ -1,7 +1,7 @@
 use std::{fs, io::Write as _};
 
 use auscult_model::{ByteName, Limits};
-use auscult_testkit::{Endian, Writer};
+use auscult_testkit::{Endian, Writer, squashfs::SquashfsOptions};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 
 use crate::{
@@ -186,8 +186,7 @@ fn a_damaged_block_costs_one_file() {
         .file("first", 0o644, sample(50_000, 1))
         .file("second", 0o644, sample(50_000, 2))
         .symlink("link", "first");
-    let options =
-        auscult_testkit::squashfs::SquashfsOptions { block_bytes: 1 << 14, ..Default::default() };
+    let options = SquashfsOptions { block_bytes: 1 << 14, ..Default::default() };
     let mut image = auscult_testkit::squashfs::squashfs(&root, options);
     image[96 + 200..96 + 260].fill(0);
     let tree = Tree::from_bytes(image, &Limits::default());
@@ -204,7 +203,7 @@ fn damaged_inodes_do_not_hide_the_coding() {
     for index in 0..2000 {
         root = root.file(format!("file{index:04}"), 0o644, sample(40, index));
     }
-    let mut image = auscult_testkit::squashfs::squashfs(&root, Default::default());
+    let mut image = auscult_testkit::squashfs::squashfs(&root, SquashfsOptions::default());
     let table =
         usize::from(u16::from_le_bytes([image[64], image[65]])) + (usize::from(image[66]) << 16);
     image[table + 40..table + 60].fill(0xa5);
