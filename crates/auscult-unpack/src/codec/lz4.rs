@@ -183,7 +183,12 @@ fn next_legacy_size(input: &mut impl BufRead) -> Result<Option<usize>, Fault> {
     Ok((size > 0 && size <= LEGACY_PACKED_BYTES_MAX).then_some(size))
 }
 
-fn take_bytes(input: &mut impl BufRead, bytes: &mut Vec<u8>, size: usize) -> Result<(), Fault> {
+/// Reads this many bytes in place of those held so far; where some are missing, the rest stays.
+pub(super) fn take_bytes(
+    input: &mut impl BufRead,
+    bytes: &mut Vec<u8>,
+    size: usize,
+) -> Result<(), Fault> {
     bytes.clear();
     let limit = u64::try_from(size).unwrap_or(u64::MAX);
     let count =

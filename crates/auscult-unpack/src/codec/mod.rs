@@ -14,6 +14,7 @@ pub(crate) mod gzip;
 mod inflate;
 pub(crate) mod lz4;
 mod lzma;
+pub(crate) mod lzop;
 mod xxhash;
 mod zstd;
 
@@ -52,6 +53,8 @@ pub(crate) enum Codec {
     Lz4Legacy,
     /// One bzip2 stream.
     Bzip2,
+    /// One file of lzop.
+    Lzop,
 }
 
 /// Memory that a decoder may take for its dictionary or window, in bytes: enough for `xz -9` and
@@ -79,6 +82,7 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
+        Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
             .map_err(|why| fault_of("bzip2", &why)),

@@ -26,6 +26,7 @@ mod linux_kernel;
 mod lz4;
 mod lzip;
 mod lzma;
+mod lzop;
 mod mbr;
 mod recognised;
 #[cfg(test)]
@@ -73,6 +74,7 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &lz4::FORMAT,
     &bzip2::FORMAT,
     &lzip::FORMAT,
+    &lzop::FORMAT,
     &cpio::FORMAT,
     &tar::FORMAT,
     &zip::FORMAT,
