@@ -190,7 +190,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         window = end.max(claimed);
     }
     stretches.extend(split_gap(extent, claimed, extent.len()));
-    probe::absorb(extent, stretches)
+    probe::absorb(extent, stretches, depth, faults)
 }
 
 /// Finds the streams that code carries: those of the formats in [`probe::EMBEDDED`] that open without

@@ -6,8 +6,8 @@
 //! a kernel stays unread.
 
 use crate::{
-    Entry, Extent,
-    carve::{Container, Stretch, StretchKind, entropy_centibits, split_gap},
+    Entry, Extent, Fault,
+    carve::{self, Container, Stretch, StretchKind, entropy_centibits, split_gap},
     format::Opened,
     formats::PROBES,
 };
@@ -54,7 +54,12 @@ const DENSE_BYTES: u64 = 128 << 10;
 const DENSE_CENTIBITS: u16 = 790;
 
 /// Lets every probe look at the regions between the stretches that no code holds.
-pub(crate) fn absorb(extent: &Extent, mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+pub(crate) fn absorb(
+    extent: &Extent,
+    mut stretches: Vec<Stretch>,
+    depth: u32,
+    faults: &mut Vec<Fault>,
+) -> Vec<Stretch> {
     for probe in PROBES {
         for Span { start, code_end, room_end } in spans(extent, &stretches) {
             let region = Region {
@@ -63,7 +68,9 @@ pub(crate) fn absorb(extent: &Extent, mut stretches: Vec<Stretch>) -> Vec<Stretc
             };
             for found in (probe.find)(&region) {
                 let from = start + found.offset;
-                stretches = splice(extent, stretches, probe.name, from, found.opened);
+                let inner = explored(&found.opened, depth, from, faults);
+                let container = Container { format: probe.name, opened: found.opened, inner };
+                stretches = splice(extent, stretches, from, container);
             }
         }
     }
@@ -124,14 +131,27 @@ fn dense_from(extent: &Extent, stretch: &Stretch) -> Option<u64> {
     None
 }
 
+/// What lies in the parts that a probe gave.
+fn explored(opened: &Opened, depth: u32, from: u64, faults: &mut Vec<Fault>) -> Vec<Vec<Stretch>> {
+    let explore = |entry: &Entry| {
+        let mut inside = Vec::new();
+        let stretches = entry.content.as_ref().map_or_else(Vec::new, |content| {
+            carve::explore(content, entry.reading, depth + 1, &mut inside)
+        });
+        faults.extend(inside.into_iter().map(|fault| fault.within(from)));
+        stretches
+    };
+    opened.entries.iter().map(explore).collect()
+}
+
 /// Puts a container in the place of raw bytes; the streams in them become its parts.
 fn splice(
     extent: &Extent,
     stretches: Vec<Stretch>,
-    format: &'static str,
     from: u64,
-    mut opened: Opened,
+    mut container: Container,
 ) -> Vec<Stretch> {
+    let Container { opened, inner, .. } = &mut container;
     let to = from.saturating_add(opened.length);
     let straddles = |stretch: &Stretch| {
         let (start, end) = (stretch.offset, stretch.offset + stretch.length);
@@ -141,8 +161,7 @@ fn splice(
     if from >= to || to > extent.len() || stretches.iter().any(straddles) {
         return stretches;
     }
-    let (mut before, mut after, mut inner) = (Vec::new(), Vec::new(), Vec::new());
-    inner.resize_with(opened.entries.len(), Vec::new);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
     for stretch in stretches {
         let (start, end) = (stretch.offset, stretch.offset + stretch.length);
         match stretch.kind {
@@ -173,7 +192,6 @@ fn splice(
         opened.entries.push(whole);
         inner.push(Vec::new());
     }
-    let container = Container { format, opened, inner };
     let kind = StretchKind::Container(Box::new(container));
     before.push(Stretch { offset: from, length: to - from, kind });
     before.append(&mut after);

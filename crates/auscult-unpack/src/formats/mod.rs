@@ -10,8 +10,11 @@ mod bzip2;
 mod cpio;
 mod cramfs;
 mod date;
+mod dfu;
 mod dtb;
+mod egon;
 mod elf;
+mod esp32;
 mod ext;
 mod fdt;
 mod fit;
@@ -20,6 +23,7 @@ mod gpt;
 mod gzip;
 #[cfg(test)]
 pub(crate) mod hostile;
+mod ihex;
 mod jffs2;
 mod layout;
 mod linux_kernel;
@@ -37,6 +41,7 @@ mod squashfs;
 mod stream_tests;
 mod tar;
 mod tplink;
+mod trx;
 mod u_boot;
 mod ubi;
 mod uboot_env;
@@ -56,6 +61,11 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &fit::FORMAT,
     &dtb::FORMAT,
     &tplink::FORMAT,
+    &trx::FORMAT,
+    &egon::FORMAT,
+    &esp32::FORMAT,
+    &ihex::FORMAT,
+    &dfu::DFUSE,
     &zimage::ARM,
     &zimage::X86,
     &elf::FORMAT,
@@ -83,7 +93,8 @@ pub(crate) static REGISTRY: &[&Format] = &[
 ];
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] = &[&uboot_env::PROBE, &u_boot::PROBE, &linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] =
+    &[&dfu::PROBE, &uboot_env::PROBE, &u_boot::PROBE, &linux_kernel::PROBE];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
