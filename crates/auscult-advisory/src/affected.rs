@@ -104,14 +104,14 @@ pub(crate) fn judge(claim: &Claim, version: &str) -> Verdict {
             range: describe_entry(entry),
             fixed: fixed_in(scheme, entry, version).or_else(|| next_unaffected(claim, version)),
         },
-        (Some(_), _) => Verdict::NotAffected,
         (None, Some(entry)) if may_matter(claim.default, entry) => {
             Verdict::Undetermined { range: describe_entry(entry) }
         }
         (None, _) if claim.default == Status::Affected => {
-            Verdict::Affected { range: describe(claim), fixed: next_unaffected(claim, version) }
+            let fixed = next_unaffected(claim, version);
+            Verdict::Affected { range: gap(claim, version, fixed.as_deref()), fixed }
         }
-        (None, _) => Verdict::NotAffected,
+        _ => Verdict::NotAffected,
     }
 }
 
@@ -153,6 +153,32 @@ fn next_unaffected(claim: &Claim, version: &str) -> Option<String> {
         .cloned()
 }
 
+/// The gap between unaffected ranges that a version lies in, as text.
+fn gap(claim: &Claim, version: &str, next: Option<&str>) -> String {
+    let ends = claim.entries.iter().filter(|entry| entry.status == Status::Unaffected);
+    let ends = ends.filter_map(|entry| match &entry.span {
+        Span::Between { upper: Some(upper), .. } => Some(upper),
+        _ => None,
+    });
+    // A wildcard end such as `5.4.*` is compared by its numbers.
+    let number = |bound: &Bound| bound.version().trim_end_matches(".*").to_owned();
+    let below =
+        ends.filter(|end| order(claim.scheme, &number(end), version).is_some_and(Ordering::is_le));
+    let last = below.max_by(|left, right| {
+        order(claim.scheme, &number(left), &number(right)).unwrap_or(Ordering::Equal)
+    });
+    let lower = last.map(|end| match end {
+        Bound::Exclusive(version) => format!(">= {version}"),
+        Bound::Inclusive(version) => format!("> {version}"),
+    });
+    match (lower, next) {
+        (Some(lower), Some(next)) => format!("{lower}, < {next}"),
+        (Some(lower), None) => lower,
+        (None, Some(next)) => format!("< {next}"),
+        (None, None) => describe(claim),
+    }
+}
+
 /// The span of an entry as text.
 fn describe_entry(entry: &Entry) -> String {
     let mut text = match &entry.span {
@@ -180,7 +206,7 @@ fn describe_entry(entry: &Entry) -> String {
             Status::Unaffected => "unaffected",
             Status::Unknown => "unknown",
         };
-        text.push_str(&format!(", {word} from {at}"));
+        text.extend([", ", word, " from ", at.as_str()]);
     }
     text
 }

@@ -339,22 +339,19 @@ impl Merged {
 
     /// Keeps what the starter is for.
     fn keep_starter(&mut self) {
-        let names = names::all_keys();
-        self.products.retain(|key, _| {
-            let vendor = key.strip_prefix("c:").and_then(|key| key.split(':').next());
-            key == "k:linux"
-                || names.contains(key.as_str())
-                || vendor.is_some_and(|vendor| MEDICAL_VENDORS.contains(&vendor))
-        });
+        self.products.retain(|key, _| belongs_to_starter(key));
         let claims = self.products.values().flatten();
-        let ids: HashSet<String> = claims.map(|claim| claim.id.clone()).collect();
+        let mut ids: HashSet<String> = claims.map(|claim| claim.id.clone()).collect();
         let products = &self.products;
         self.vulnerabilities.retain(|id, (keys, vulnerability)| {
             keys.retain(|key| products.contains_key(key));
             // What was withdrawn must stay known, so that it is not taken for missing.
             ids.contains(id) || !vulnerability.withdrawn_by.is_empty()
         });
-        self.exploits.retain(|id, _| ids.contains(id));
+        // The catalogue of exploited ones is small and answers questions by itself.
+        self.exploits.retain(|id, exploits| ids.contains(id) || exploits.kev.is_some());
+        let exploited = self.exploits.iter().filter(|(_, exploits)| exploits.kev.is_some());
+        ids.extend(exploited.map(|(id, _)| id.clone()));
         self.prose.clear();
         self.epss.retain(|(id, ..)| ids.contains(id));
     }
@@ -392,6 +389,21 @@ impl Merged {
             layers.push((PROSE, vec![prose]));
         }
         layers
+    }
+}
+
+/// Tells whether a product is one that the starter covers: a name of the table, upstream or as a
+/// package of a distribution, the kernel, or a product of a medical maker.
+fn belongs_to_starter(key: &str) -> bool {
+    match key.split_once(':') {
+        Some(("c", product)) => {
+            let vendor = product.split(':').next().unwrap_or_default();
+            names::owns_key(key) || MEDICAL_VENDORS.contains(&vendor)
+        }
+        Some(("d", package)) => package.split_once(':').is_some_and(|(_, n)| names::knows_name(n)),
+        Some(("o", name)) => names::knows_name(name),
+        Some(("k", _)) => true,
+        _ => false,
     }
 }
 

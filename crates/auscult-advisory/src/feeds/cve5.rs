@@ -353,10 +353,10 @@ fn product_names(affected: &Affected) -> Vec<ProductName> {
         let (vendor, product) = (normalise(&affected.vendor), normalise(&affected.product));
         Some(kernel_key(product_key(&vendor, &product)))
     };
-    if let Some(own) = own {
-        if !names.iter().any(|(key, ..)| *key == own) {
-            names.push((own, '*', String::new(), None));
-        }
+    if let Some(own) = own
+        && !names.iter().any(|(key, ..)| *key == own)
+    {
+        names.push((own, '*', String::new(), None));
     }
     names
 }

@@ -150,10 +150,10 @@ fn key_of(text: &str) -> Option<(String, &str)> {
                 .then(|| (key.to_owned(), value.trim()));
         }
     }
-    if let Some(key) = text.strip_suffix(':') {
-        if !key.contains(": ") {
-            return Some((key.to_owned(), ""));
-        }
+    if let Some(key) = text.strip_suffix(':')
+        && !key.contains(": ")
+    {
+        return Some((key.to_owned(), ""));
     }
     let (key, value) = text.split_once(": ")?;
     Some((key.to_owned(), value.trim()))

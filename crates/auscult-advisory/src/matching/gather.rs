@@ -6,6 +6,7 @@ use auscult_model::{
     AdvisoryId, AffectedMatch, Component, Finding, MatchSource, Version, VersionClaim, Vex,
     VexStatus,
 };
+use auscult_version::Scheme;
 
 use crate::{
     Result, Snapshot,
@@ -15,7 +16,7 @@ use crate::{
         record_of,
         subject::{LookupName, Subject},
     },
-    record::Claim,
+    record::{Claim, Status},
     snapshot::kev_entry,
 };
 
@@ -67,10 +68,10 @@ impl Gathered {
         let case = self.cases.entry(claim.id.clone()).or_default();
         let (range, fixed, mut open) = match verdict {
             Verdict::NotAffected => {
-                // A claim without affected versions says nothing against others.
-                let range = describe(claim);
-                if !range.is_empty() {
-                    case.against.insert((claim.source, range));
+                // The kernel has one authority per vulnerability: nobody to disagree with. A claim
+                // without affected versions says nothing against others.
+                if claim.scheme != Scheme::Kernel && says_something(claim) {
+                    case.against.insert((claim.source, describe(claim)));
                 }
                 return;
             }
@@ -138,6 +139,11 @@ impl Gathered {
         }
         Ok(findings)
     }
+}
+
+fn says_something(claim: &Claim) -> bool {
+    claim.default == Status::Affected
+        || claim.entries.iter().any(|entry| entry.status == Status::Affected)
 }
 
 fn finding(

@@ -63,10 +63,14 @@ impl Subject {
         }
         if ecosystem.is_none() {
             for name in &given {
-                siblings(&name.key()).iter().for_each(|key| names.add(key, 5));
+                for key in siblings(&name.key()) {
+                    names.add(key, 5);
+                }
             }
             for name in package_names(component) {
-                keys_of_name(name).iter().for_each(|key| names.add(key, 10));
+                for key in keys_of_name(name) {
+                    names.add(key, 10);
+                }
                 names.add(&fuzz_key(name), 20);
             }
         }
@@ -129,10 +133,10 @@ pub(crate) fn database(component: &Component) -> Option<&str> {
 /// The component's own name and that of its source package.
 pub(crate) fn package_names(component: &Component) -> Vec<&str> {
     let mut names = vec![component.name.as_str()];
-    if let Origin::Package { source: Some(source), .. } = &component.origin {
-        if *source != component.name {
-            names.push(source);
-        }
+    if let Origin::Package { source: Some(source), .. } = &component.origin
+        && *source != component.name
+    {
+        names.push(source);
     }
     names
 }

@@ -1,0 +1,237 @@
+//! Matching on small feeds written for the rule at hand.
+
+use auscult_advisory::{
+    BuildOptions, MatchOutcome, Platform, Snapshot, build, match_component, match_component_on,
+};
+use auscult_model::{Component, Exploitation, Finding, Version, VersionClaim, VexStatus};
+
+use crate::{component, package, with_cpe};
+
+/// A snapshot of these documents.
+pub(crate) fn snapshot(files: &[(&str, &str)]) -> Snapshot {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let built = build(folder.path(), &BuildOptions::default()).unwrap();
+    Snapshot::from_vec(built.bytes).unwrap()
+}
+
+/// An NVD feed of one vulnerability with these configurations.
+fn nvd(id: &str, configurations: &str) -> String {
+    format!(
+        r#"{{"format":"NVD_CVE","version":"2.0","vulnerabilities":[{{"cve":{{"id":"{id}",
+        "lastModified":"2026-01-02T00:00:00.000","metrics":{{}},
+        "configurations":{configurations}}}}}]}}"#
+    )
+}
+
+fn cve5(id: &str, affected: &str) -> String {
+    format!(
+        r#"{{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{{"cveId":"{id}",
+        "state":"PUBLISHED","dateUpdated":"2026-01-02T00:00:00Z"}},
+        "containers":{{"cna":{{"affected":{affected}}}}}}}"#
+    )
+}
+
+fn findings(snapshot: &Snapshot, component: &Component) -> Vec<Finding> {
+    match match_component(snapshot, component).unwrap() {
+        MatchOutcome::Matches(findings) => findings,
+        _ => Vec::new(),
+    }
+}
+
+/// The versions among these that match.
+fn matching(snapshot: &Snapshot, name: &str, versions: &[&str]) -> Vec<String> {
+    let matches = |version: &&&str| {
+        let found = findings(snapshot, &component(name, version));
+        found.iter().any(|finding| finding.vex.status == VexStatus::Affected)
+    };
+    versions.iter().filter(matches).map(|version| (*version).to_owned()).collect()
+}
+
+const BUSYBOX: &str = r#"[{"vendor":"busybox","product":"busybox","defaultStatus":"unaffected",
+    "versions":[{"version":"1.20.0","lessThan":"1.25.1","status":"affected","versionType":"semver",
+        "changes":[{"at":"1.22.0","status":"unaffected"},{"at":"1.24.0","status":"affected"}]},
+        {"version":"1.24.2","status":"unaffected"}]}]"#;
+
+#[test]
+fn cve_entries_follow_status_changes_and_single_versions() {
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX))]);
+    let versions = ["1.19.4", "1.20.0", "1.21.9", "1.22.0", "1.23", "1.24.1", "1.24.2", "1.25.1"];
+    assert_eq!(matching(&snapshot, "busybox", &versions), ["1.20.0", "1.21.9", "1.24.1"]);
+    let finding = &findings(&snapshot, &component("busybox", "1.21.0"))[0];
+    assert_eq!(finding.matches[0].fixed, Some(Version("1.22.0".into())));
+}
+
+#[test]
+fn default_status_affected_covers_what_is_not_listed() {
+    let affected = r#"[{"vendor":"busybox","product":"busybox","defaultStatus":"affected",
+        "versions":[{"version":"1.30.0","lessThanOrEqual":"*","status":"unaffected"}]}]"#;
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", affected))]);
+    assert_eq!(matching(&snapshot, "busybox", &["1.2", "1.29.9", "1.30.0"]), ["1.2", "1.29.9"]);
+    let finding = &findings(&snapshot, &component("busybox", "1.2"))[0];
+    assert_eq!(finding.matches[0].fixed, Some(Version("1.30.0".into())));
+}
+
+#[test]
+fn outcomes_are_told_apart() {
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX))]);
+    let outcome = |component: &Component| match_component(&snapshot, component).unwrap();
+    assert!(matches!(outcome(&component("busybox", "9.0")), MatchOutcome::NoMatch { .. }));
+    assert_eq!(outcome(&component("a-library-of-ours", "1.0")), MatchOutcome::NoData);
+    let mut unknown = component("busybox", "");
+    unknown.version = VersionClaim::Unknown("stripped".into());
+    let expected = MatchOutcome::VersionUnknown {
+        advisories_for_product: 1,
+        names_known: vec!["busybox:busybox".into()],
+    };
+    assert_eq!(outcome(&unknown), expected);
+}
+
+#[test]
+fn conditions_never_match_alone() {
+    // Shaped after a browser that is vulnerable when it runs on a kernel, or on Windows.
+    let on = |system: &str| {
+        format!(
+            r#"[{{"operator":"AND","nodes":[
+            {{"operator":"OR","negate":false,"cpeMatch":[{{"vulnerable":true,
+              "criteria":"cpe:2.3:a:google:chrome:*:*:*:*:*:*:*:*","versionEndExcluding":"90"}}]}},
+            {{"operator":"OR","negate":false,"cpeMatch":[{{"vulnerable":false,
+              "criteria":"cpe:2.3:o:{system}:-:*:*:*:*:*:*:*"}}]}}]}}]"#
+        )
+    };
+    let chrome = with_cpe(component("chrome", "80"), "cpe:2.3:a:google:chrome:80:*:*:*:*:*:*:*");
+    let linux = component("linux", "4.4.92");
+    let platform = Platform::of(&[chrome.clone(), linux.clone()]);
+    for (system, status) in
+        [("linux:linux_kernel", Some(VexStatus::Affected)), ("microsoft:windows", None)]
+    {
+        let snapshot = snapshot(&[("nvd.json", &nvd("CVE-2026-0002", &on(system)))]);
+        assert_eq!(match_component(&snapshot, &linux).unwrap(), MatchOutcome::NoData);
+        let found = match match_component_on(&snapshot, &chrome, &platform).unwrap() {
+            MatchOutcome::Matches(findings) => findings.first().map(|f| f.vex.status),
+            _ => None,
+        };
+        assert_eq!(found, status, "{system}");
+        // Alone, where it runs is not known: open, with the condition told.
+        let alone = findings(&snapshot, &chrome);
+        assert_eq!(alone[0].vex.status, VexStatus::UnderInvestigation);
+        assert!(alone[0].vex.evidence[0].contains(system));
+    }
+}
+
+#[test]
+fn build_numbers_in_the_update_field_are_compared() {
+    let configurations = r#"[{"operator":"AND","nodes":[
+        {"operator":"OR","cpeMatch":[{"vulnerable":true,
+          "criteria":"cpe:2.3:o:maker:pump_firmware:1.1.3:10:*:*:*:*:*:*"}]},
+        {"operator":"OR","cpeMatch":[{"vulnerable":false,
+          "criteria":"cpe:2.3:h:maker:pump:-:*:*:*:*:*:*:*"}]}]}]"#;
+    let snapshot = snapshot(&[("nvd.json", &nvd("CVE-2026-0003", configurations))]);
+    let pump = |update: &str| {
+        let cpe = format!("cpe:2.3:o:maker:pump_firmware:1.1.3:{update}:*:*:*:*:*:*");
+        findings(&snapshot, &with_cpe(component("pump", "1.1.3"), &cpe))
+    };
+    assert_eq!(pump("10").len(), 1);
+    assert_eq!(pump("10")[0].vex.status, VexStatus::Affected);
+    assert!(pump("11").is_empty());
+}
+
+#[test]
+fn wildcard_names_and_other_targets_are_refused() {
+    let configurations = r#"[{"nodes":[{"operator":"OR","cpeMatch":[
+        {"vulnerable":true,"criteria":"cpe:2.3:a:pascom:*:*:*:*:*:*:*:*:*"},
+        {"vulnerable":true,"criteria":"cpe:2.3:a:ntp:ntp:4.2.8:p10:*:*:*:*:*:*"},
+        {"vulnerable":true,"criteria":"cpe:2.3:a:zlib:zlib:*:*:*:*:*:node.js:*:*"}]}]}]"#;
+    let snapshot = snapshot(&[("nvd.json", &nvd("CVE-2026-0004", configurations))]);
+    assert_eq!(matching(&snapshot, "ntp", &["4.2.8p9", "4.2.8p10", "4.2.8p18"]), ["4.2.8p10"]);
+    assert!(matching(&snapshot, "zlib", &["1.2.3"]).is_empty());
+    let pascom = with_cpe(component("x", "1"), "cpe:2.3:a:pascom:client:1:*:*:*:*:*:*:*");
+    assert_eq!(match_component(&snapshot, &pascom).unwrap(), MatchOutcome::NoData);
+}
+
+#[test]
+fn a_missing_letter_is_not_the_first_release() {
+    let configurations = |from: &str, to: &str| {
+        format!(
+            r#"[{{"nodes":[{{"operator":"OR","cpeMatch":[{{"vulnerable":true,
+            "criteria":"cpe:2.3:a:openssl:openssl:*:*:*:*:*:*:*:*",
+            "versionStartIncluding":"{from}","versionEndExcluding":"{to}"}}]}}]}}]"#
+        )
+    };
+    let mut openssl = component("openssl", "1.0.2");
+    openssl.version = VersionClaim::Incomplete {
+        known: Version("1.0.2".into()),
+        reason: "the letter is missing".into(),
+    };
+    for (from, to, expected) in [
+        ("1.0.2", "1.0.2k", Some(VexStatus::UnderInvestigation)),
+        ("1.0.1", "1.1.0", Some(VexStatus::Affected)),
+        ("1.1.0", "1.1.1", None),
+    ] {
+        let snapshot = snapshot(&[("nvd.json", &nvd("CVE-2026-0005", &configurations(from, to)))]);
+        let status = findings(&snapshot, &openssl).first().map(|finding| finding.vex.status);
+        assert_eq!(status, expected, "{from} {to}");
+    }
+}
+
+#[test]
+fn the_distribution_decides_about_its_package() {
+    let list = "[02 Feb 2026] DSA-6000-1 busybox - security update\n\t{CVE-2026-0001}\n\
+                \t[bookworm] - busybox 1:1.21.0-4+deb12u1\n";
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX)), ("DSA", list)]);
+    let debian = |version: &str| package("busybox", version, "dpkg", Some("debian-12"));
+    assert!(findings(&snapshot, &debian("1:1.21.0-4+deb12u1")).is_empty());
+    let old = findings(&snapshot, &debian("1:1.21.0-4"));
+    assert_eq!((old.len(), old[0].matches[0].source.source.as_str()), (1, "debian"));
+    // Without the distribution's word upstream's range is a weak one.
+    let other = findings(&snapshot, &package("busybox", "1:1.21.0-4", "dpkg", Some("debian-11")));
+    assert!(other[0].matches[0].confidence <= 40);
+    assert!(other[0].vex.evidence[0].contains("repaired"));
+    // opkg: the package revision is not upstream's.
+    assert_eq!(findings(&snapshot, &package("busybox", "1.25.1-4", "opkg", None)), []);
+    assert_eq!(findings(&snapshot, &package("busybox", "1.21.1-4", "opkg", None)).len(), 1);
+}
+
+#[test]
+fn aliases_of_one_vulnerability_are_one_finding() {
+    let osv = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","modified":"2026-01-01T00:00:00Z","aliases":["CVE-2026-0006"],
+            "affected":[{{"package":{{"ecosystem":"crates.io","name":"demo"}},"ranges":[
+            {{"type":"SEMVER","events":[{{"introduced":"0"}},{{"fixed":"1.2.0"}}]}}]}}]}}"#
+        )
+    };
+    let snapshot =
+        snapshot(&[("a.json", &osv("RUSTSEC-2026-0001")), ("b.json", &osv("GHSA-aaaa-bbbb-cccc"))]);
+    let mut demo = component("demo", "1.1.9");
+    demo.purl = Some(auscult_model::Purl("pkg:cargo/demo@1.1.9".into()));
+    let found = findings(&snapshot, &demo);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].id.0, "CVE-2026-0006");
+    assert_eq!((found[0].aliases.len(), found[0].matches.len()), (2, 2));
+    assert_eq!(snapshot.show("RUSTSEC-2026-0001").unwrap().unwrap().id, "CVE-2026-0006");
+    demo.version = VersionClaim::Exact(Version("1.2.0".into()));
+    assert!(matches!(match_component(&snapshot, &demo).unwrap(), MatchOutcome::NoMatch { .. }));
+}
+
+#[test]
+fn exploitation_and_scores_reach_the_finding() {
+    let kev = r#"{"title":"x","catalogVersion":"2026.01.03","dateReleased":"2026-01-03T00:00:00Z",
+        "vulnerabilities":[{"cveID":"CVE-2026-0001","dateAdded":"2026-01-02",
+        "knownRansomwareCampaignUse":"Known"}]}"#;
+    let old = "#model_version:v1,score_date:2026-01-01T00:00:00+0000\ncve,epss,percentile\n\
+               CVE-2026-0001,0.1,0.2\n";
+    let new = "cve;epss;percentile\nCVE-2026-0001;0.900010000;0.990000000\n";
+    let snapshot = snapshot(&[
+        ("a.json", &cve5("CVE-2026-0001", BUSYBOX)),
+        ("kev.json", kev),
+        ("epss-2026-01-09.csv", new),
+        ("z-epss.csv", old),
+    ]);
+    let finding = &findings(&snapshot, &component("busybox", "1.20.0"))[0];
+    assert_eq!(finding.exploitation, Exploitation::Active);
+    assert_eq!(finding.kev.as_ref().map(|kev| kev.ransomware), Some(true));
+    assert_eq!(finding.epss.map(|epss| epss.score_e5), Some(90_001));
+}
