@@ -142,8 +142,8 @@ fn next_unaffected(claim: &Claim, version: &str) -> Option<String> {
     let starts =
         claim.entries.iter().filter(|entry| entry.status == Status::Unaffected).filter_map(
             |entry| match &entry.span {
-                Span::Exactly { version, .. } => Some(version),
-                Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
+                Span::Exactly { version, .. }
+                | Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
                 _ => None,
             },
         );
