@@ -49,13 +49,30 @@ pub(crate) fn scan(
 }
 
 /// The component that a file is, by its soname or name, whatever else is linked into it.
+///
+/// A program must be called exactly like the component: a device's `httpd` is rarely Apache's.
 pub(crate) fn identity(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
     let rules = RuleSet::builtin();
-    let file = tree.node(seen.file?).name.file_name();
-    let file = String::from_utf8_lossy(file);
+    let node = tree.node(seen.file?);
+    let file = String::from_utf8_lossy(node.name.file_name());
     let soname = seen.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
     // The file's name first: uClibc's libuClibc-0.9.30.so calls itself libc.so.0.
-    rules.for_soname(&file).or_else(|| rules.for_soname(soname?)).or_else(|| rules.for_name(&file))
+    part_of_uclibc(tree, seen)
+        .or_else(|| rules.for_soname(&file))
+        .or_else(|| rules.for_soname(soname?))
+        .or_else(|| rules.for_name(&file).filter(|rule| rule.name == file))
+}
+
+/// uClibc installs its parts under the names that every C library uses, and its own version in
+/// all of them: `libdl-0.9.30.so` beside `libuClibc-0.9.30.so`.
+fn part_of_uclibc(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
+    let node = tree.node(seen.file?);
+    let path = &node.name.0;
+    let (folder, file) = path.split_at(path.iter().rposition(|&byte| byte == b'/')?);
+    let dash = file.iter().rposition(|&byte| byte == b'-')?;
+    let core = [folder, b"/libuClibc", file.get(dash..)?].concat();
+    tree.member(node.parent?, &core)?;
+    RuleSet::builtin().for_name("libuclibc")
 }
 
 /// One thing that the hits of a file say.

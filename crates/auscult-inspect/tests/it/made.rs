@@ -221,6 +221,20 @@ fn embedded_configuration_is_found_and_tells_the_patch_level() {
 }
 
 #[test]
+fn names_that_many_projects_use_prove_nothing() {
+    let library =
+        |soname| Elf { kind: ElfKind::Shared, soname: Some(soname), ..Elf::default() }.build();
+    let tree = Tree::new()
+        .file("lib/libuClibc-0.9.33.so", 0o755, library("libc.so.0"))
+        .file("lib/libdl-0.9.33.so", 0o755, library("libdl.so.0"))
+        .file("usr/sbin/httpd", 0o755, Elf::default().build());
+    let facts = facts(image(&tree));
+    let found: Vec<(&str, String)> =
+        facts.components.iter().map(|one| (one.name.as_str(), one.version.to_string())).collect();
+    assert_eq!(found, [("httpd", "unknown".to_owned()), ("uclibc", "0.9.33".to_owned())]);
+}
+
+#[test]
 fn modules_of_languages_are_named_by_their_manifests() {
     let tree = Tree::new()
         .file(
