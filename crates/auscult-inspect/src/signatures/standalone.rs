@@ -7,7 +7,7 @@
 
 use std::cell::OnceCell;
 
-use regex_automata::{Anchored, Input, meta::Regex};
+use regex_automata::{Anchored, Input, meta::Regex, util::captures::Captures};
 
 /// The lengths of strings that may be a version.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=40;
@@ -23,27 +23,25 @@ impl<'b> Standalone<'b> {
         Self { bytes, strings: OnceCell::new() }
     }
 
-    /// Offset of the only string that the expression matches whole; none if there are several
-    /// different ones. The captures are left at that string.
-    pub(super) fn only(
-        &self,
-        regex: &Regex,
-        captures: &mut regex_automata::util::captures::Captures,
-    ) -> Option<usize> {
+    /// Offset of a string that the expression matches whole; none if several such strings have
+    /// different versions (first groups). The captures are left at the string.
+    pub(super) fn only(&self, regex: &Regex, captures: &mut Captures) -> Option<usize> {
         let mut found: Option<(usize, &[u8])> = None;
         for &start in self.strings.get_or_init(|| collect(self.bytes)) {
-            let text = string_at(self.bytes, start);
-            let input = self.input(start, text.len());
-            if regex.search_half(&input).is_none_or(|end| end.offset() != start + text.len()) {
+            let length = string_at(self.bytes, start).len();
+            regex.search_captures(&self.input(start, length), captures);
+            if captures.get_match().is_none_or(|whole| whole.end() != start + length) {
                 continue;
             }
-            if found.is_some_and(|(_, other)| other != text) {
+            let version = captures.get_group(1).and_then(|group| self.bytes.get(group.range()))?;
+            if found.is_some_and(|(_, other)| other != version) {
                 return None;
             }
-            found = found.or(Some((start, text)));
+            found = found.or(Some((start, version)));
         }
-        let (start, text) = found?;
-        regex.search_captures(&self.input(start, text.len()), captures);
+        let (start, _) = found?;
+        let length = string_at(self.bytes, start).len();
+        regex.search_captures(&self.input(start, length), captures);
         Some(start)
     }
 

@@ -131,12 +131,15 @@ fn contradictions_are_told_with_less_confidence() {
 
 #[test]
 fn a_standalone_version_must_be_the_only_one() {
-    let set = one("[[patterns]]\nliteral = 'tool %s'\nversion = '([0-9]\\.[0-9]+\\.[0-9]+)'\n\
-         standalone = true\nconfidence = 80\n");
+    let set = one(
+        "[[patterns]]\nliteral = 'tool %s'\nversion = '([0-9]\\.[0-9]+\\.[0-9]+)(?: \\(old\\))?'\n\
+         standalone = true\nconfidence = 80\n",
+    );
     for (bytes, expect) in [
         ("\x001.2.3\0tool %s\0", Some("1.2.3")),
         ("tool %s\0a 1.2.4\x001.2.3\x001.2.3\0", Some("1.2.3")),
         ("1.2.3\0tool %s\x001.2.4", Some("unknown")),
+        ("1.2.3\0tool %s\x001.2.3 (old)", Some("1.2.3")),
         ("1.2.3-rc\0tool %s\x001.2", Some("unknown")),
         ("\u{ff}1.2.3\0tool %s\0", Some("1.2.3")),
         ("1.2.3\0another %s", None),
