@@ -132,7 +132,7 @@ mod tests {
         check("md5", b"message digest", "f96b697d7cb7938d525a2f31aaf161d0");
         check("md5", &b"1234567890".repeat(8), "57edf4a22be3c955ac49da2e2107b67a");
         check("sha1", b"abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
-        check("sha1", &[b'a'; 1_000_000], "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+        check("sha1", &vec![b'a'; 1_000_000], "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
         assert_eq!(of("crc8", b""), None);
     }
 }

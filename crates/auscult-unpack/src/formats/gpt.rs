@@ -211,7 +211,7 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// A GUID in its text form: the first three fields are little-endian.
-fn guid(bytes: &[u8; 16]) -> String {
+pub(super) fn guid(bytes: &[u8; 16]) -> String {
     const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
     let mut text = String::new();
     for (index, &place) in ORDER.iter().enumerate() {

@@ -63,3 +63,57 @@ pub(super) fn attributes(bytes: &[u8]) -> Vec<(&'static str, String)> {
     }
     attributes
 }
+
+#[cfg(test)]
+mod tests {
+    use auscult_model::Limits;
+    use auscult_testkit::stream;
+
+    use crate::{
+        Tree,
+        formats::hostile::{attribute, locators, noise},
+    };
+
+    const BANNER: &[u8] =
+        b"\0Linux version 5.10.3-acme (builder@host) (gcc 10) #7 SMP Mon Jan 4 2021\n\0";
+
+    /// Bytes like machine code, with what every kernel holds.
+    fn kernel() -> Vec<u8> {
+        let mut bytes: Vec<u8> = noise(300 << 10).iter().map(|byte| byte & 0x3f).collect();
+        bytes[1000..1000 + BANNER.len()].copy_from_slice(BANNER);
+        let strings = b"\0swapper\0kthreadd\0Kernel panic - not syncing\0/sbin/init\0";
+        bytes[5000..5000 + strings.len()].copy_from_slice(strings);
+        let config = stream::gzip(&noise(600));
+        bytes.extend(b"IKCFG_ST");
+        bytes.extend(config);
+        bytes.extend(b"IKCFG_ED");
+        bytes
+    }
+
+    #[test]
+    fn a_raw_kernel_is_recognised_with_its_configuration() {
+        let tree = Tree::from_bytes(kernel(), &Limits::default());
+        assert_eq!(attribute(&tree, "linux-kernel", "version").unwrap(), "5.10.3-acme");
+        let found = locators(&tree);
+        let wanted = "image@0x0/linux-kernel:/ikconfig@0x0/gzip".to_owned();
+        assert!(found.contains(&wanted), "{found:?}");
+    }
+
+    #[test]
+    fn packed_bytes_behind_a_kernel_stay_unread() {
+        let mut bytes = kernel();
+        let kernel_bytes = bytes.len() as u64;
+        bytes.extend(noise(1 << 20));
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        assert!(attribute(&tree, "linux-kernel", "version").is_some());
+        assert!(tree.coverage().bytes_read <= kernel_bytes + (128 << 10));
+    }
+
+    #[test]
+    fn a_banner_alone_is_no_kernel() {
+        let mut bytes = kernel();
+        bytes[5000..5080].fill(1);
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        assert_eq!(attribute(&tree, "linux-kernel", "version"), None);
+    }
+}

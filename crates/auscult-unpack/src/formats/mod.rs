@@ -45,6 +45,7 @@ mod trx;
 mod u_boot;
 mod ubi;
 mod uboot_env;
+mod uefi;
 mod uimage;
 mod unix_mode;
 mod xz;
@@ -62,6 +63,7 @@ pub(crate) static REGISTRY: &[&Format] = &[
     &dtb::FORMAT,
     &tplink::FORMAT,
     &trx::FORMAT,
+    &uefi::FORMAT,
     &egon::FORMAT,
     &esp32::FORMAT,
     &ihex::FORMAT,
