@@ -97,6 +97,9 @@ fn dash_version(base: &str) -> Option<(&str, &str)> {
     (parts.len() >= 3 && parts.iter().all(number)).then_some((stem, version))
 }
 
+/// Where alternatives have their links.
+const PROGRAM_FOLDERS: &[&[u8]] = &[b"/bin/", b"/sbin/", b"/usr/bin/", b"/usr/sbin/"];
+
 /// The package behind a program's name on a Yocto image, whose alternatives are called
 /// `PROGRAM.PACKAGE` with a link `PROGRAM` to the chosen one: `init.sysvinit` is of `sysvinit`.
 pub(crate) fn alternative(tree: &Tree, file: NodeId) -> Option<String> {
@@ -104,14 +107,20 @@ pub(crate) fn alternative(tree: &Tree, file: NodeId) -> Option<String> {
     let name = node.name.file_name();
     let dot = name.iter().rposition(|&byte| byte == b'.')?;
     let (program, package) = (name.get(..dot)?, name.get(dot + 1..)?);
-    let word = package.first()?.is_ascii_alphabetic() && !program.is_empty();
-    let links = &tree.node(node.parent?).children;
-    let chosen = links.iter().any(|&link| {
-        let link = tree.node(link);
-        let NodeKind::Member(EntryKind::Symlink(target)) = &link.kind else { return false };
-        link.name.file_name() == program && target.file_name() == name
+    if !package.first()?.is_ascii_alphabetic() || program.is_empty() || package == b"so" {
+        return None;
+    }
+    let container = node.parent?;
+    let chosen = PROGRAM_FOLDERS.iter().any(|&folder| {
+        let link = tree.member(container, &[folder, program].concat());
+        let Some(NodeKind::Member(EntryKind::Symlink(target))) =
+            link.map(|link| &tree.node(link).kind)
+        else {
+            return false;
+        };
+        target.file_name() == name
     });
-    (word && chosen).then(|| String::from_utf8_lossy(package).into_owned())
+    chosen.then(|| String::from_utf8_lossy(package).into_owned())
 }
 
 /// Libraries that programs need and that the image does not hold, with their sonames.
