@@ -19,7 +19,9 @@ mod snapshot;
 pub use build::{Build, BuildOptions, Selection, build};
 pub use cvss::base_score;
 pub use error::{Error, Result};
-pub use matching::{MatchOutcome, Platform, match_component, match_component_on};
+pub use matching::{
+    MatchOutcome, Matched, Platform, match_build, match_component, match_component_on,
+};
 pub use snapshot::{AdvisoryView, ClaimView, ExploitSign, Snapshot, write_file};
 
 /// The snapshot that the program carries: facts on the components most found in devices.

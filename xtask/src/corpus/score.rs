@@ -18,6 +18,8 @@ pub(crate) struct Score {
     pub(crate) wrong: Vec<String>,
     /// Truths whose name was not found.
     pub(crate) missed: Vec<String>,
+    /// Rows of a package database that are not listed with their version.
+    pub(crate) rows_missing: usize,
 }
 
 pub(crate) const HEADER: &str = "file                                               exit  names   exact wrong   read%  time s  MiB  formats";
@@ -34,13 +36,17 @@ pub(crate) fn of(case: &Case, result: &Value) -> Score {
             .collect();
         if versions.is_empty() {
             score.missed.push(truth.name.clone());
+            score.rows_missing += usize::from(truth.source_db.is_some());
             continue;
         }
         score.names += 1;
         let exact: Vec<&String> = versions.into_iter().flatten().collect();
         if no_version(truth) || exact.iter().any(|version| same_version(version, &truth.version)) {
             score.exact += 1;
-        } else if !exact.is_empty() {
+            continue;
+        }
+        score.rows_missing += usize::from(truth.source_db.is_some());
+        if !exact.is_empty() {
             score.wrong.push(format!("{} {} != {exact:?}", truth.name, truth.version));
         }
     }

@@ -4,12 +4,14 @@
 //! judged, and what belongs to one vulnerability becomes one finding ([`gather`]). The outcome
 //! tells apart "no range holds it" from "no source knows it": silence is not safety.
 
+mod build;
 mod distribution;
 mod gather;
 mod platform;
 mod subject;
 
 use auscult_model::{Component, Finding, VersionClaim};
+pub use build::{Matched, match_build};
 pub use platform::Platform;
 
 use crate::{

@@ -211,6 +211,11 @@ impl Snapshot {
     }
 
     /// All claims about a product; `None` where no source knows it.
+    /// Tells whether any source speaks of this product.
+    pub(crate) fn knows(&self, product: &str) -> Result<bool> {
+        Ok(self.get(RANGES, 0, product)?.is_some())
+    }
+
     pub(crate) fn claims(&self, product: &str) -> Result<Option<Vec<Claim>>> {
         let Some(bytes) = self.get(RANGES, 0, product)? else { return Ok(None) };
         let mut reader = Reader::new(&bytes);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use auscult_advisory::{MatchOutcome, Platform, Snapshot};
+use auscult_advisory::Snapshot;
 use auscult_model::{Component, DeviceContext, Facts, Finding, Known, Limits};
 use auscult_priority::DecisionPolicy;
 use auscult_report::{Assessment, ScanResult, Unmatched};
@@ -53,23 +53,13 @@ impl Question {
     ) -> Result<Assessment, auscult_advisory::Error> {
         let info = snapshot.info();
         let policy = DecisionPolicy::for_snapshot(Some(&info));
-        let platform = Platform::of(components);
-        let outcomes: Result<Vec<_>, _> = components
-            .par_iter()
-            .map(|component| {
-                auscult_advisory::match_component_on(snapshot, component, &platform)
-                    .map(|outcome| (component, outcome))
-            })
-            .collect();
+        let matched = auscult_advisory::match_build(snapshot, components)?;
         let mut assessment = Assessment {
             snapshot: info,
-            findings: Vec::new(),
-            no_data: Vec::new(),
-            version_unknown: Vec::new(),
+            findings: matched.findings,
+            no_data: matched.no_data.into_iter().map(without_data).collect(),
+            version_unknown: matched.version_unknown.iter().map(without_version).collect(),
         };
-        for (component, outcome) in outcomes? {
-            sort_in(&mut assessment, component, outcome);
-        }
         let decide = |finding: &mut Finding| {
             finding.decisions =
                 auscult_priority::decide(finding, self.context.as_ref(), self.as_of, policy);
@@ -79,25 +69,20 @@ impl Question {
     }
 }
 
-/// Puts one component's outcome where it belongs. Silence is told, never dropped.
-fn sort_in(assessment: &mut Assessment, component: &Component, outcome: MatchOutcome) {
-    let unmatched = |reason: String| Unmatched {
+fn without_data(component: &Component) -> Unmatched {
+    Unmatched {
         name: component.name.clone(),
         version: component.version.to_string(),
-        reason,
-    };
-    match outcome {
-        MatchOutcome::Matches(findings) => assessment.findings.extend(findings),
-        MatchOutcome::NoMatch { .. } => {}
-        MatchOutcome::NoData => {
-            assessment.no_data.push(unmatched("no source of the snapshot knows it".to_owned()));
-        }
-        MatchOutcome::VersionUnknown { advisories_for_product: count, names_known } => {
-            let names = names_known.join(", ");
-            let reason =
-                format!("{count} advisories for {names}, which apply depends on the version");
-            assessment.version_unknown.push(unmatched(reason));
-        }
+        reason: "no source of the snapshot knows it".to_owned(),
+    }
+}
+
+fn without_version((component, count, names): &(&Component, u64, Vec<String>)) -> Unmatched {
+    let names = names.join(", ");
+    Unmatched {
+        name: component.name.clone(),
+        version: component.version.to_string(),
+        reason: format!("{count} advisories for {names}, which apply depends on the version"),
     }
 }
 

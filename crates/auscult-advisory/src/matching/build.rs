@@ -1,0 +1,139 @@
+//! Matches all components of a build, each upstream product once.
+//!
+//! A build names one product many times: a kernel and its forty module packages, three packages of
+//! one source, the same library found by a package database and by its SBOM. A vulnerability of
+//! that product is one finding with several places, not forty findings.
+
+use std::collections::BTreeMap;
+
+use auscult_model::{Component, Finding, Origin, VersionClaim};
+use rayon::prelude::*;
+
+use crate::{
+    Result, Snapshot,
+    matching::{MatchOutcome, Platform, match_component_on, subject::Subject},
+};
+
+/// What a snapshot says about the components of a build.
+#[derive(Debug, Default)]
+pub struct Matched<'a> {
+    /// Findings without decisions, sorted by component and id.
+    pub findings: Vec<Finding>,
+    /// Components that no source knows.
+    pub no_data: Vec<&'a Component>,
+    /// Components that sources know and whose version is not known well enough, with the number
+    /// of advisories for the product and the names under which it is known.
+    pub version_unknown: Vec<(&'a Component, u64, Vec<String>)>,
+}
+
+/// Matches all components of a build.
+///
+/// # Errors
+/// A part of the snapshot that is asked for is damaged.
+pub fn match_build<'a>(snapshot: &Snapshot, components: &'a [Component]) -> Result<Matched<'a>> {
+    let platform = Platform::of(components);
+    let keys: Vec<_> = components
+        .par_iter()
+        .map(|component| Identity::of(snapshot, component))
+        .collect::<Result<_>>()?;
+    let mut groups: BTreeMap<Identity, Vec<&Component>> = BTreeMap::new();
+    for (key, component) in keys.into_iter().zip(components) {
+        groups.entry(key).or_default().push(component);
+    }
+    let groups: Vec<Vec<&Component>> = groups.into_values().map(lead_first).collect();
+    let outcomes: Vec<_> = groups
+        .par_iter()
+        .filter_map(|group| group.first().map(|lead| (group, lead)))
+        .map(|(group, lead)| Ok((group, match_component_on(snapshot, lead, &platform)?)))
+        .collect::<Result<_>>()?;
+    let mut matched = Matched::default();
+    for (group, outcome) in outcomes {
+        matched.take(group, outcome);
+    }
+    matched.findings.sort_by(|one, other| {
+        (&one.component, &one.version, &one.id).cmp(&(&other.component, &other.version, &other.id))
+    });
+    Ok(matched)
+}
+
+impl<'a> Matched<'a> {
+    fn take(&mut self, group: &[&'a Component], outcome: MatchOutcome) {
+        match outcome {
+            MatchOutcome::NoMatch { .. } => {}
+            MatchOutcome::NoData => self.no_data.extend(group),
+            MatchOutcome::VersionUnknown { advisories_for_product, names_known } => {
+                self.version_unknown.extend(
+                    group.iter().map(|c| (*c, advisories_for_product, names_known.clone())),
+                );
+            }
+            MatchOutcome::Matches(mut findings) => {
+                let others = group.iter().skip(1).filter_map(|c| c.evidence.first());
+                let places: Vec<_> = others.map(|evidence| evidence.locator.clone()).collect();
+                for finding in findings.iter_mut().filter(|_| !places.is_empty()) {
+                    finding.locators.extend(places.iter().cloned());
+                    finding.locators.sort();
+                    finding.locators.dedup();
+                }
+                self.findings.extend(findings);
+            }
+        }
+    }
+}
+
+/// What makes two components the same to a snapshot: the names under which it knows them, the
+/// version, and the distribution's package, whose repairs count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Identity {
+    names: Vec<String>,
+    version: String,
+    incomplete: bool,
+    /// Distribution, source package and its version, or the component itself where no source
+    /// knows it: what nobody knows is never the same.
+    package: Vec<String>,
+}
+
+impl Identity {
+    fn of(snapshot: &Snapshot, component: &Component) -> Result<Self> {
+        let subject = Subject::of(component);
+        let mut names = Vec::new();
+        for name in &subject.names {
+            if snapshot.knows(&name.key)? {
+                names.push(name.key.clone());
+            }
+        }
+        names.sort();
+        let unknown = names.is_empty() || matches!(component.version, VersionClaim::Unknown(_));
+        let package = if unknown {
+            vec![component.name.clone(), format!("{:?}", component.evidence)]
+        } else {
+            source_package(component)
+        };
+        Ok(Self { names, version: subject.version, incomplete: subject.incomplete, package })
+    }
+}
+
+fn source_package(component: &Component) -> Vec<String> {
+    let Origin::Package { distribution: Some(distribution), source, source_version, .. } =
+        &component.origin
+    else {
+        return Vec::new();
+    };
+    // Only these distributions publish which repairs a package holds.
+    if !["debian", "raspbian", "alpine"].iter().any(|known| distribution.starts_with(known)) {
+        return Vec::new();
+    }
+    let version = source_version.clone().unwrap_or_else(|| component.version.to_string());
+    vec![distribution.clone(), source.clone().unwrap_or_else(|| component.name.clone()), version]
+}
+
+/// The component that stands for the group comes first: one read from a structure, then the
+/// shortest name.
+fn lead_first(mut group: Vec<&Component>) -> Vec<&Component> {
+    let rank = |component: &Component| match component.origin {
+        Origin::Structure => 0,
+        Origin::Package { .. } => 1,
+        Origin::Signature { .. } | Origin::FileName | Origin::Sbom => 2,
+    };
+    group.sort_by_key(|component| (rank(component), component.name.len(), component.name.clone()));
+    group
+}
