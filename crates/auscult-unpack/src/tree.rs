@@ -227,12 +227,17 @@ impl Tree {
         (offset <= self.node(current).len()).then_some((current, offset))
     }
 
-    /// The containers that hold members with paths: file systems and archives.
+    /// The containers that hold members with paths: file systems and archives. Partitions and
+    /// other parts of an image have names too, but make no file system.
     pub fn file_systems(&self) -> impl Iterator<Item = NodeId> {
         self.nodes()
             .filter(|(id, _)| {
                 let members = self.members.get(id);
-                members.is_some_and(|members| members.keys().any(|name| name.0.starts_with(b"/")))
+                members.is_some_and(|members| {
+                    members.iter().any(|(name, &member)| {
+                        name.0.starts_with(b"/") && self.node(member).reading == Reading::Whole
+                    })
+                })
             })
             .map(|(id, _)| id)
     }

@@ -18,6 +18,8 @@ pub(crate) static DFUSE: Format =
     Format { name: "dfuse", magics: &[Magic::start(b"DfuSe\x01")], carve: true, open };
 
 const SUFFIX_BYTES: usize = 16;
+const BOOT_HEADER_BYTES: usize = 16;
+const BLOCK_BYTES: usize = 512;
 const PREFIX_BYTES: u64 = 11;
 const TARGET_BYTES: u64 = 274;
 
@@ -32,6 +34,14 @@ fn find(region: &Region) -> Vec<Found> {
 
 type Attributes = Vec<(&'static str, String)>;
 
+/// The header that the boot ROM of NXP's LPC43xx wants in front of an image (UM10503 section 5.3.4):
+/// plain, with its length in blocks. Build scripts put it there after the suffix was computed.
+fn has_boot_header(bytes: &[u8], end: usize) -> bool {
+    let blocks = View(bytes).u16(2, Little).map(usize::from);
+    let fits = |blocks: usize| (end - BOOT_HEADER_BYTES.min(end)).div_ceil(BLOCK_BYTES) == blocks;
+    bytes.first().is_some_and(|first| first & 0x3f == 0x1a) && blocks.is_ok_and(fits)
+}
+
 /// The length of what a suffix covers, if its checksum holds.
 fn suffix(bytes: &[u8]) -> Option<(u64, Attributes)> {
     let start = bytes.len().checked_sub(SUFFIX_BYTES)?;
@@ -39,8 +49,12 @@ fn suffix(bytes: &[u8]) -> Option<(u64, Attributes)> {
     if view.bytes(8, 4).ok()? != b"UFD\x10" {
         return None;
     }
-    // Stored without the last inversion.
-    if !Crc32::of(bytes.get(..start + 12)?) != view.u32(12, Little).ok()? {
+    let stored = view.u32(12, Little).ok()?;
+    let covered = bytes.get(..start + 12)?;
+    let holds = |covered: &[u8]| !Crc32::of(covered) == stored; // stored not inverted at the end
+    if !holds(covered)
+        && !(has_boot_header(bytes, start) && holds(covered.get(BOOT_HEADER_BYTES..)?))
+    {
         return None;
     }
     let word = |at| view.u16(at, Little).ok().map(|word| format!("{word:#06x}"));
@@ -142,6 +156,18 @@ mod tests {
         assert_eq!(attribute(&tree, "dfu", "vendor-id").unwrap(), "0x0483");
         assert_eq!(tree.coverage().bytes_unread, 12, "{:?}", locators(&tree));
         check(&bytes, 28);
+    }
+
+    #[test]
+    fn a_boot_header_may_stand_outside_of_the_checksum() {
+        let mut bytes = vec![0xda, 0xff, 2, 0];
+        bytes.resize(16, 0xff);
+        bytes.extend(with_suffix(vec![0x42; 600]));
+        let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
+        assert!(attribute(&tree, "dfu", "vendor-id").is_some());
+        bytes[2] = 9;
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        assert_eq!(attribute(&tree, "dfu", "vendor-id"), None);
     }
 
     #[test]
