@@ -103,13 +103,26 @@ impl Identity {
         }
         names.sort();
         let unknown = names.is_empty() || matches!(component.version, VersionClaim::Unknown(_));
+        let kernel = names.iter().any(|name| name == "k:linux");
+        let version =
+            if kernel { kernel_release(&subject.version).to_owned() } else { subject.version };
         let package = if unknown {
             vec![component.name.clone(), format!("{:?}", component.evidence)]
         } else {
             source_package(component)
         };
-        Ok(Self { names, version: subject.version, incomplete: subject.incomplete, package })
+        Ok(Self { names, version, incomplete: subject.incomplete, package })
     }
+}
+
+/// The upstream release in a kernel's version: what follows the numbers and `-rcN` is local.
+fn kernel_release(version: &str) -> &str {
+    let numbers = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    let candidate = version.get(numbers..).and_then(|rest| rest.strip_prefix("-rc"));
+    let digits = candidate.map_or(0, |rest| {
+        3 + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
+    });
+    version.get(..numbers + digits).unwrap_or(version)
 }
 
 fn source_package(component: &Component) -> Vec<String> {
@@ -136,4 +149,21 @@ fn lead_first(mut group: Vec<&Component>) -> Vec<&Component> {
     };
     group.sort_by_key(|component| (rank(component), component.name.len(), component.name.clone()));
     group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kernel_release;
+
+    #[test]
+    fn local_names_of_a_kernel_do_not_make_it_another() {
+        for (version, release) in [
+            ("4.4.92", "4.4.92"),
+            ("4.4.92-1-45d282495a15974d", "4.4.92"),
+            ("4.4.92+2017-01-31", "4.4.92"),
+            ("6.1-rc3-custom", "6.1-rc3"),
+        ] {
+            assert_eq!(kernel_release(version), release);
+        }
+    }
 }
