@@ -52,9 +52,8 @@ fn suffix(bytes: &[u8]) -> Option<(u64, Attributes)> {
     let stored = view.u32(12, Little).ok()?;
     let covered = bytes.get(..start + 12)?;
     let holds = |covered: &[u8]| !Crc32::of(covered) == stored; // stored not inverted at the end
-    if !holds(covered)
-        && !(has_boot_header(bytes, start) && holds(covered.get(BOOT_HEADER_BYTES..)?))
-    {
+    let behind_header = || has_boot_header(bytes, start).then(|| covered.get(BOOT_HEADER_BYTES..));
+    if !holds(covered) && !behind_header().flatten().is_some_and(holds) {
         return None;
     }
     let word = |at| view.u16(at, Little).ok().map(|word| format!("{word:#06x}"));
