@@ -91,3 +91,50 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     }
     exploits::parse(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::recognise;
+
+    /// Beginnings that lead into every parser.
+    const SEEDS: [&str; 12] = [
+        r#"{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2026-0001","state":"PUBLISHED"},
+            "containers":{"cna":{"affected":[{"vendor":"a","product":"b","versions":[
+            {"version":">= 1, < 2","status":"affected","lessThan":"3"}]}]}}}"#,
+        r#"{"catalogVersion":"1","dateReleased":"2026-01-01","vulnerabilities":[{"cveID":"x"}]}"#,
+        r#"{"format":"NVD_CVE","vulnerabilities":[{"cve":{"id":"CVE-2026-0001","configurations":
+            [{"nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,
+            "criteria":"cpe:2.3:a:b:c:1\\:2:*:*:*:*:*:*:*"}]}]}]}}]}"#,
+        r#"{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}"#,
+        r#"{"CVE-2026-0001":{"4.4":{"cmt_id":"x","fixed_version":"4.4.9"}}}"#,
+        "#model_version:v1,score_date:2026-01-01T00:00:00\ncve,epss,percentile\nCVE-2026-0001,0.1,1",
+        "first_vulnerable,last_vulnerable,cve\n1,2,CVE-2026-0001",
+        "[02 Feb 2026] DSA-6000-1 a - b\n\t{CVE-2026-0001}\n\t[bookworm] - a 1:1.2-3\n",
+        "distroversion: v3.10\n\npackages:\n  - pkg:\n      name: a\n      secfixes:\n        1-r0:\n          - CVE-2026-0001\n",
+        "id: OSV-1\nmodified: '2026'\naffected:\n- package:\n    name: a\n  versions:\n  - a-1_2\n",
+        "/a/b.rb:CVE-2026-0001\n",
+        "12;Title (CVE 2026-0001)\n",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+
+        #[test]
+        fn damaged_feeds_are_survived(
+            seed in 0..SEEDS.len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = SEEDS[seed].as_bytes().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes.truncate(cut.index(bytes.len() * 2).max(1));
+            // Whatever it is taken for, it must not panic.
+            drop(recognise("folder/file", &bytes, None));
+        }
+    }
+}
