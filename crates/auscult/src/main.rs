@@ -59,5 +59,6 @@ fn report(error: &anyhow::Error) -> Exit {
             let _ = writeln!(stderr, "\nhint: {hint}");
         }
     }
-    if error.chain().any(|cause| cause.is::<WrongUsage>()) { Exit::Usage } else { Exit::Failed }
+    let usage = error.chain().any(<dyn std::error::Error>::is::<WrongUsage>);
+    if usage { Exit::Usage } else { Exit::Failed }
 }

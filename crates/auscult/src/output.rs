@@ -48,13 +48,11 @@ pub(crate) fn parse<Format: FromStr<Err: fmt::Display>>(
 
 /// Writes one result where it was asked for; a file appears whole or not at all.
 pub(crate) fn write<Format>(output: &Output<Format>, bytes: &[u8]) -> anyhow::Result<()> {
-    match &output.file {
-        Some(path) => write_file(path, bytes),
-        None => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes).and_then(|()| stdout.flush()).context("write the result")
-        }
+    if let Some(path) = &output.file {
+        return write_file(path, bytes);
     }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("write the result")
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -35,13 +35,13 @@ impl Target {
         }
         let shown = name.display();
         let metadata = fs::metadata(name).map_err(|error| {
-            Hinted::new(format!("open {shown}: {error}"), "check the path and its permissions")
+            Hinted::error(format!("open {shown}: {error}"), "check the path and its permissions")
         })?;
         if metadata.is_dir() {
             return pack(name);
         }
         let file = File::open(name).map_err(|error| {
-            Hinted::new(format!("open {shown}: {error}"), "check the permissions of the file")
+            Hinted::error(format!("open {shown}: {error}"), "check the permissions of the file")
         })?;
         if metadata.is_file() || metadata.file_type().is_block_device() {
             Self::of_file(file)
@@ -56,7 +56,7 @@ impl Target {
         (&mut file).take(SNIFFED_BYTES).read_to_end(&mut head).context("read the input")?;
         file.seek(SeekFrom::Start(0)).context("rewind the input")?;
         if head.is_empty() {
-            return Err(Hinted::new(
+            return Err(Hinted::error(
                 "inspect the input: it is empty (0 bytes)",
                 "an empty file is no device image; check the download or the build",
             ));
@@ -94,7 +94,7 @@ fn pack(root: &Path) -> anyhow::Result<Target> {
     if packer.packed == 0 {
         let why = packer.problems.first().map_or("it is empty", |problem| problem.why.as_str());
         let message = format!("inspect {}: nothing in it could be read: {why}", root.display());
-        return Err(Hinted::new(
+        return Err(Hinted::error(
             message,
             "check the permissions, or run as a user who may read it",
         ));

@@ -119,9 +119,8 @@ impl Identity {
 fn kernel_release(version: &str) -> &str {
     let numbers = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
     let candidate = version.get(numbers..).and_then(|rest| rest.strip_prefix("-rc"));
-    let digits = candidate.map_or(0, |rest| {
-        3 + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
-    });
+    let digits = candidate
+        .map_or(0, |rest| 3 + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
     version.get(..numbers + digits).unwrap_or(version)
 }
 

@@ -1,4 +1,9 @@
 //! Tests of feeds, snapshots and matching, on small feeds of our own and on real ones.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed precondition is a failed test; what was skipped or measured is told"
+)]
 
 mod conformance;
 mod matching;

@@ -13,8 +13,6 @@ use crate::Fault;
 pub(crate) enum BlockCodec {
     /// zlib (RFC 1950).
     Zlib,
-    /// Raw deflate (RFC 1951).
-    Deflate,
     /// A whole xz stream.
     Xz,
     /// LZMA with its 13-byte header.
@@ -27,8 +25,6 @@ pub(crate) enum BlockCodec {
     Lz4,
     /// One LZO1X block.
     Lzo,
-    /// A bzip2 stream.
-    Bzip2,
 }
 
 /// Unpacks a block. More than `output_max` bytes are a fault; fewer are not, since the last block
@@ -42,8 +38,7 @@ pub(crate) fn decode_block(
     output_max: usize,
 ) -> Result<Vec<u8>, Fault> {
     match codec {
-        BlockCodec::Zlib => inflate(input, output_max, true),
-        BlockCodec::Deflate => inflate(input, output_max, false),
+        BlockCodec::Zlib => inflate(input, output_max),
         BlockCodec::Xz => {
             read_block("xz", XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX), output_max)
         }
@@ -70,7 +65,6 @@ pub(crate) fn decode_block(
             let made = lzo::decompress_into(input, &mut output);
             cut("lzo", output, made)
         }
-        BlockCodec::Bzip2 => read_block("bzip2", bzip2::bufread::BzDecoder::new(input), output_max),
     }
 }
 
@@ -87,10 +81,10 @@ fn fault(codec: &str, why: &str) -> Fault {
     Fault::new(0, format!("decompress {codec}"), why)
 }
 
-fn inflate(input: &[u8], output_max: usize, zlib: bool) -> Result<Vec<u8>, Fault> {
-    let codec = if zlib { "zlib" } else { "deflate" };
+fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
+    let codec = "zlib";
     let mut output = vec![0; output_max];
-    let mut decoder = Decompress::new(zlib);
+    let mut decoder = Decompress::new(true);
     let status = decoder.decompress(input, &mut output, FlushDecompress::Finish);
     let made = usize::try_from(decoder.total_out()).unwrap_or(usize::MAX);
     match status {

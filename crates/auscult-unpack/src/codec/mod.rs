@@ -28,21 +28,12 @@ pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 pub(crate) enum Codec {
     /// One gzip member (RFC 1952), checksum verified.
     Gzip,
-    /// A zlib stream (RFC 1950).
-    Zlib,
     /// A raw deflate stream (RFC 1951).
     Deflate,
     /// One xz stream without padding (The .xz File Format 1.2).
     Xz,
     /// An LZMA stream with its 13-byte header.
     LzmaAlone,
-    /// An LZMA stream without a header, of a known size or with an end marker.
-    LzmaRaw {
-        /// What the header would have said.
-        properties: LzmaProperties,
-        /// Decoded size, where there is no end marker.
-        size: Option<u64>,
-    },
     /// One lzip member.
     Lzip,
     /// One Zstandard frame (RFC 8878) or a skippable one.
@@ -72,13 +63,9 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
     let mut unused = 0;
     let result = match codec {
         Codec::Gzip => gzip::decode(&mut stream, sink),
-        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
         Codec::Deflate => inflate::decode(&mut stream, sink, false, |_| ()),
         Codec::Xz => lzma::decode_xz(&mut stream, sink),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
-        Codec::LzmaRaw { properties, size } => {
-            lzma::decode_raw(&mut stream, sink, properties, size, &mut unused)
-        }
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),

@@ -14,10 +14,9 @@ fn text() -> Vec<u8> {
 
 type Encoder = fn(&[u8]) -> Vec<u8>;
 
-const STREAMS: [(Codec, Encoder); 11] = [
+const STREAMS: [(Codec, Encoder); 10] = [
     (Codec::Gzip, stream::gzip),
     (Codec::Gzip, |bytes| stream::gzip_named("name", 7, bytes)),
-    (Codec::Zlib, stream::zlib),
     (Codec::Deflate, stream::deflate),
     (Codec::Xz, stream::xz),
     (Codec::LzmaAlone, stream::lzma_alone),
@@ -88,7 +87,7 @@ fn a_cut_stream_is_a_fault_and_keeps_its_start() {
     })
     .take(600_000)
     .collect();
-    for codec in [Codec::Gzip, Codec::Deflate, Codec::Zlib, Codec::LzmaAlone, Codec::Lz4Frame] {
+    for codec in [Codec::Gzip, Codec::Deflate, Codec::LzmaAlone, Codec::Lz4Frame] {
         let (_, encode) = STREAMS.into_iter().find(|(other, _)| *other == codec).unwrap();
         let packed = encode(&noise);
         let (output, _, fault) = run(codec, &packed[..packed.len() / 2], Limits::default());
@@ -129,15 +128,13 @@ fn a_bomb_stops_at_the_limit_and_says_which() {
 #[test]
 fn blocks_stay_within_their_bound() {
     let bytes = text();
-    let cases: [(BlockCodec, Encoder); 8] = [
+    let cases: [(BlockCodec, Encoder); 6] = [
         (BlockCodec::Zlib, stream::zlib),
-        (BlockCodec::Deflate, stream::deflate),
         (BlockCodec::Xz, stream::xz),
         (BlockCodec::LzmaAlone, stream::lzma_alone),
         (BlockCodec::LzmaAlone, stream::lzma_alone_with_end_marker),
         (BlockCodec::Zstd, stream::zstd),
         (BlockCodec::Lz4, lz4_flex::block::compress),
-        (BlockCodec::Bzip2, stream::bzip2),
     ];
     for (codec, encode) in cases {
         let packed = encode(&bytes);
@@ -161,9 +158,6 @@ fn raw_lzma_needs_neither_header_nor_end_marker() {
     let dictionary_bytes = u32::from_le_bytes(packed[1..5].try_into().unwrap());
     let properties = LzmaProperties::from_byte(packed[0], dictionary_bytes).unwrap();
     let raw = &packed[13..];
-    let codec = Codec::LzmaRaw { properties, size: Some(bytes.len() as u64) };
-    let (output, consumed, fault) = run(codec, &[raw, b"tail"].concat(), Limits::default());
-    assert_eq!((output == bytes, consumed, fault), (true, raw.len() as u64, None));
     let block = decode_block(BlockCodec::LzmaRaw(properties), raw, bytes.len()).unwrap();
     assert!(block == bytes);
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
 fn build(from: &Path, out: &Path, prose: bool) -> anyhow::Result<Exit> {
     let options = BuildOptions { prose, selection: Selection::Full };
     let built = auscult_advisory::build(from, &options).map_err(|error| {
-        Hinted::new(
+        Hinted::error(
             format!("{:#}", anyhow::Error::new(error)),
             "name a folder that holds feeds as they are served or archived",
         )

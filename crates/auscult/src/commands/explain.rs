@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &ExplainArgs) -> anyhow::Result<Exit> {
     let mut result = question.answer(&arguments.target, &super::limits(&arguments.limits))?;
     result.canonicalise();
     let Some(text) = auscult_report::explain(&result, &arguments.id, WIDTH) else {
-        return Err(Hinted::new(
+        return Err(Hinted::error(
             format!("explain {}: no finding and no component of this target has it", arguments.id),
             format!("see what the snapshot knows: auscult advisories show {}", arguments.id),
         ));

@@ -98,7 +98,7 @@ pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
         return auscult_advisory::starter().context("open the built-in starter snapshot");
     };
     Snapshot::open(path).map_err(|error| {
-        Hinted::new(
+        Hinted::error(
             format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
             "build one with: auscult advisories build --from DIR --out FILE",
         )

@@ -102,14 +102,14 @@ fn with_child<T: Send + 'static>(
     let status = child.wait().context("wait for the worker")?;
     let Ok(answer) = answer else {
         let message = format!("inspect the image: no answer within {} ms", limits.time_ms);
-        return Err(Hinted::new(message, "raise the limit with --time-limit SECONDS"));
+        return Err(Hinted::error(message, "raise the limit with --time-limit SECONDS"));
     };
     if status.success() {
         return answer;
     }
     let messages = messages.and_then(|handle| handle.join().ok()).unwrap_or_default();
     match status.signal() {
-        Some(signal) => Err(Hinted::new(
+        Some(signal) => Err(Hinted::error(
             format!("inspect the image: the worker died of signal {signal}: {messages}"),
             "the image was not read to the end; please report it with the image's digest",
         )),
@@ -147,7 +147,7 @@ fn prepare_folder(to: &Path) -> anyhow::Result<()> {
     let mut entries = fs::read_dir(to).with_context(|| format!("list {}", to.display()))?;
     if entries.next().is_some() {
         let message = format!("extract to {}: the folder is not empty", to.display());
-        return Err(Hinted::new(message, "name a new or an empty folder"));
+        return Err(Hinted::error(message, "name a new or an empty folder"));
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ fn write_all(mut stream: impl BufRead, to: &Path) -> anyhow::Result<Answer> {
                     answer.notes.push(format!("{error:#}"));
                 }
             }
-            ExtractedKind::File => match create_file(&free_path(path, &mut made)) {
+            ExtractedKind::File => match create_file(&free_path(&path, &mut made)) {
                 Ok(file) => {
                     fill_file(file, &relative, header.mode, &mut content, header.bytes)?;
                     answer.files += 1;
@@ -221,11 +221,11 @@ fn make_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A second file of the same path takes a numbered name.
-fn free_path(path: PathBuf, made: &mut BTreeSet<PathBuf>) -> PathBuf {
-    let mut free = path.clone();
+fn free_path(path: &Path, made: &mut BTreeSet<PathBuf>) -> PathBuf {
+    let mut free = path.to_owned();
     let mut number = 2_u64;
     while !made.insert(free.clone()) {
-        let mut name = path.clone().into_os_string();
+        let mut name = path.to_owned().into_os_string();
         name.push(format!("#{number}"));
         free = name.into();
         number += 1;

@@ -1,4 +1,5 @@
 //! The program as a user runs it: arguments in, exit code, standard output and files out.
+#![expect(clippy::expect_used, reason = "a failed precondition of a test is its failure")]
 
 mod bad_input;
 mod support;

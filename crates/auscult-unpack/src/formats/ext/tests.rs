@@ -1,3 +1,5 @@
+//! ext2, ext3 and ext4: images of the reference tool and of our own, and damaged ones.
+
 use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, process::Command};
 
 use auscult_model::Limits;

@@ -1,3 +1,5 @@
+//! JFFS2: images of the reference tool and of our own, and damaged ones.
+
 use std::fs;
 
 use auscult_model::Limits;

@@ -1,3 +1,5 @@
+//! SquashFS: images of the reference tool and of our own, and damaged ones.
+
 use std::{fs, io::Write as _};
 
 use auscult_model::{ByteName, Limits};
