@@ -160,10 +160,8 @@ fn gap(claim: &Claim, version: &str, next: Option<&str>) -> String {
         Span::Between { upper: Some(upper), .. } => Some(upper),
         _ => None,
     });
-    // A wildcard end such as `5.4.*` is compared by its numbers.
     let number = |bound: &Bound| bound.version().trim_end_matches(".*").to_owned();
-    let below =
-        ends.filter(|end| order(claim.scheme, &number(end), version).is_some_and(Ordering::is_le));
+    let below = ends.filter(|end| within(claim.scheme, None, Some(end), version) == Some(false));
     let last = below.max_by(|left, right| {
         order(claim.scheme, &number(left), &number(right)).unwrap_or(Ordering::Equal)
     });

@@ -75,6 +75,23 @@ fn default_status_affected_covers_what_is_not_listed() {
 }
 
 #[test]
+fn the_gap_between_repaired_streams_is_told() {
+    let affected = r#"[{"vendor":"busybox","product":"busybox","defaultStatus":"affected","versions":[
+        {"version":"1.2","status":"affected"},
+        {"version":"0","lessThan":"1.2","status":"unaffected","versionType":"semver"},
+        {"version":"1.4.9","lessThanOrEqual":"1.4.*","status":"unaffected","versionType":"semver"},
+        {"version":"1.6","lessThanOrEqual":"*","status":"unaffected"}]}]"#;
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", affected))]);
+    for (version, range) in
+        [("1.3", ">= 1.2, < 1.4.9"), ("1.4.8", ">= 1.2, < 1.4.9"), ("1.5.2", "> 1.4.*, < 1.6")]
+    {
+        let found = findings(&snapshot, &component("busybox", version));
+        assert_eq!(found[0].matches[0].range, range, "{version}");
+    }
+    assert!(findings(&snapshot, &component("busybox", "1.4.12")).is_empty());
+}
+
+#[test]
 fn outcomes_are_told_apart() {
     let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX))]);
     let outcome = |component: &Component| match_component(&snapshot, component).unwrap();
