@@ -58,6 +58,10 @@ pub struct Rule {
     /// How its versions are ordered: the name of a scheme of `auscult-version`.
     #[serde(default = "generic_scheme")]
     pub version_scheme: String,
+    /// Expressions for the names of ELF files whose suffix is the release, with one group for it;
+    /// most libraries put an interface number there, which is no version.
+    #[serde(default)]
+    pub names: Vec<String>,
     /// The traces; a rule without any only knows the component's other names.
     #[serde(default)]
     pub patterns: Vec<Pattern>,

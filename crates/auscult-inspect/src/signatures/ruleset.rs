@@ -22,6 +22,8 @@ pub struct RuleSet {
     pub(super) rules: Vec<Rule>,
     pub(super) programs: Vec<Program>,
     pub(super) automaton: AhoCorasick,
+    /// Index of a rule and an expression that a whole file name must match.
+    pub(super) file_names: Vec<(usize, Regex)>,
     names: BTreeMap<String, usize>,
     digest: Sha256,
 }
@@ -105,6 +107,7 @@ impl RuleSet {
             }
         }
         let names = index_names(&rules)?;
+        let file_names = compile_names(&rules)?;
         let mut literals = Literals::default();
         let programs = rules
             .iter()
@@ -119,7 +122,7 @@ impl RuleSet {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&literals.texts)
             .map_err(RuleError::Automaton)?;
-        Ok(Self { rules, programs, automaton, names, digest: Sha256::of(&canonical) })
+        Ok(Self { rules, programs, automaton, file_names, names, digest: Sha256::of(&canonical) })
     }
 
     /// How many rules there are.
@@ -154,11 +157,29 @@ impl RuleSet {
         self.rules.get(*index)
     }
 
-    /// The rule of the component that this soname or library file belongs to.
+    /// The rule of the component that this soname or library file belongs to. Where C libraries
+    /// share names, the whole soname decides: `libm.so.6` is glibc's, `libm.so.0` uClibc's.
     pub fn for_soname(&self, soname: &str) -> Option<&Rule> {
+        if let Some(&index) = self.names.get(&soname.to_lowercase()) {
+            return self.rules.get(index);
+        }
         let (stem, _) = soname.split_once(".so")?;
         self.for_name(stem)
     }
+}
+
+fn compile_names(rules: &[Rule]) -> Result<Vec<(usize, Regex)>, RuleError> {
+    let mut expressions = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        for text in &rule.names {
+            let regex = compile(&format!("^(?:{text})$")).map_err(|error| RuleError::Invalid {
+                rule: rule.id.clone(),
+                reason: error.to_string(),
+            })?;
+            expressions.push((index, regex));
+        }
+    }
+    Ok(expressions)
 }
 
 /// Literals and their numbers; equal ones share a number.

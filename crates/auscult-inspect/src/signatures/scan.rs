@@ -15,6 +15,8 @@ use super::{
 /// How many places of one literal are looked at. A hostile file may repeat a literal for ever;
 /// in real ones the version stands at one of the first places or nowhere.
 const PLACES_MAX: usize = 256;
+/// How much a release in a file's name is believed, in percent.
+const NAME_CONFIDENCE: u8 = 75;
 /// The longest version that is believed.
 const VERSION_MAX: usize = 64;
 
@@ -67,18 +69,40 @@ impl RuleSet {
     /// contradicts itself about the version.
     pub fn scan(&self, file: &FileContext<'_>, bytes: &[u8]) -> Vec<Hit<'_>> {
         let seen = Seen { bytes, places: self.places(bytes), strings: Standalone::new(bytes) };
-        let mut hits = Vec::new();
-        let mut rule_hits: Vec<Hit<'_>> = Vec::new();
-        let mut current = None;
+        let mut found = self.named(file);
         for program in &self.programs {
-            if current != Some(program.rule) {
-                hits.extend(settle(std::mem::take(&mut rule_hits)));
-                current = Some(program.rule);
-            }
-            self.run(program, file, &seen, &mut rule_hits);
+            self.run(program, file, &seen, &mut found);
         }
-        hits.extend(settle(rule_hits));
+        found.sort_by_key(|(rule, _)| *rule);
+        let mut hits = Vec::new();
+        while let Some((rule, _)) = found.first() {
+            let rule = *rule;
+            let end = found.iter().take_while(|(other, _)| *other == rule).count();
+            hits.extend(settle(found.drain(..end).map(|(_, hit)| hit).collect()));
+        }
         hits
+    }
+
+    /// What the file's name says, of the few components whose files carry their release.
+    fn named(&self, file: &FileContext<'_>) -> Vec<(usize, Hit<'_>)> {
+        let name = file.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let mut found = Vec::new();
+        for (index, regex) in self.file_names.iter().filter(|_| file.kind == FileKind::Elf) {
+            let mut captures = regex.create_captures();
+            regex.search_captures(&Input::new(name), &mut captures);
+            let version = captures.get_group(1).and_then(|group| name.get(group.range()));
+            let (Some(rule), Some(version)) = (self.rules.get(*index), version) else { continue };
+            let hit = Hit {
+                rule,
+                version: VersionClaim::Exact(Version(printable(version))),
+                class: EvidenceClass::ContainsCode,
+                confidence: NAME_CONFIDENCE,
+                offset: 0,
+                matched: printable(name),
+            };
+            found.push((*index, hit));
+        }
+        found
     }
 
     /// Where each literal stands, by its number.
@@ -99,7 +123,7 @@ impl RuleSet {
         program: &Program,
         file: &FileContext<'_>,
         seen: &Seen<'_>,
-        hits: &mut Vec<Hit<'r>>,
+        found: &mut Vec<(usize, Hit<'r>)>,
     ) {
         let Some(rule) = self.rules.get(program.rule) else { return };
         let Some(pattern) = rule.patterns.get(program.pattern) else { return };
@@ -121,14 +145,15 @@ impl RuleSet {
                 (None, None) => read_presence(pattern, seen.bytes, start),
                 (None, Some(_)) => None,
             };
-            hits.extend(reading.map(|reading| Hit {
+            let hit = reading.map(|reading| Hit {
                 rule,
                 version: reading.version,
                 class,
                 confidence: pattern.confidence,
                 offset: u64::try_from(reading.start).unwrap_or(u64::MAX),
                 matched: printable(reading.matched),
-            }));
+            });
+            found.extend(hit.map(|hit| (program.rule, hit)));
         }
     }
 }
