@@ -48,6 +48,21 @@ pub enum Scheme {
     Pep440,
 }
 
+impl Scheme {
+    /// Every scheme.
+    pub const ALL: &[Self] = &[
+        Self::Debian,
+        Self::Rpm,
+        Self::Alpine,
+        Self::Semver,
+        Self::Generic,
+        Self::OpenSsl,
+        Self::OpenSsh,
+        Self::Kernel,
+        Self::Pep440,
+    ];
+}
+
 /// Orders two versions of a scheme; `None` where they cannot be compared.
 pub fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
     let (left, right) = (left.trim(), right.trim());
