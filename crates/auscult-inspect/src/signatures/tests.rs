@@ -27,7 +27,7 @@ fn brief(hits: &[Hit<'_>]) -> Vec<(String, EvidenceClass, u8)> {
 fn embedded_rules_are_valid_and_many() {
     let set = RuleSet::from_files(RuleSet::embedded_files()).unwrap();
     assert_eq!(set.digest(), RuleSet::builtin().digest());
-    assert!(set.len() >= 300, "{}", set.len());
+    assert!(set.len() >= 390, "{}", set.len());
 }
 
 #[test]
@@ -42,6 +42,14 @@ fn every_rule_passes_its_own_tests() {
         faults.extend(rule.tests.iter().filter_map(|test| check(set, rule, test)));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn version_schemes_are_those_of_the_version_crate() {
+    let known = ["generic", "semver", "open-ssl", "open-ssh", "kernel", "pep440"];
+    for rule in RuleSet::builtin().rules() {
+        assert!(known.contains(&rule.version_scheme.as_str()), "{}", rule.id);
+    }
 }
 
 fn check(set: &RuleSet, rule: &Rule, test: &RuleTest) -> Option<String> {
