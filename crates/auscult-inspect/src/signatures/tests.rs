@@ -190,7 +190,10 @@ fn packages_and_sonames_lead_to_their_rule() {
         assert_eq!(set.for_name(name).map(|rule| rule.id.as_str()), Some(expect), "{name}");
     }
     assert_eq!(set.for_soname("libcrypto.so.3").map(|rule| rule.id.as_str()), Some("openssl"));
-    assert!(set.for_name("no-such-thing").is_none());
+    assert_eq!(set.for_soname("libssl3.so").map(|rule| rule.id.as_str()), Some("nss"));
+    for name in ["no-such-thing", "httpd", "telnetd", "login", "ntpd", "mount"] {
+        assert!(set.for_name(name).is_none(), "{name} is a name that many projects use");
+    }
 }
 
 #[test]
