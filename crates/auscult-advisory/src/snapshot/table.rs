@@ -134,13 +134,24 @@ impl Table {
         Error::Malformed { layer: self.layer.clone(), what: "a block of sorted keys" }
     }
 
-    fn read_block(&self, source: &Source, index: usize) -> Result<Block> {
+    /// Compares every block with its digest, without unpacking it.
+    pub(crate) fn check(&self, source: &Source) -> Result<()> {
+        (0..self.blocks.len()).try_for_each(|index| self.packed_block(source, index).map(drop))
+    }
+
+    /// The bytes of a block as they are stored, verified.
+    fn packed_block(&self, source: &Source, index: usize) -> Result<(&BlockHeader, Vec<u8>)> {
         let header = self.blocks.get(index).ok_or_else(|| self.malformed())?;
         let packed = source.read(header.offset, header.length)?;
         if Sha256::of(&packed) != header.digest {
             let what = format!("block {index}");
             return Err(Error::Digest { layer: self.layer.clone(), what });
         }
+        Ok((header, packed.into()))
+    }
+
+    fn read_block(&self, source: &Source, index: usize) -> Result<Block> {
+        let (header, packed) = self.packed_block(source, index)?;
         let bytes =
             unpack(&packed, self.compression, header.raw_length).ok_or_else(|| self.malformed())?;
         let entries = places(&bytes).map_err(|Short| self.malformed())?;

@@ -118,7 +118,16 @@ impl Snapshot {
         }
     }
 
-    /// Reads and verifies every byte.
+    /// Compares every byte with the digests, without unpacking: about as fast as SHA-256. A result
+    /// that is kept as evidence must not come from a file that is damaged anywhere.
+    pub fn check(&self) -> Result<()> {
+        for layer in &self.header.layers {
+            self.tables(&layer.name)?.iter().try_for_each(|table| table.check(&self.source))?;
+        }
+        Ok(())
+    }
+
+    /// Unpacks and verifies every block.
     pub fn verify(&self) -> Result<()> {
         for layer in &self.header.layers {
             for table in self.tables(&layer.name)? {

@@ -97,7 +97,8 @@ pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
     let Some(path) = path else {
         return auscult_advisory::starter().context("open the built-in starter snapshot");
     };
-    Snapshot::open(path).map_err(|error| {
+    let checked = Snapshot::open(path).and_then(|snapshot| snapshot.check().map(|()| snapshot));
+    checked.map_err(|error| {
         Hinted::error(
             format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
             "build one with: auscult advisories build --from DIR --out FILE",

@@ -2,5 +2,8 @@
 #![expect(clippy::expect_used, reason = "a failed precondition of a test is its failure")]
 
 mod bad_input;
+mod gate;
+mod places;
+mod snapshot;
 mod support;
 mod walls;
