@@ -6,7 +6,7 @@
 //! may be of another version, so it joins only where its own version is known and the same. Traces
 //! that contain nothing (*compiled against*, *mentions*) become mentions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auscult_model::{
     Component, ComponentKind, Evidence, EvidenceClass, Mention, Origin, Version, VersionClaim,
@@ -291,6 +291,34 @@ impl<'tree> Inventory<'tree> {
         }
     }
 
+    /// Names the parts of projects whose version nobody could tell: where a rule only says that a
+    /// file is of libubox, its own name `libblobmsg_json` is a component beside it. Parts of a
+    /// project whose version is known say nothing more, and stay its places; so does its only file.
+    pub(crate) fn add_parts(&mut self, examined: &[Examined]) {
+        let needed: BTreeSet<&str> = examined
+            .iter()
+            .filter_map(|seen| seen.binary.as_ref())
+            .flat_map(|binary| binary.facts.needed.iter().map(String::as_str))
+            .collect();
+        for seen in examined {
+            let (Some(file), Some(binary)) = (seen.file, &seen.binary) else { continue };
+            if self.owners.contains_key(&file) {
+                continue;
+            }
+            let path = &self.tree.node(file).name.0;
+            let Some(part) = names::of_file(path, &binary.facts, &needed) else { continue };
+            let told = self.drafts.iter().any(|draft| {
+                let exact = draft.component.version.exact().is_some();
+                let whole = exact || draft.rule.is_none() || is_one_file(draft);
+                upstream::stem(&draft.component.name) == upstream::stem(&part.name)
+                    || whole && shares(draft, &part.evidence)
+            });
+            if !told {
+                self.push(part, self.site(seen), None);
+            }
+        }
+    }
+
     /// The component beside which a file belongs: of the same rule, or a package of that name whose
     /// database does not tell its files.
     fn near(&self, named: &Component, site: Option<NodeId>, rule: Option<&Rule>) -> Option<usize> {
@@ -404,6 +432,13 @@ fn is_same(one: &VersionClaim, other: &VersionClaim) -> bool {
         (VersionClaim::Unknown(_), VersionClaim::Unknown(_)) => true,
         _ => one == other,
     }
+}
+
+/// Whether all traces of a draft lie in one file: then that file is all of it.
+fn is_one_file(draft: &Draft) -> bool {
+    let mut files = draft.component.evidence.iter().map(|trace| &trace.locator.steps);
+    let first = files.next();
+    files.all(|file| Some(file) == first)
 }
 
 /// Whether a draft has a trace in the same bytes.

@@ -46,6 +46,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     }
     inventory.add_traces(&examined);
     inventory.add_names(&examined);
+    inventory.add_parts(&examined);
     let (components, mentions) = inventory.finish();
 
     let mut coverage = tree.coverage().clone();
