@@ -15,8 +15,10 @@ use auscult_model::{InputKind, Locator, Problem};
 
 use crate::failure::Hinted;
 
-/// Bytes of an SBOM document looked at to tell it from an image.
+/// First bytes looked at to tell a text from an image.
 const SNIFFED_BYTES: u64 = 4096;
+/// Largest text that is searched for the marks of an SBOM.
+const DOCUMENT_BYTES_MAX: u64 = 128 << 20;
 
 /// An opened target.
 #[derive(Debug)]
@@ -52,25 +54,41 @@ impl Target {
     }
 
     fn of_file(mut file: File) -> anyhow::Result<Self> {
-        let mut head = Vec::new();
-        (&mut file).take(SNIFFED_BYTES).read_to_end(&mut head).context("read the input")?;
+        let mut first = Vec::new();
+        (&mut file).take(SNIFFED_BYTES).read_to_end(&mut first).context("read the input")?;
         file.seek(SeekFrom::Start(0)).context("rewind the input")?;
-        if head.is_empty() {
+        if first.is_empty() {
             return Err(Hinted::error(
                 "inspect the input: it is empty (0 bytes)",
                 "an empty file is no device image; check the download or the build",
             ));
         }
-        let kind = if is_cyclonedx(&head) { InputKind::Sbom } else { InputKind::Image };
+        let kind =
+            if may_be_document(&first) { document_kind(&mut file)? } else { InputKind::Image };
         Ok(Self { file, kind, problems: Vec::new() })
     }
 }
 
-/// A JSON document that names CycloneDX at its start. A wrong guess costs a clear error only.
-fn is_cyclonedx(head: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(head);
-    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
-        && (text.contains("\"bomFormat\"") || text.contains("cyclonedx.org/schema"))
+/// Whether the first bytes are those of a text in which an SBOM may come.
+fn may_be_document(first: &[u8]) -> bool {
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'<')) || text.starts_with(b"SPDX")
+}
+
+/// Tells an SBOM from an image. One that this version cannot read is refused by its name, so that
+/// it never ends as an image in which nothing was found.
+fn document_kind(file: &mut File) -> anyhow::Result<InputKind> {
+    let mut document = Vec::new();
+    file.take(DOCUMENT_BYTES_MAX).read_to_end(&mut document).context("read the input")?;
+    file.seek(SeekFrom::Start(0)).context("rewind the input")?;
+    match auscult_sbom::detect(&document) {
+        None => Ok(InputKind::Image),
+        Some(kind) if kind.is_readable() => Ok(InputKind::Sbom),
+        Some(kind) => Err(Hinted::error(
+            format!("read the SBOM: it is {}, which this version does not read", kind.name()),
+            "convert it to CycloneDX JSON",
+        )),
+    }
 }
 
 fn spool(mut source: impl io::Read) -> io::Result<File> {

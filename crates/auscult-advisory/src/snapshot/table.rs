@@ -147,7 +147,7 @@ impl Table {
             let what = format!("block {index}");
             return Err(Error::Digest { layer: self.layer.clone(), what });
         }
-        Ok((header, packed.into()))
+        Ok((header, packed))
     }
 
     fn read_block(&self, source: &Source, index: usize) -> Result<Block> {

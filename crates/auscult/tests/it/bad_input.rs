@@ -107,3 +107,22 @@ fn wrong_policy_context_and_snapshot_are_named_with_their_place() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("immediate"), "{}", stderr(&output));
 }
+
+#[test]
+fn an_sbom_that_cannot_be_read_is_refused_by_its_name() {
+    for (text_of, name) in [
+        (r#"{"spdxVersion":"SPDX-2.3","packages":[]}"#, "SPDX 2 JSON"),
+        ("SPDXVersion: SPDX-2.2\nPackageName: a\n", "SPDX 2 tag-value"),
+        (
+            "<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>",
+            "CycloneDX XML",
+        ),
+    ] {
+        let (_folder, path) = file(text_of.as_bytes());
+        let (plain, gated, told) = scan(&path);
+        assert_eq!((plain, gated), (1, 1), "{told}");
+        assert!(told.contains(name) && told.contains("hint:"), "{told}");
+    }
+    let (_folder, path) = file(br#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":"#);
+    assert_eq!(scan(&path).0, 1);
+}

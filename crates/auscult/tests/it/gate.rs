@@ -57,7 +57,9 @@ fn outputs_agree_with_each_other_and_repeat() {
             |format: &str| format!("{format}={}", path(&format!("{format}.{run}")).display());
         let options = [option("json"), option("cyclonedx"), option("csv"), option("html")];
         let mut arguments = vec!["--context", text(&context)];
-        options.iter().for_each(|option| arguments.extend(["-o", option]));
+        for option in &options {
+            arguments.extend(["-o", option]);
+        }
         assert_eq!(scan(&arguments), 0);
     };
     outputs("one");
