@@ -225,7 +225,7 @@ fn findings(page: &mut Markup, findings: &[Finding]) {
 
 fn row(page: &mut Markup, finding: &Finding) {
     let score = rank::score_tenths(finding).map_or_else(
-        || "none".to_owned(),
+        || "unscored".to_owned(),
         |tenths| {
             let severity = finding.severity().map(|severity| word(&severity)).unwrap_or_default();
             format!("{}.{} {severity}", tenths / 10, tenths % 10)
@@ -238,7 +238,7 @@ fn row(page: &mut Markup, finding: &Finding) {
     };
     let epss = finding
         .epss
-        .map_or_else(|| "none".to_owned(), |epss| percent(u64::from(epss.score_e5 / 10)));
+        .map_or_else(|| "-".to_owned(), |epss| percent(u64::from(epss.score_e5 / 10)));
     let outcome = |decision: Option<&auscult_model::RiskDecision>, none: &str| {
         decision.map_or_else(|| none.to_owned(), |decision| word(&decision.outcome))
     };

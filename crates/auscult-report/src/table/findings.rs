@@ -177,7 +177,7 @@ fn severity(finding: &Finding) -> String {
 
 fn row(finding: &Finding) -> Vec<Cell> {
     let score = rank::score_tenths(finding).map_or_else(
-        || "none".to_owned(),
+        || "unscored".to_owned(),
         |tenths| format!("{}.{} {}", tenths / 10, tenths % 10, severity(finding)),
     );
     let (kev, kev_style) = match &finding.kev {
