@@ -236,9 +236,8 @@ fn row(page: &mut Markup, finding: &Finding) {
         Some(entry) => entry.added.to_string(),
         None => "-".to_owned(),
     };
-    let epss = finding
-        .epss
-        .map_or_else(|| "-".to_owned(), |epss| percent(u64::from(epss.score_e5 / 10)));
+    let epss =
+        finding.epss.map_or_else(|| "-".to_owned(), |epss| percent(u64::from(epss.score_e5 / 10)));
     let outcome = |decision: Option<&auscult_model::RiskDecision>, none: &str| {
         decision.map_or_else(|| none.to_owned(), |decision| word(&decision.outcome))
     };

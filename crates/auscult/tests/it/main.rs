@@ -4,6 +4,7 @@
 mod bad_input;
 mod gate;
 mod places;
+mod readme;
 mod snapshot;
 mod support;
 mod walls;
