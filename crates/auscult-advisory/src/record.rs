@@ -114,6 +114,7 @@ fn put_status(writer: &mut Writer, status: Status) {
     });
 }
 
+/// The order is part of the file format: schemes are stored by their place, new ones come last.
 const SCHEMES: [Scheme; 9] = [
     Scheme::Debian,
     Scheme::Rpm,

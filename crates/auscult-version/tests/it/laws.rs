@@ -5,18 +5,6 @@ use std::cmp::Ordering;
 use auscult_version::{Scheme, compare};
 use proptest::prelude::*;
 
-const SCHEMES: [Scheme; 9] = [
-    Scheme::Debian,
-    Scheme::Rpm,
-    Scheme::Alpine,
-    Scheme::Semver,
-    Scheme::Generic,
-    Scheme::OpenSsl,
-    Scheme::OpenSsh,
-    Scheme::Kernel,
-    Scheme::Pep440,
-];
-
 /// Texts that look like versions of one scheme or another, and some that do not.
 fn version() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -32,7 +20,7 @@ proptest! {
 
     #[test]
     fn turning_the_sides_turns_the_order(left in version(), right in version()) {
-        for scheme in SCHEMES {
+        for &scheme in Scheme::ALL {
             let forth = compare(scheme, &left, &right);
             prop_assert_eq!(forth, compare(scheme, &right, &left).map(Ordering::reverse));
             prop_assert_eq!(compare(scheme, &left, &left), Some(Ordering::Equal));
@@ -41,7 +29,7 @@ proptest! {
 
     #[test]
     fn order_carries_over(a in version(), b in version(), c in version()) {
-        for scheme in SCHEMES {
+        for &scheme in Scheme::ALL {
             let (Some(ab), Some(bc), Some(ac)) =
                 (compare(scheme, &a, &b), compare(scheme, &b, &c), compare(scheme, &a, &c))
             else { continue };
