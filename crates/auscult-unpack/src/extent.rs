@@ -80,7 +80,7 @@ impl Extent {
     ) -> Self {
         let bytes = bytes.into();
         let extent = Self::derived(vault, length_of(&bytes), transform);
-        vault.keep(extent.source.id, &bytes);
+        vault.keep(extent.source.id, &bytes, None);
         extent
     }
 
@@ -231,8 +231,8 @@ impl Extent {
 
     fn fetch_derived(&self, transform: &dyn Derive) -> Result<Bytes, Fault> {
         let source = &self.source;
-        if let Some(bytes) = source.vault.cached(source.id) {
-            return self.cut(&bytes, None);
+        if let Some(held) = source.vault.cached(source.id) {
+            return self.cut(&held.bytes, held.fault);
         }
         if let Some(file) = source.vault.spilled(source.id) {
             let there = file.metadata().map_or(0, |metadata| metadata.len());
@@ -245,7 +245,7 @@ impl Extent {
         let mut output = sink.into_output();
         output.truncate(usize::try_from(source.length).unwrap_or(usize::MAX));
         let bytes = Bytes::from(output);
-        source.vault.keep(source.id, &bytes);
+        source.vault.keep(source.id, &bytes, fault.as_ref());
         self.cut(&bytes, fault)
     }
 
@@ -386,6 +386,26 @@ mod tests {
         }
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         assert!(extent.read(8, 4).unwrap_err().why.contains("promised"));
+    }
+
+    #[test]
+    fn a_second_reader_meets_the_same_fault() {
+        struct Broken;
+        impl Derive for Broken {
+            fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
+                sink.push(b"half")?;
+                Err(Fault::new(4, "decompress", "the checksum is wrong"))
+            }
+
+            fn input_bytes(&self) -> u64 {
+                1
+            }
+        }
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let extent = Extent::derived(&vault, 8, Broken);
+        let first = extent.read_all().unwrap_err();
+        assert_eq!(extent.read(0, 4).unwrap(), "half");
+        assert_eq!(extent.read_all().unwrap_err(), first);
     }
 
     #[test]

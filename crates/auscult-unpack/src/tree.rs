@@ -171,6 +171,13 @@ impl Tree {
         &self.problems
     }
 
+    /// Whether a limit on everything together was reached while the tree was made or read. Then
+    /// what was left out depends on the order of threads; on one thread it is always the same.
+    pub fn is_exhausted(&self) -> bool {
+        let content = self.node(self.root()).content.as_ref();
+        content.is_some_and(|content| content.vault().is_exhausted())
+    }
+
     /// What was read and what was not.
     pub fn coverage(&self) -> &Coverage {
         &self.coverage

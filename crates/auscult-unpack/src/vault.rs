@@ -69,19 +69,28 @@ impl Vault {
         self.next_source.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn cached(&self, source: u64) -> Option<Bytes> {
+    pub(crate) fn cached(&self, source: u64) -> Option<Held> {
         self.lock().get(source)
     }
 
-    pub(crate) fn keep(&self, source: u64, bytes: &Bytes) {
+    /// Keeps derived bytes, with the fault that cut them short: whoever reads them next must meet
+    /// the same one, or the order of threads would show in the result.
+    pub(crate) fn keep(&self, source: u64, bytes: &Bytes, fault: Option<&Fault>) {
         let large = length(bytes) > self.limits.cache_bytes / SPILL_SHARE;
-        if large && self.spill(source, bytes).is_ok() {
+        if large && fault.is_none() && self.spill(source, bytes).is_ok() {
             return;
         }
         // Without a place for such a file, the bytes stay in memory even over the budget: the
         // limit of a single stream still bounds them.
         let budget = self.limits.cache_bytes.max(length(bytes));
-        self.lock().put(source, bytes, budget);
+        self.lock().put(source, bytes, fault, budget);
+    }
+
+    /// Whether a limit on all transforms or nodes together was reached. What was left out then
+    /// depends on which thread came first.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.derived.load(Ordering::Relaxed) > self.limits.derived_bytes
+            || self.entries.load(Ordering::Relaxed) > self.limits.entries
     }
 
     /// The file that holds the bytes of a source, where they were too many for the cache.
@@ -106,26 +115,33 @@ impl Vault {
     }
 }
 
+/// Derived bytes, and what stopped the transform before it was through.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) bytes: Bytes,
+    pub(crate) fault: Option<Fault>,
+}
+
 /// Least recently used derived bytes go first once the budget is spent.
 #[derive(Debug, Default)]
 struct Cache {
     clock: u64,
     held_bytes: u64,
-    by_source: HashMap<u64, (u64, Bytes)>,
+    by_source: HashMap<u64, (u64, Held)>,
     by_age: BTreeMap<u64, u64>,
 }
 
 impl Cache {
-    fn get(&mut self, source: u64) -> Option<Bytes> {
+    fn get(&mut self, source: u64) -> Option<Held> {
         self.clock += 1;
-        let (age, bytes) = self.by_source.get_mut(&source)?;
+        let (age, held) = self.by_source.get_mut(&source)?;
         self.by_age.remove(age);
         *age = self.clock;
         self.by_age.insert(self.clock, source);
-        Some(bytes.clone())
+        Some(held.clone())
     }
 
-    fn put(&mut self, source: u64, bytes: &Bytes, budget: u64) {
+    fn put(&mut self, source: u64, bytes: &Bytes, fault: Option<&Fault>, budget: u64) {
         let size = length(bytes);
         if size > budget || self.by_source.contains_key(&source) {
             return;
@@ -133,12 +149,13 @@ impl Cache {
         while self.held_bytes + size > budget {
             let Some((_, oldest)) = self.by_age.pop_first() else { break };
             if let Some((_, dropped)) = self.by_source.remove(&oldest) {
-                self.held_bytes -= length(&dropped);
+                self.held_bytes -= length(&dropped.bytes);
             }
         }
         self.clock += 1;
         self.held_bytes += size;
-        self.by_source.insert(source, (self.clock, bytes.clone()));
+        let held = Held { bytes: bytes.clone(), fault: fault.cloned() };
+        self.by_source.insert(source, (self.clock, held));
         self.by_age.insert(self.clock, source);
     }
 }
@@ -241,7 +258,7 @@ mod tests {
     fn the_cache_drops_the_least_recently_used() {
         let mut cache = Cache::default();
         for source in 0..3 {
-            cache.put(source, &Bytes::from(vec![0; 40]), 100);
+            cache.put(source, &Bytes::from(vec![0; 40]), None, 100);
             cache.get(0);
         }
         assert!(cache.get(0).is_some() && cache.get(1).is_none() && cache.get(2).is_some());

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek as _, SeekFrom, Write},
     os::{fd::AsFd as _, unix::fs::FileExt as _},
 };
 
@@ -18,10 +18,12 @@ use super::{Extracted, ExtractedKind, Inspection, Listing, Probe, Request, Task,
 pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(request).context("read the request")?;
     let image = File::from(io::stdin().as_fd().try_clone_to_owned().context("take the image")?);
-    let size = image.metadata().context("measure the image")?.len();
+    // Seeking measures block devices too, whose metadata tells no length.
+    let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;
     // Starts the thread pool, which asks the file system for the number of processors, before the
     // walls take the file system away.
     let _: usize = rayon::current_num_threads();
+    let again = image.try_clone().context("take the image")?;
     let isolation = walls::build();
     let mut out = BufWriter::new(io::stdout().lock());
     match request.task {
@@ -32,9 +34,8 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
                 serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
                 return out.flush().context("write the answer");
             }
-            let tree = auscult_unpack::unpack(image, size, &request.limits);
             let input = Input { sha256, size, kind: request.kind };
-            let facts = auscult_inspect::inspect(&tree, input, &request.limits);
+            let facts = inspect([image, again], &input, &request.limits)?;
             serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
         }
         Task::List => {
@@ -71,6 +72,23 @@ fn probe(isolation: Vec<String>) -> Probe {
     ];
     let succeeded = attempts.iter().filter(|(_, done)| *done).map(|&(name, _)| name.to_owned());
     Probe { isolation, succeeded: succeeded.collect() }
+}
+
+/// Takes the facts; once more on a single thread where a limit on everything together was
+/// reached, so that the same image gives the same facts.
+fn inspect(images: [File; 2], input: &Input, limits: &Limits) -> anyhow::Result<Facts> {
+    let [image, again] = images;
+    let take = |image: File| {
+        let tree = auscult_unpack::unpack(image, input.size, limits);
+        let facts = auscult_inspect::inspect(&tree, input.clone(), limits);
+        (facts, tree.is_exhausted())
+    };
+    let (facts, exhausted) = take(image);
+    if !exhausted {
+        return Ok(facts);
+    }
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("start a thread")?;
+    Ok(one.install(|| take(again)).0)
 }
 
 fn read_sbom(image: &File, size: u64, limits: &Limits) -> anyhow::Result<Facts> {

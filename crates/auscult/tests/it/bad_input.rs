@@ -126,3 +126,15 @@ fn an_sbom_that_cannot_be_read_is_refused_by_its_name() {
     let (_folder, path) = file(br#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":"#);
     assert_eq!(scan(&path).0, 1);
 }
+
+#[test]
+fn a_limit_that_is_reached_gives_the_same_result_each_time() {
+    let image = sample();
+    let arguments = ["scan", text(&image), "--unpacked-limit", "150000", "-o", "json"];
+    let arguments = [&arguments[..], &["--facts-only"]].concat();
+    let first = stdout(&auscult(&arguments));
+    assert!(first.contains("limit derived-bytes"), "{first}");
+    for _ in 0..5 {
+        assert_eq!(stdout(&auscult(&arguments)), first);
+    }
+}
