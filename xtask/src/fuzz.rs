@@ -41,7 +41,7 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
     fs::create_dir_all(folder).context("create the seed folder")?;
     let seeds: Vec<(String, Vec<u8>)> = match target {
         "unpack" | "inspect" => auscult_testkit::seeds(),
-        "snapshot" => vec![("starter".to_owned(), starter_bytes()?)],
+        "snapshot" => vec![("small".to_owned(), small_snapshot()?)],
         "sbom" => vec![(
             "minimal".to_owned(),
             br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a"}]}"#
@@ -55,7 +55,14 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn starter_bytes() -> anyhow::Result<Vec<u8>> {
-    let path = root().join("crates").join("auscult-advisory").join("data").join("starter.snapshot");
-    fs::read(&path).with_context(|| format!("read {}", path.display()))
+/// A snapshot of a single record: small enough that every byte of it is tried.
+fn small_snapshot() -> anyhow::Result<Vec<u8>> {
+    let mirror = tempfile::tempdir()?;
+    let record = r#"{"dataType":"CVE_RECORD","dataVersion":"5.1",
+        "cveMetadata":{"cveId":"CVE-2099-0001","state":"PUBLISHED"},
+        "containers":{"cna":{"title":"made up","affected":[{"vendor":"busybox",
+        "product":"busybox","versions":[{"version":"1.0","status":"affected",
+        "lessThan":"2.0","versionType":"semver"}]}]}}}"#;
+    fs::write(mirror.path().join("CVE-2099-0001.json"), record)?;
+    Ok(auscult_advisory::build(mirror.path(), &auscult_advisory::BuildOptions::default())?.bytes)
 }
