@@ -87,6 +87,8 @@ struct Identity {
     names: Vec<String>,
     version: String,
     incomplete: bool,
+    /// Environments, such as `python`, that decide which claims under a shared name count.
+    targets: Vec<String>,
     /// Distribution, source package and its version, or the component itself where no source
     /// knows it: what nobody knows is never the same.
     package: Vec<String>,
@@ -111,7 +113,10 @@ impl Identity {
         } else {
             source_package(component)
         };
-        Ok(Self { names, version, incomplete: subject.incomplete, package })
+        let mut targets = subject.targets;
+        targets.sort();
+        targets.dedup();
+        Ok(Self { names, version, incomplete: subject.incomplete, targets, package })
     }
 }
 

@@ -9,7 +9,6 @@ use crate::{
     Result, Snapshot,
     affected::{Verdict, judge},
     feeds::debian::codename,
-    matching::subject::package_names,
     record::Claim,
 };
 
@@ -33,10 +32,13 @@ struct Installed<'a> {
     system: &'a str,
     release: String,
     version: &'a str,
+    /// Distributions announce by source package. Another source package may have the name of this
+    /// binary package, and its repairs say nothing of this one.
+    source: &'a str,
 }
 
 fn installed(component: &Component) -> Option<Installed<'_>> {
-    let Origin::Package { distribution: Some(distribution), source_version, .. } =
+    let Origin::Package { distribution: Some(distribution), source, source_version, .. } =
         &component.origin
     else {
         return None;
@@ -51,7 +53,8 @@ fn installed(component: &Component) -> Option<Installed<'_>> {
     };
     let system = if system == "raspbian" { "debian" } else { system };
     let version = source_version.as_deref().unwrap_or(&version.0);
-    Some(Installed { system, release, version })
+    let source = source.as_deref().unwrap_or(&component.name);
+    Some(Installed { system, release, version, source })
 }
 
 /// Asks the distribution's data about a package.
@@ -63,9 +66,9 @@ pub(crate) fn decide(
     let mut decided = Decided::default();
     let Some(installed) = installed(component) else { return Ok(decided) };
     let mut open: BTreeMap<String, Vec<(Claim, Verdict)>> = BTreeMap::new();
-    for name in package_names(component) {
-        let key = format!("d:{}:{name}", installed.system);
-        let Some(claims) = snapshot.claims(&key)? else { continue };
+    let name = installed.source;
+    let key = format!("d:{}:{name}", installed.system);
+    if let Some(claims) = snapshot.claims(&key)? {
         names_known.push(format!("{}:{name}", installed.system));
         for claim in claims.into_iter().filter(|claim| claim.release == installed.release) {
             match judge(&claim, installed.version) {

@@ -45,7 +45,8 @@ pub(crate) struct Subject {
     pub(crate) incomplete: bool,
     /// The package comes from a distribution that repairs without new upstream versions.
     pub(crate) may_be_backported: bool,
-    targets: Vec<String>,
+    /// Target software of its CPE names and the world of its ecosystem.
+    pub(super) targets: Vec<String>,
 }
 
 impl Subject {

@@ -3,7 +3,7 @@
 use auscult_advisory::{
     BuildOptions, MatchOutcome, Platform, Snapshot, build, match_component, match_component_on,
 };
-use auscult_model::{Component, Exploitation, Finding, Version, VersionClaim, VexStatus};
+use auscult_model::{Component, Exploitation, Finding, Origin, Version, VersionClaim, VexStatus};
 
 use crate::{component, package, with_cpe};
 
@@ -251,4 +251,37 @@ fn exploitation_and_scores_reach_the_finding() {
     assert_eq!(finding.exploitation, Exploitation::Active);
     assert_eq!(finding.kev.as_ref().map(|kev| kev.ransomware), Some(true));
     assert_eq!(finding.epss.map(|epss| epss.score_e5), Some(90_001));
+}
+
+#[test]
+fn the_world_of_a_component_decides_which_claims_it_shares() {
+    let configurations = r#"[{"nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,
+        "criteria":"cpe:2.3:a:acme:widget:*:*:*:*:*:python:*:*","versionEndExcluding":"2.0"}]}]}]"#;
+    let snapshot = snapshot(&[("a.json", &nvd("CVE-2026-0001", configurations))]);
+    let native = with_cpe(component("widget", "1.0"), "cpe:2.3:a:acme:widget:1.0:*:*:*:*:*:*:*");
+    let python = with_cpe(
+        component("widget-for-python", "1.0"),
+        "cpe:2.3:a:acme:widget:1.0:*:*:*:*:python:*:*",
+    );
+    let components = [native, python];
+    let matched = auscult_advisory::match_build(&snapshot, &components).unwrap();
+    let found: Vec<_> = matched.findings.iter().map(|finding| finding.component.as_str()).collect();
+    assert_eq!(found, ["widget-for-python"]);
+}
+
+#[test]
+fn repairs_of_another_source_package_do_not_count() {
+    let list = "[02 Jan 2026] DSA-1-1 busybox - security update\n\t{CVE-2026-0001}\n\
+                \t[bookworm] - busybox 1.2-1\n";
+    let files = [("a.json", cve5("CVE-2026-0001", BUSYBOX)), ("DSA.list", list.to_owned())];
+    let snapshot = snapshot(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    // The binary package `busybox` of the source package `busybox-defaults`.
+    let mut other = package("busybox", "1.21.0", "dpkg", Some("debian-12"));
+    if let Origin::Package { source, source_version, .. } = &mut other.origin {
+        *source = Some("busybox-defaults".to_owned());
+        *source_version = Some("1.21.0".to_owned());
+    }
+    assert_eq!(findings(&snapshot, &other).len(), 1);
+    let own = package("busybox", "1.21.0", "dpkg", Some("debian-12"));
+    assert!(findings(&snapshot, &own).is_empty());
 }
