@@ -17,7 +17,7 @@ use crate::failure::Hinted;
 
 /// First bytes looked at to tell a text from an image.
 const SNIFFED_BYTES: u64 = 4096;
-/// Largest text that is searched for the marks of an SBOM.
+/// Largest SBOM that is read, and how much of a text is searched for the marks of one.
 const DOCUMENT_BYTES_MAX: u64 = 128 << 20;
 
 /// An opened target.
@@ -83,7 +83,16 @@ fn document_kind(file: &mut File) -> anyhow::Result<InputKind> {
     file.seek(SeekFrom::Start(0)).context("rewind the input")?;
     match auscult_sbom::detect(&document) {
         None => Ok(InputKind::Image),
-        Some(kind) if kind.is_readable() => Ok(InputKind::Sbom),
+        Some(kind) if kind.is_readable() => {
+            let size = file.metadata().context("measure the input")?.len();
+            if size > DOCUMENT_BYTES_MAX {
+                return Err(Hinted::error(
+                    format!("read the SBOM: its {size} bytes are over {DOCUMENT_BYTES_MAX}"),
+                    "split it, or check whether something was appended to it",
+                ));
+            }
+            Ok(InputKind::Sbom)
+        }
         Some(kind) => Err(Hinted::error(
             format!("read the SBOM: it is {}, which this version does not read", kind.name()),
             "convert it to CycloneDX JSON",

@@ -17,6 +17,10 @@ use super::{Extracted, ExtractedKind, Inspection, Listing, Probe, Request, Task,
 /// Runs the child: `request` is the JSON of a [`Request`], the image is on standard input.
 pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(request).context("read the request")?;
+    // A parent that is killed cannot end its child, and nobody else would.
+    let signal = rustix::process::Signal::KILL;
+    rustix::process::set_parent_process_death_signal(Some(signal))
+        .context("bind the worker to its parent")?;
     let image = File::from(io::stdin().as_fd().try_clone_to_owned().context("take the image")?);
     // Seeking measures block devices too, whose metadata tells no length.
     let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;

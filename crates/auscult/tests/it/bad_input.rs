@@ -138,3 +138,12 @@ fn a_limit_that_is_reached_gives_the_same_result_each_time() {
         assert_eq!(stdout(&auscult(&arguments)), first);
     }
 }
+
+#[test]
+fn an_sbom_of_gigabytes_is_refused_before_it_is_held_in_memory() {
+    let (_folder, path) = file(br#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[]}"#);
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(20 << 30).unwrap();
+    let (plain, gated, told) = scan(&path);
+    assert_eq!((plain, gated), (1, 1));
+    assert!(told.contains("read the SBOM") && told.contains("hint:"), "{told}");
+}

@@ -22,3 +22,37 @@ fn the_worker_can_neither_open_nor_connect_nor_run() {
     }
     assert_eq!(answer["succeeded"], serde_json::json!([]), "{walls:?}");
 }
+
+#[test]
+fn a_worker_ends_with_its_parent() {
+    // Nothing but zeros for a long time: the worker is still reading when its parent is killed.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image");
+    std::fs::File::create(&path).unwrap().set_len(64 << 30).unwrap();
+    let mut parent = Command::new(env!("CARGO_BIN_EXE_auscult"))
+        .args(["scan", crate::support::text(&path)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", parent.id());
+    let until = |done: &dyn Fn() -> bool| {
+        for _ in 0..500 {
+            if done() {
+                return true;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        false
+    };
+    let child = || std::fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
+    // Once it has several threads it has bound itself to its parent.
+    let threads =
+        |child: &str| std::fs::read_dir(format!("/proc/{child}/task")).map_or(0, Iterator::count);
+    assert!(until(&|| !child().is_empty() && threads(&child()) > 1), "the worker runs");
+    let child = child();
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    assert!(until(&|| state().is_empty() || state().contains(") Z ")), "the worker goes on");
+}
