@@ -2,14 +2,14 @@
 //!
 //! Fail outweighs inconclusive, and inconclusive outweighs pass. A gate is inconclusive when
 //! something it needs is unknown: nothing was identified, the input is damaged, too much of it stayed
-//! unread, the snapshot is missing, old or without a needed source, or a rule has nothing to compare
-//! with. A build passes only when every rule could be judged.
+//! unread, the snapshot is missing, old or without a needed source, a component that sources know has
+//! no version to compare, or a rule has nothing to compare with. A build passes only when every rule could be judged.
 
 use std::collections::BTreeSet;
 
 use auscult_model::{
     AdvisoryId, Coverage, Finding, Outcome, Perspective, Problem, RiskDecision, Severity,
-    SnapshotInfo, Verdict, VerdictOutcome, VerdictReason,
+    SnapshotInfo, SourceInfo, Verdict, VerdictOutcome, VerdictReason,
 };
 use jiff::civil::Date;
 
@@ -29,6 +29,8 @@ pub struct GateInput<'a> {
     pub components: usize,
     /// The components of which the snapshot has no record.
     pub components_without_data: &'a [String],
+    /// The components that the snapshot has advisories for and whose version is unknown.
+    pub components_without_version: &'a [String],
     /// The snapshot that the findings come from.
     pub snapshot: Option<&'a SnapshotInfo>,
     /// The findings of the baseline, if one was given.
@@ -82,6 +84,7 @@ pub fn evaluate(policy: &Policy, input: &GateInput<'_>) -> Verdict {
     reasons.extend(unread(policy, input));
     reasons.extend(snapshot(policy, input));
     reasons.extend(no_data(policy, input));
+    reasons.extend(version_unknown(policy, input));
     Verdict::from_reasons(reasons)
 }
 
@@ -298,35 +301,55 @@ fn snapshot(policy: &Policy, input: &GateInput<'_>) -> Vec<VerdictReason> {
         return vec![inconclusive("snapshot", "there is no advisory snapshot")];
     };
     let mut reasons = Vec::new();
-    // Whole days; a snapshot newer than the as-of date has a negative age.
-    let age = input.as_of.duration_since(snapshot.date).as_hours() / 24;
-    if age > i64::from(policy.snapshot_max_age_days) {
-        let text = format!(
-            "the newest data of the advisory snapshot is of {}, {age} days before {}; the limit is \
-             {} days",
-            snapshot.date, input.as_of, policy.snapshot_max_age_days
-        );
-        reasons.push(inconclusive("snapshot-max-age-days", text));
-    }
     let held = |name: &str| {
-        snapshot.sources.iter().any(|source| source.name == name && source.records > 0)
+        snapshot.sources.iter().find(|source| source.name == name && source.records > 0)
     };
+    let can_find =
+        |source: &&SourceInfo| !SIDE_SOURCES.contains(&source.name.as_str()) && source.records > 0;
+    // Scores of today beside ranges of last year are a snapshot of last year.
+    let ranges = snapshot.sources.iter().filter(can_find).filter_map(|source| source.date).max();
+    let newest = ranges.map_or(snapshot.date, |ranges| ranges.min(snapshot.date));
+    reasons.extend(too_old(policy, input, "the newest data of the advisory snapshot is", newest));
     let mut needed: BTreeSet<&str> = policy.required_sources.iter().map(String::as_str).collect();
     if policy.fail_on.contains(&Rule::Kev) {
         needed.insert("kev");
     }
     for source in needed {
-        if !held(source) {
-            let text = format!("the advisory snapshot has no records of {source:?}");
-            reasons.push(inconclusive("required-sources", text));
+        match held(source) {
+            Some(SourceInfo { date: Some(date), .. }) => {
+                let what = format!("the {source:?} of the advisory snapshot is");
+                reasons.extend(too_old(policy, input, &what, *date));
+            }
+            Some(_) => {}
+            None => {
+                let text = format!("the advisory snapshot has no records of {source:?}");
+                reasons.push(inconclusive("required-sources", text));
+            }
         }
     }
-    let can_find = |name: &str| !SIDE_SOURCES.contains(&name) && held(name);
-    if !snapshot.sources.iter().any(|source| can_find(&source.name)) {
+    if !snapshot.sources.iter().any(|source| can_find(&source)) {
         let text = "the advisory snapshot has no source of affected ranges with records";
         reasons.push(inconclusive("required-sources", text));
     }
     reasons
+}
+
+/// Whole days; what is newer than the as-of date has a negative age.
+fn too_old(
+    policy: &Policy,
+    input: &GateInput<'_>,
+    what: &str,
+    date: Date,
+) -> Option<VerdictReason> {
+    let age = input.as_of.duration_since(date).as_hours() / 24;
+    let limit = policy.snapshot_max_age_days;
+    (age > i64::from(limit)).then(|| {
+        let text = format!(
+            "{what} of {date}, {age} days before {}; the limit is {limit} days",
+            input.as_of
+        );
+        inconclusive("snapshot-max-age-days", text)
+    })
 }
 
 fn no_data(policy: &Policy, input: &GateInput<'_>) -> Option<VerdictReason> {
@@ -340,6 +363,20 @@ fn no_data(policy: &Policy, input: &GateInput<'_>) -> Option<VerdictReason> {
         without.join(", ")
     );
     Some(inconclusive("allow-no-data", text))
+}
+
+/// Which advisories touch such a component cannot be told, so that none of them reads as absent.
+fn version_unknown(policy: &Policy, input: &GateInput<'_>) -> Option<VerdictReason> {
+    let without = input.components_without_version;
+    if policy.allow_version_unknown || without.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "{} with advisories and without a known version: {}",
+        count(without.len(), "component"),
+        without.join(", ")
+    );
+    Some(inconclusive("allow-version-unknown", text))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ struct Case {
     problems: Vec<Problem>,
     components: usize,
     without_data: Vec<String>,
+    without_version: Vec<String>,
     snapshot: Option<SnapshotInfo>,
     baseline: Option<BTreeSet<FindingKey>>,
     decided: BTreeSet<FindingKey>,
@@ -50,6 +51,7 @@ impl Case {
             problems: Vec::new(),
             components: 5,
             without_data: vec!["pumpd".into()],
+            without_version: Vec::new(),
             snapshot: Some(snapshot),
             baseline: None,
             decided: BTreeSet::new(),
@@ -64,6 +66,7 @@ impl Case {
             problems: &self.problems,
             components: self.components,
             components_without_data: &self.without_data,
+            components_without_version: &self.without_version,
             snapshot: self.snapshot.as_ref(),
             baseline: self.baseline.as_ref(),
             decided: &self.decided,
@@ -185,7 +188,7 @@ fn new_and_gaps_need_something_to_compare_with() {
 #[test]
 fn what_is_unknown_makes_a_gate_inconclusive_and_a_failure_outweighs_it() {
     type Change = fn(&mut Case);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 12] = [
         ("components", |case| case.components = 0),
         ("problems", |case| {
             case.problems.push(Problem {
@@ -211,6 +214,14 @@ fn what_is_unknown_makes_a_gate_inconclusive_and_a_failure_outweighs_it() {
         ("required-sources", |case| {
             case.snapshot.as_mut().unwrap().sources.clear();
         }),
+        // A fresh catalogue beside old ranges, and fresh ranges beside an old catalogue.
+        ("snapshot-max-age-days", |case| {
+            case.snapshot.as_mut().unwrap().sources[0].date = Some(date(2025, 11, 20));
+        }),
+        ("snapshot-max-age-days", |case| {
+            case.snapshot.as_mut().unwrap().sources[1].date = Some(date(2025, 11, 20));
+        }),
+        ("allow-version-unknown", |case| case.without_version.push("goahead".into())),
     ];
     for (rule, change) in changes {
         let mut case = Case::new(Vec::new());
@@ -241,6 +252,17 @@ fn components_without_data_matter_only_when_asked() {
     let verdict = evaluate(&policy, &case.input());
     assert_eq!(verdict.outcome, Inconclusive);
     assert_eq!(verdict.reasons[0].text, "1 component without any advisory record: pumpd");
+}
+
+#[test]
+fn a_policy_may_accept_unknown_versions() {
+    let mut case = Case::new(Vec::new());
+    case.without_version.push("goahead".into());
+    let verdict = case.verdict("kev");
+    let text = "1 component with advisories and without a known version: goahead";
+    assert_eq!(verdict.reasons[0].text, text);
+    let policy = Policy { allow_version_unknown: true, ..Policy::fail_on("kev").unwrap() };
+    assert_eq!(evaluate(&policy, &case.input()).outcome, Pass);
 }
 
 #[test]

@@ -21,13 +21,17 @@ pub struct Policy {
     /// system that stayed closed is most of it. Images without a kernel deserve a lower limit.
     #[serde(deserialize_with = "percent")]
     pub unread_max_percent: u8,
-    /// Age of the newest data of the snapshot, in days before the as-of date; 14 by default.
+    /// Age of the newest affected ranges of the snapshot, and of each source that a rule needs, in
+    /// days before the as-of date; 14 by default.
     pub snapshot_max_age_days: u32,
     /// Sources that the snapshot must hold records of, besides those that the rules need.
     pub required_sources: Vec<String>,
     /// Whether a build may hold components of which the snapshot has no record at all. True by
     /// default, as every device holds programs of its own maker; they are listed as `no data`.
     pub allow_no_data: bool,
+    /// Whether a build may hold components that the snapshot has advisories for and whose version
+    /// is unknown. False by default: nobody can tell which of the advisories apply.
+    pub allow_version_unknown: bool,
     /// Findings that are left aside for a time.
     pub ignore: Vec<Ignore>,
 }
@@ -40,6 +44,7 @@ impl Default for Policy {
             snapshot_max_age_days: 14,
             required_sources: Vec::new(),
             allow_no_data: true,
+            allow_version_unknown: false,
             ignore: Vec::new(),
         }
     }

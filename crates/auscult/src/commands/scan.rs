@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use auscult_model::{Verdict, VerdictOutcome};
 use auscult_priority::{GateInput, Policy};
-use auscult_report::{OutputFormat, ScanResult, TableOptions};
+use auscult_report::{OutputFormat, ScanResult, TableOptions, Unmatched};
 
 use super::judge;
 use crate::{args::ScanArgs, exit::Exit, output, target};
@@ -52,17 +52,19 @@ fn policy(arguments: &ScanArgs) -> anyhow::Result<Option<Policy>> {
 
 fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
     let assessment = result.assessment.known();
-    let no_data: Vec<String> = assessment
-        .into_iter()
-        .flat_map(|assessment| &assessment.no_data)
-        .map(|component| component.name.clone())
-        .collect();
+    let names = |list: &[Unmatched]| -> Vec<String> {
+        list.iter().map(|component| component.name.clone()).collect()
+    };
+    let no_data = assessment.map_or(Vec::new(), |assessment| names(&assessment.no_data));
+    let version_unknown =
+        assessment.map_or(Vec::new(), |assessment| names(&assessment.version_unknown));
     let input = GateInput {
         findings: result.findings(),
         coverage: &result.facts.coverage,
         problems: &result.facts.problems,
         components: result.facts.components.len(),
         components_without_data: &no_data,
+        components_without_version: &version_unknown,
         snapshot: assessment.map(|assessment| &assessment.snapshot),
         baseline: None,
         decided: &BTreeSet::new(),

@@ -48,6 +48,22 @@ fn a_gate_that_nothing_breaks_passes() {
 }
 
 #[test]
+fn a_gate_does_not_pass_over_a_version_that_nobody_knows() {
+    let (folder, path) = file(
+        br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+            {"type":"library","name":"openssl","cpe":"cpe:2.3:a:openssl:openssl:*:*:*:*:*:*:*:*"}]}"#,
+    );
+    let arguments = ["scan", text(&path), "--max-snapshot-age", "9999"];
+    let output = auscult(&[&arguments[..], &["--fail-on", "kev"]].concat());
+    assert_eq!(code(&output), 4, "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("without a known version: openssl"), "{}", stdout(&output));
+    let policy = folder.path().join("gate.toml");
+    std::fs::write(&policy, "fail-on = [\"kev\"]\nallow-version-unknown = true\n").expect("write");
+    let output = auscult(&[&arguments[..], &["--policy", text(&policy)]].concat());
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+}
+
+#[test]
 fn outputs_agree_with_each_other_and_repeat() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
