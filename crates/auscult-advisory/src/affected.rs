@@ -70,7 +70,10 @@ fn status_in(scheme: Scheme, entry: &Entry, version: &str) -> Status {
     let mut status = entry.status;
     let mut latest: Option<&str> = None;
     for (at, changed) in &entry.changes {
-        let reached = order(scheme, version, at).is_some_and(Ordering::is_ge);
+        // A change that cannot be placed counts where it makes the version affected, and does not
+        // where it would clear it.
+        let reached =
+            order(scheme, version, at).map_or(*changed == Status::Affected, Ordering::is_ge);
         let later = latest.is_none_or(|known| order(scheme, at, known).is_none_or(Ordering::is_ge));
         if reached && later {
             (status, latest) = (*changed, Some(at.as_str()));
@@ -267,5 +270,25 @@ pub(crate) fn judge_incomplete(claim: &Claim, known: &str) -> Verdict {
         verdicts.into_iter().next().unwrap_or(Verdict::NotAffected)
     } else {
         Verdict::Undetermined { range: describe(claim) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_version::Scheme;
+
+    use super::status_in;
+    use crate::record::{Entry, Span, Status};
+
+    #[test]
+    fn a_change_that_cannot_be_placed_never_clears() {
+        let entry = |status, changed| {
+            let span = Span::Between { lower: None, upper: None };
+            Entry { status, span, changes: vec![("not a version".to_owned(), changed)] }
+        };
+        let affected = entry(Status::Affected, Status::Unaffected);
+        assert_eq!(status_in(Scheme::Semver, &affected, "1.0.0"), Status::Affected);
+        let unaffected = entry(Status::Unaffected, Status::Affected);
+        assert_eq!(status_in(Scheme::Semver, &unaffected, "1.0.0"), Status::Affected);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<Exit> {
         let answer = worker::extract(target, folder, &limits)?;
         let mut stderr = std::io::stderr().lock();
         for note in &answer.notes {
-            writeln!(stderr, "note: {note}")?;
+            writeln!(stderr, "note: {}", printable(note))?;
         }
         writeln!(stderr, "{} files written to {}", answer.files, folder.display())?;
         return Ok(Exit::Done);

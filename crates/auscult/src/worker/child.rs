@@ -59,6 +59,10 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
         Task::Extract => {
             let tree = auscult_unpack::unpack(image, size, &request.limits);
             extract(&tree, tree.root(), &mut Vec::new(), &mut out)?;
+            for problem in tree.problems() {
+                let told = format!("{}: {}: {}", problem.locator, problem.what, problem.why);
+                send(&mut out, Vec::new(), ExtractedKind::Problem(told), None, &[])?;
+            }
             send(&mut out, Vec::new(), ExtractedKind::End, None, &[])?;
         }
     }

@@ -87,6 +87,8 @@ pub(crate) enum ExtractedKind {
     Symlink(auscult_model::ByteName),
     /// Something that is only told, not made: a device, a socket, an unreadable file.
     Told(String),
+    /// Something that went wrong in the image, with its place.
+    Problem(String),
     /// The end of the stream: without it the answer is incomplete.
     End,
 }

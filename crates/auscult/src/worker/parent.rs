@@ -163,8 +163,13 @@ fn write_all(mut stream: impl BufRead, to: &Path) -> anyhow::Result<Answer> {
         stream.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut line)?;
         let header: Extracted =
             serde_json::from_slice(&line).context("read the answer: it ends too early")?;
-        if matches!(header.kind, ExtractedKind::End) {
-            break;
+        match header.kind {
+            ExtractedKind::End => break,
+            ExtractedKind::Problem(told) => {
+                answer.notes.push(told);
+                continue;
+            }
+            _ => {}
         }
         let mut content = stream.by_ref().take(header.bytes);
         let Some(relative) = safe_path(&header.path) else {
@@ -194,7 +199,7 @@ fn write_all(mut stream: impl BufRead, to: &Path) -> anyhow::Result<Answer> {
             ExtractedKind::Told(note) => {
                 answer.notes.push(format!("{}: {note}, not written", relative.display()));
             }
-            ExtractedKind::End => {}
+            ExtractedKind::Problem(_) | ExtractedKind::End => {}
         }
     }
     for (relative, target) in links {
