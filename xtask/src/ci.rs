@@ -7,12 +7,19 @@ use crate::{
 };
 
 /// Programs of Debian that some tests use, with the package that holds each.
-const DEBIAN: &[(&str, &str)] = &[("mkfs.ext4", "e2fsprogs"), ("unsquashfs", "squashfs-tools")];
+const DEBIAN: &[(&str, &str)] = &[
+    ("genromfs", "genromfs"),
+    ("mkfs.cramfs", "util-linux"),
+    ("mkfs.erofs", "erofs-utils"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.jffs2", "mtd-utils"),
+    ("unsquashfs", "squashfs-tools"),
+];
 
 fn install_tools() -> anyhow::Result<()> {
     let missing: Vec<&str> = DEBIAN
         .iter()
-        .filter(|(program, _)| std::process::Command::new(program).arg("-V").output().is_err())
+        .filter(|(program, _)| !is_installed(program))
         .map(|&(_, package)| package)
         .collect();
     if missing.is_empty() {
@@ -46,4 +53,11 @@ pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
     shell::run("cargo test --workspace --doc --locked")?;
     check_dependencies()?;
     corpus::run(&[])
+}
+
+/// Whether a program lies in one of the folders of PATH, or where Debian keeps those of root.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(program)).any(|file| file.is_file())
 }
