@@ -9,7 +9,7 @@ use crate::shell::{answers, root, run as run_program};
 
 /// The targets, with how many times the base time each gets: the riskiest parsers get most.
 const TARGETS: &[(&str, u64)] =
-    &[("unpack", 3), ("inspect", 3), ("sbom", 1), ("snapshot", 1), ("texts", 1)];
+    &[("unpack", 3), ("inspect", 3), ("sbom", 1), ("feeds", 1), ("snapshot", 1), ("texts", 1)];
 /// Base time in seconds: 3 minutes, so that the riskiest get about 10.
 const SECONDS: u64 = 200;
 /// Memory of a target, in MiB.
