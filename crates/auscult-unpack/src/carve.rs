@@ -133,8 +133,8 @@ fn whole_as_raw(extent: &Extent, reading: Reading) -> Vec<Stretch> {
 /// Opens a file whose first bytes are a known format. A file of no known format has no stretches:
 /// it was read as a file by the container that holds it.
 fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
-    let reach = REGISTRY.iter().flat_map(|format| format.magics).map(reach_of).max().unwrap_or(0);
-    let head = match extent.read_up_to(0, reach) {
+    let Some(searcher) = SEARCHER.as_ref() else { return Vec::new() };
+    let head = match extent.read_up_to(0, searcher.reach) {
         Ok(head) => head,
         Err(fault) => {
             faults.push(fault);
@@ -159,10 +159,6 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         }
     }
     Vec::new()
-}
-
-fn reach_of(magic: &crate::format::Magic) -> u64 {
-    u64::try_from(magic.offset + magic.bytes.len()).unwrap_or(u64::MAX)
 }
 
 fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
