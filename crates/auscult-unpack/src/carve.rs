@@ -141,7 +141,7 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
             return Vec::new();
         }
     };
-    for format in REGISTRY {
+    for format in REGISTRY.iter() {
         let seen = format.magics.iter().any(|magic| {
             head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes))
         });

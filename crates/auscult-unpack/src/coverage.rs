@@ -87,6 +87,15 @@ fn of_container(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Acc
     }
     let mut inside = Account::default();
     for &member in &node.children {
+        if let Some(unread) = &tree.node(member).unread {
+            inside.unread += unread.bytes;
+            regions.push(UnreadRegion {
+                locator: tree.locator(member),
+                bytes: unread.bytes,
+                reason: unread.reason.clone(),
+                entropy_centibits: None,
+            });
+        }
         if tree.node(member).reading != Reading::Carve {
             continue;
         }

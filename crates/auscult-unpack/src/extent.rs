@@ -3,6 +3,7 @@
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
 use bytes::{Buf as _, Bytes};
+use rayon::prelude::*;
 
 use crate::{Fault, Sink, Vault};
 
@@ -22,9 +23,16 @@ enum Origin {
     File(File),
     Memory(Bytes),
     Derived(Box<dyn Derive>),
-    Joined(Vec<Extent>),
+    Joined(Joined),
     Zeros,
     Missing(Fault),
+}
+
+/// Extents one after the other.
+struct Joined {
+    parts: Vec<Extent>,
+    /// Where each part starts.
+    starts: Vec<u64>,
 }
 
 struct Source {
@@ -45,6 +53,21 @@ pub struct Extent {
 impl fmt::Debug for Extent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Extent({}: {:#x}+{:#x})", self.source.id, self.start, self.length)
+    }
+}
+
+impl Joined {
+    /// What the parts have of `start..end`, with its offset there.
+    fn pieces(&self, start: u64, end: u64) -> Vec<(u64, Extent)> {
+        let first = self.starts.partition_point(|&place| place <= start).saturating_sub(1);
+        let rest = self.starts.iter().zip(&self.parts).skip(first);
+        rest.take_while(|&(&place, _)| place < end)
+            .map(|(&place, part)| {
+                let from = start.saturating_sub(place);
+                (place.saturating_sub(start), part.clamp(from, end - place.max(start)))
+            })
+            .filter(|(_, piece)| !piece.is_empty())
+            .collect()
     }
 }
 
@@ -86,8 +109,16 @@ impl Extent {
 
     /// Several extents one after the other, such as the data runs of a file.
     pub fn joined(vault: &Arc<Vault>, parts: Vec<Self>) -> Self {
-        let length = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.length));
-        Self::new(vault, length, Origin::Joined(parts))
+        let parts = match <[Self; 1]>::try_from(parts) {
+            Ok([single]) => return single,
+            Err(parts) => parts,
+        };
+        let (mut starts, mut length) = (Vec::with_capacity(parts.len()), 0_u64);
+        for part in &parts {
+            starts.push(length);
+            length = length.saturating_add(part.length);
+        }
+        Self::new(vault, length, Origin::Joined(Joined { parts, starts }))
     }
 
     /// Bytes that are all zero, such as a hole in a sparse file. They cost nothing until read.
@@ -113,14 +144,19 @@ impl Extent {
             Origin::File(_) | Origin::Memory(_) => return self.length,
             Origin::Zeros | Origin::Missing(_) => return 1,
             Origin::Derived(transform) => transform.input_bytes(),
-            Origin::Joined(parts) => {
-                parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))
+            Origin::Joined(joined) => {
+                joined.parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))
             }
         };
         // What was stored rather than packed weighs no more than its length.
         let share =
             u128::from(source) * u128::from(self.length) / u128::from(self.source.length.max(1));
         u64::try_from(share).unwrap_or(self.length).clamp(1, self.length.max(1))
+    }
+
+    /// Whether its bytes are computed.
+    fn is_derived(&self) -> bool {
+        matches!(self.source.origin, Origin::Derived(_))
     }
 
     /// Whether it holds no byte.
@@ -205,7 +241,7 @@ impl Extent {
             Origin::File(file) => self.fetch_file(file),
             Origin::Memory(bytes) => self.cut(bytes, None),
             Origin::Derived(transform) => self.fetch_derived(transform.as_ref()),
-            Origin::Joined(parts) => self.fetch_joined(parts),
+            Origin::Joined(joined) => self.fetch_joined(joined),
             Origin::Missing(fault) => Err(fault.clone()),
             Origin::Zeros => self.admitted_length().map(|length| vec![0; length].into()),
         }
@@ -249,21 +285,24 @@ impl Extent {
         self.cut(&bytes, fault)
     }
 
-    fn fetch_joined(&self, parts: &[Self]) -> Result<Bytes, Fault> {
+    fn fetch_joined(&self, joined: &Joined) -> Result<Bytes, Fault> {
         let wanted = self.admitted_length()?;
-        let (mut output, mut base) = (Vec::new(), 0_u64);
-        let end = self.start + self.length;
-        for part in parts {
-            let part_end = base + part.length;
-            if part_end > self.start && base < end {
-                let from = self.start.max(base) - base;
-                let bytes = part.read(from, end.min(part_end) - base - from)?;
-                if bytes.len() == wanted {
-                    return Ok(bytes);
-                }
-                output.extend_from_slice(&bytes);
-            }
-            base = part_end;
+        let pieces = joined.pieces(self.start, self.start + self.length);
+        let fetch = |(at, piece): &(u64, Self)| piece.fetch().map_err(|fault| fault.within(*at));
+        if let [piece] = pieces.as_slice() {
+            return fetch(piece);
+        }
+        // Decoding is worth another thread, copying is not.
+        let derived = pieces.iter().filter(|(_, piece)| piece.is_derived()).count();
+        let fetched: Vec<_> = if derived > 1 {
+            pieces.par_iter().map(fetch).collect()
+        } else {
+            pieces.iter().map(fetch).collect()
+        };
+        let fetched = fetched.into_iter().collect::<Result<Vec<Bytes>, _>>()?;
+        let mut output = Vec::with_capacity(wanted);
+        for bytes in fetched {
+            output.extend_from_slice(&bytes);
         }
         Ok(output.into())
     }

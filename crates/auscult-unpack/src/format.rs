@@ -97,6 +97,17 @@ pub struct Entry {
     pub content: Option<Extent>,
     /// How far to look into the content.
     pub reading: Reading,
+    /// Set where its bytes are there but could not be read: encrypted, or packed in an unknown way.
+    pub unread: Option<Unread>,
+}
+
+/// Bytes of a container that belong to a member and could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// How many bytes of the container.
+    pub bytes: u64,
+    /// Why: "encrypted", "compressed by method 99".
+    pub reason: String,
 }
 
 impl Entry {
@@ -113,17 +124,25 @@ impl Entry {
             metadata: Metadata::default(),
             content: Some(content),
             reading: Reading::Carve,
+            unread: None,
         }
     }
 
     /// A member of an archive or file system.
     pub(crate) fn member(path: impl Into<ByteName>, kind: EntryKind, metadata: Metadata) -> Self {
-        Self { path: path.into(), kind, metadata, content: None, reading: Reading::Whole }
+        let path = path.into();
+        Self { path, kind, metadata, content: None, reading: Reading::Whole, unread: None }
     }
 
     /// The same member with its bytes.
     pub(crate) fn with_content(mut self, content: Extent) -> Self {
         self.content = Some(content);
+        self
+    }
+
+    /// The same member, said to be unreadable: `bytes` of the container are its own.
+    pub(crate) fn unreadable(mut self, bytes: u64, reason: impl Into<String>) -> Self {
+        self.unread = Some(Unread { bytes, reason: reason.into() });
         self
     }
 }

@@ -8,6 +8,7 @@
 //! A new format is one file in `formats/` and one line in its registry.
 
 mod carve;
+mod checksum;
 mod codec;
 mod coverage;
 mod digest;
@@ -23,8 +24,8 @@ mod view;
 
 pub use extent::{Derive, Extent, Stream};
 pub use fault::Fault;
-pub use format::{Entry, EntryKind, Metadata, Reading};
-pub use formats::format_names;
+pub use format::{Entry, EntryKind, Metadata, Reading, Unread};
+pub use formats::{format_names, open_formats};
 pub use tree::{Node, NodeId, NodeKind, Tree, unpack};
 pub use vault::{Sink, Vault};
 pub use view::{Endian, View};

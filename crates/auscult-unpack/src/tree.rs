@@ -10,7 +10,7 @@ use auscult_model::{ByteName, Coverage, Limits, Locator, Problem};
 use bytes::Bytes;
 
 use crate::{
-    Entry, EntryKind, Extent, Fault, Metadata, Reading, Vault,
+    Entry, EntryKind, Extent, Fault, Metadata, Reading, Unread, Vault,
     carve::{self, Container, Stretch, StretchKind},
     coverage,
 };
@@ -62,6 +62,8 @@ pub struct Node {
     pub metadata: Metadata,
     /// How far its bytes were looked into.
     pub reading: Reading,
+    /// Set for a member whose bytes are in the container but could not be read.
+    pub unread: Option<Unread>,
     /// The nodes below, in order of offset or path.
     pub children: Vec<NodeId>,
 }
@@ -135,6 +137,7 @@ impl Tree {
             content: Some(image),
             metadata: Metadata::default(),
             reading: Reading::Carve,
+            unread: None,
             children: Vec::new(),
         };
         let mut tree = Self {
@@ -341,6 +344,7 @@ impl Tree {
                 content,
                 metadata: Metadata::default(),
                 reading: Reading::Leaf,
+                unread: None,
                 children: Vec::new(),
             };
             match stretch.kind {
@@ -383,6 +387,7 @@ impl Tree {
                 content: entry.content,
                 metadata: entry.metadata,
                 reading: entry.reading,
+                unread: entry.unread,
                 children: Vec::new(),
             });
             index.insert(name, member);

@@ -2,8 +2,11 @@
 
 use std::io::BufRead;
 
-use super::{Crc32, inflate, take};
-use crate::{Endian, Fault, Sink, View};
+use super::{inflate, take};
+use crate::{
+    Endian, Fault, Sink, View,
+    checksum::{Crc32, agrees},
+};
 
 /// FLG bits (section 2.3.1): the last three bits are reserved and must be zero.
 const FLG_HEADER_CRC: u8 = 2;
@@ -89,7 +92,7 @@ pub(super) fn decode(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<()
     let (mut crc, start) = (Crc32::default(), sink.len());
     inflate::decode(input, sink, false, |bytes| crc.update(bytes))?;
     let [c0, c1, c2, c3, l0, l1, l2, l3] = take::<8>(input, "gzip")?;
-    if u32::from_le_bytes([c0, c1, c2, c3]) != crc.value() {
+    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), crc.value()) {
         return Err(Fault::new(0, "verify gzip", "the checksum is wrong"));
     }
     // ISIZE is the length modulo 2^32.

@@ -2,33 +2,10 @@
 
 use std::io::BufRead;
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{BUFFER_BYTES, input_fault};
 use crate::{Fault, Sink};
-
-/// The checksum of gzip and ZIP (ISO 3309, polynomial edb88320).
-#[derive(Debug, Default)]
-pub(crate) struct Crc32(Crc);
-
-impl Crc32 {
-    /// Adds bytes.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The checksum of all bytes added so far.
-    pub(crate) fn value(&self) -> u32 {
-        self.0.sum()
-    }
-
-    /// The checksum of these bytes.
-    pub(crate) fn of(bytes: &[u8]) -> u32 {
-        let mut crc = Self::default();
-        crc.update(bytes);
-        crc.value()
-    }
-}
 
 /// Decodes one stream; `watch` sees the output pass by. Stops right after its last byte.
 pub(super) fn decode(

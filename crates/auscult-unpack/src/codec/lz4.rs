@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::{input_fault, skip, take, xxhash::xxh32};
-use crate::{Endian, Fault, Sink, View};
+use crate::{Endian, Fault, Sink, View, checksum::agrees};
 
 pub(crate) const FRAME_MAGIC: u32 = 0x184d_2204;
 pub(crate) const LEGACY_MAGIC: u32 = 0x184c_2102;
@@ -58,7 +58,7 @@ impl Descriptor {
         let dictionary = flags & 1 != 0;
         length += if dictionary { 4 } else { 0 };
         let [_, checksum, ..] = xxh32(view.bytes(4, length - 4)?).to_le_bytes();
-        if view.u8(length)? != checksum {
+        if !agrees(view.u8(length)?, checksum) {
             return Err(fault("its checksum is wrong"));
         }
         Ok(Self {
@@ -104,7 +104,7 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         }
         whole?;
         if descriptor.block_checksums
-            && u32::from_le_bytes(take::<4>(input, "lz4")?) != xxh32(&packed)
+            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(&packed))
         {
             return Err(fault("the checksum of a block is wrong"));
         }
@@ -138,7 +138,8 @@ fn verify_end(
     descriptor: &Descriptor,
     decoded: &[u8],
 ) -> Result<(), Fault> {
-    if descriptor.content_checksum && u32::from_le_bytes(take::<4>(input, "lz4")?) != xxh32(decoded)
+    if descriptor.content_checksum
+        && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(decoded))
     {
         return Err(fault("the checksum of the content is wrong"));
     }

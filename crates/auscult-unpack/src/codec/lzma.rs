@@ -5,8 +5,11 @@ use std::io::{BufRead, Read};
 
 use lzma_rust2::{LzmaReader, XzReader};
 
-use super::{Crc32, Stop, WINDOW_BYTES_MAX, WINDOW_KIB_MAX, fault_of, input_fault, pump, take};
-use crate::{Fault, Sink};
+use super::{Stop, WINDOW_BYTES_MAX, WINDOW_KIB_MAX, fault_of, input_fault, pump, take};
+use crate::{
+    Fault, Sink,
+    checksum::{Crc32, agrees},
+};
 
 /// How an LZMA stream was made; a decoder must know it beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +134,7 @@ pub(super) fn decode_lzip(
     *unused = 0;
     let [c0, c1, c2, c3, size @ .., _, _, _, _, _, _, _, _] = take::<20>(input, "lzip")?;
     let made = sink.output().get(usize::try_from(start).unwrap_or(usize::MAX)..);
-    if Crc32::of(made.unwrap_or_default()) != u32::from_le_bytes([c0, c1, c2, c3]) {
+    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), Crc32::of(made.unwrap_or_default())) {
         return Err(fault("the checksum is wrong"));
     }
     if u64::from_le_bytes(size) != sink.len() - start {

@@ -3,8 +3,11 @@
 
 use std::io::BufRead;
 
-use super::{Crc32, lz4::take_bytes, take};
-use crate::{Endian, Fault, Sink, View};
+use super::{lz4::take_bytes, take};
+use crate::{
+    Endian, Fault, Sink, View,
+    checksum::{Crc32, agrees},
+};
 
 pub(crate) const MAGIC: &[u8] = b"\x89LZO\0\r\n\x1a\n";
 /// Most bytes in a block (`MAX_BLOCK_SIZE`).
@@ -55,7 +58,7 @@ impl Header {
         at += 1 + name_length;
         let covered = view.bytes(9, at - 9)?;
         let sum = if flags & FLAG_HEADER_CRC != 0 { Crc32::of(covered) } else { adler32(covered) };
-        if view.u32(at, Endian::Big)? != sum {
+        if !agrees(view.u32(at, Endian::Big)?, sum) {
             return Err(fault("its checksum is wrong"));
         }
         // LZO1X-1, LZO1X-1(15) and LZO1X-999 unpack alike; a filter or an extra field is nothing
@@ -81,7 +84,7 @@ impl Header {
             flags if flags & FLAG_CRC_UNPACKED != 0 => Crc32::of(unpacked),
             _ => return Ok(()),
         };
-        if View(checksums).u32(0, Endian::Big)? == sum {
+        if agrees(View(checksums).u32(0, Endian::Big)?, sum) {
             Ok(())
         } else {
             Err(fault("the checksum of a block is wrong"))

@@ -19,7 +19,6 @@ mod xxhash;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
-pub(crate) use inflate::Crc32;
 pub(crate) use lzma::LzmaProperties;
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 

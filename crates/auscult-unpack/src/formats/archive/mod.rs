@@ -1,0 +1,11 @@
+//! Archives and packages: many files in one.
+
+use crate::format::Format;
+
+mod ar;
+mod cpio;
+mod tar;
+mod zip;
+
+/// All of them; where two fit at the same place, the first wins.
+pub(super) static FORMATS: &[&Format] = &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT];

@@ -1,0 +1,25 @@
+//! What boot loaders load and what they are: images, device trees, kernels, ELF.
+
+use crate::format::Format;
+
+mod dtb;
+mod egon;
+mod elf;
+mod fdt;
+mod fit;
+pub(in crate::formats) mod linux_kernel;
+pub(in crate::formats) mod u_boot;
+pub(in crate::formats) mod uboot_env;
+mod uimage;
+mod zimage;
+
+/// All of them; where two fit at the same place, the first wins.
+pub(super) static FORMATS: &[&Format] = &[
+    &uimage::FORMAT,
+    &fit::FORMAT,
+    &dtb::FORMAT,
+    &egon::FORMAT,
+    &zimage::ARM,
+    &zimage::X86,
+    &elf::FORMAT,
+];

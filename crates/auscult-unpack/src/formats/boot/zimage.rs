@@ -1,0 +1,177 @@
+//! Compressed kernels that unpack themselves: ARM `zImage` and x86 `bzImage`.
+//!
+//! ARM: `arch/arm/boot/compressed/head.S` of Linux, magic 016f2818 at 0x24, then start and end. x86:
+//! `Documentation/arch/x86/boot.rst`. The code around the packed kernel counts as read.
+
+use crate::{
+    Endian::{self, Big, Little},
+    Entry, Extent, Fault, View, carve,
+    format::{Candidate, Format, Magic, NotThis, Opened},
+};
+
+pub(crate) static ARM: Format = Format {
+    name: "zimage",
+    magics: &[
+        Magic::at(0x24, &[0x18, 0x28, 0x6f, 0x01]),
+        Magic::at(0x24, &[0x01, 0x6f, 0x28, 0x18]),
+    ],
+    carve: true,
+    open: open_arm,
+};
+
+pub(crate) static X86: Format =
+    Format { name: "bzimage", magics: &[Magic::at(0x202, b"HdrS")], carve: true, open: open_x86 };
+
+const SIZES: std::ops::RangeInclusive<u64> = (16 << 10)..=(128 << 20);
+/// A packed kernel is larger than the tables and device trees beside it.
+const PAYLOAD_BYTES_MIN: u64 = 4 << 10;
+
+fn open_arm(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(0, 0x34)?;
+    let view = View(&head);
+    let endian = if view.u32(0x24, Little)? == 0x016f_2818 { Little } else { Big };
+    let start = u64::from(view.u32(0x28, endian)?);
+    let length = u64::from(view.u32(0x2c, endian)?).checked_sub(start).ok_or(NotThis)?;
+    if !SIZES.contains(&length) || length > candidate.extent.len() {
+        return Err(NotThis);
+    }
+    let image = candidate.extent.clamp(0, length);
+    let attributes = vec![
+        ("arch", "arm".to_owned()),
+        ("byte-order", order(endian).to_owned()),
+        ("start-address", format!("{start:#x}")),
+    ];
+    // Without a packed kernel inside, the magic stood there by chance or the packer is unknown.
+    let (entries, faults) = payloads(&image);
+    if entries.is_empty() && faults.is_empty() {
+        let unread = Some("no packed kernel of a known compression inside".to_owned());
+        return Ok(Opened { length, attributes, unread, ..Opened::default() });
+    }
+    Ok(Opened { length, attributes, entries, faults, unread: None })
+}
+
+fn order(endian: Endian) -> &'static str {
+    if endian == Little { "little" } else { "big" }
+}
+
+/// The streams inside as parts.
+fn payloads(image: &Extent) -> (Vec<Entry>, Vec<Fault>) {
+    match carve::embedded(image, PAYLOAD_BYTES_MIN) {
+        Ok(found) => (crate::formats::support::layout::streams(image, found), Vec::new()),
+        Err(fault) => (Vec::new(), vec![fault]),
+    }
+}
+
+fn open_x86(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(0, 0x268)?;
+    let view = View(&head);
+    let protocol = view.u16(0x206, Little)?;
+    if view.u16(0x1fe, Little)? != 0xaa55 || !(0x0200..=0x02ff).contains(&protocol) {
+        return Err(NotThis);
+    }
+    let sectors = match view.u8(0x1f1)? {
+        0 => 4,
+        sectors @ 1..=64 => u64::from(sectors),
+        _ => return Err(NotThis),
+    };
+    let code = (sectors + 1) * 512;
+    let code_bytes = u64::from(view.u32(0x1f4, Little)?) * 16;
+    let length = code + code_bytes;
+    if !SIZES.contains(&length) {
+        return Err(NotThis);
+    }
+    let mut attributes = vec![
+        ("arch", "x86".to_owned()),
+        ("boot-protocol", format!("{}.{:02}", protocol >> 8, protocol & 0xff)),
+    ];
+    let version_at = u64::from(view.u16(0x20e, Little)?);
+    if version_at > 0
+        && let Ok(text) = candidate.extent.read(version_at + 512, 256)
+    {
+        attributes
+            .push(("version", crate::formats::support::layout::text_of(View(&text).text(0, 256)?)));
+    }
+    let image = candidate.extent.clamp(0, length);
+    let (offset, size) = (u64::from(view.u32(0x248, Little)?), u64::from(view.u32(0x24c, Little)?));
+    let stated = protocol >= 0x0208 && size > 0 && offset + size <= code_bytes;
+    let packed = if stated { image.clamp(code + offset, size) } else { image.from(code) };
+    let (entries, faults) = payloads(&packed);
+    let unread = (entries.is_empty() && faults.is_empty())
+        .then(|| "no packed kernel of a known compression inside".to_owned());
+    Ok(Opened { length, attributes, entries, faults, unread })
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_model::Limits;
+    use auscult_testkit::stream;
+
+    use crate::{
+        Tree,
+        formats::testing::hostile::{attribute, locators, noise},
+    };
+
+    fn arm() -> Vec<u8> {
+        let mut image = vec![0x11; 4000];
+        image.extend(stream::gzip(&noise(40_000)));
+        image.extend([0x22; 300]);
+        image[0x24..0x28].copy_from_slice(&0x016f_2818_u32.to_le_bytes());
+        image[0x28..0x2c].fill(0);
+        let length = u32::try_from(image.len()).unwrap();
+        image[0x2c..0x30].copy_from_slice(&length.to_le_bytes());
+        image
+    }
+
+    #[test]
+    fn the_packed_kernel_of_an_arm_image_is_a_part() {
+        let mut bytes = arm();
+        let length = bytes.len() as u64;
+        bytes.extend(b"appended");
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        let found = locators(&tree);
+        assert!(found.contains(&"image@0x0/zimage:/gzip-0xfa0@0x0/gzip".to_owned()), "{found:?}");
+        assert!(found.contains(&format!("image@{length:#x}")), "{found:?}");
+        assert_eq!(attribute(&tree, "zimage", "byte-order").unwrap(), "little");
+    }
+
+    #[test]
+    fn a_pc_image_tells_its_version() {
+        let packed = stream::gzip(&noise(40_000));
+        let mut image = vec![0; 5 * 512];
+        image[0x1f1] = 4;
+        image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x206..0x208].copy_from_slice(&0x020f_u16.to_le_bytes());
+        image[0x20e..0x210].copy_from_slice(&0x200_u16.to_le_bytes());
+        image[0x400..0x408].copy_from_slice(b"6.1.0 x\0");
+        let size = u32::try_from(packed.len()).unwrap();
+        image[0x248..0x24c].copy_from_slice(&16_u32.to_le_bytes());
+        image[0x24c..0x250].copy_from_slice(&size.to_le_bytes());
+        image.extend([0x90; 16]);
+        image.extend(&packed);
+        image.resize(image.len().next_multiple_of(16) + 16, 0x90);
+        let paragraphs = u32::try_from((image.len() - 5 * 512) / 16).unwrap();
+        image[0x1f4..0x1f8].copy_from_slice(&paragraphs.to_le_bytes());
+        let tree = Tree::from_bytes(image, &Limits::default());
+        assert_eq!(attribute(&tree, "bzimage", "version").unwrap(), "6.1.0 x");
+        let found = locators(&tree);
+        assert!(found.contains(&"image@0x0/bzimage:/gzip-0x0@0x0/gzip".to_owned()), "{found:?}");
+        // Noise is no kernel: all of the packed bytes count as unread, and nothing else.
+        assert_eq!(tree.coverage().bytes_unread, packed.len() as u64);
+    }
+
+    #[test]
+    fn damage_does_no_harm() {
+        let bytes = arm();
+        for length in (0..bytes.len()).step_by(997) {
+            Tree::from_bytes(bytes[..length].to_vec(), &Limits::default());
+        }
+        for position in 0..0x34 {
+            for flip in [1, 0x80, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[position] ^= flip;
+                Tree::from_bytes(damaged, &Limits::default());
+            }
+        }
+    }
+}

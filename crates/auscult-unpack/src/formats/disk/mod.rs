@@ -1,0 +1,10 @@
+//! Disks, raw flash and their parts: partitions and volumes.
+
+use crate::format::Format;
+
+mod gpt;
+mod mbr;
+mod ubi;
+
+/// All of them; where two fit at the same place, the first wins.
+pub(super) static FORMATS: &[&Format] = &[&gpt::FORMAT, &mbr::FORMAT, &ubi::FORMAT];

@@ -1,0 +1,23 @@
+//! File systems, of block devices and of raw flash.
+
+use crate::format::Format;
+
+mod cramfs;
+mod ext;
+mod jffs2;
+mod recognised;
+mod romfs;
+mod squashfs;
+
+/// All of them; where two fit at the same place, the first wins.
+pub(super) static FORMATS: &[&Format] = &[
+    &ext::FORMAT,
+    &squashfs::FORMAT,
+    &jffs2::FORMAT,
+    &jffs2::MARKER,
+    &recognised::UBIFS,
+    &recognised::EROFS,
+    &recognised::F2FS,
+    &cramfs::FORMAT,
+    &romfs::FORMAT,
+];

@@ -1,0 +1,138 @@
+//! File systems that are recognised by strict checks of their headers and not extracted, so that
+//! the report names what it could not look into: UBIFS, EROFS, F2FS.
+//!
+//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`.
+
+use crate::{
+    Endian::Little,
+    View,
+    checksum::{Crc32, agrees},
+    format::{Candidate, Format, Magic, NotThis, Opened},
+};
+
+pub(crate) static UBIFS: Format = Format {
+    name: "ubifs",
+    magics: &[Magic::start(&[0x31, 0x18, 0x10, 0x06])],
+    carve: true,
+    open: open_ubifs,
+};
+
+pub(crate) static EROFS: Format = Format {
+    name: "erofs",
+    magics: &[Magic::at(1024, &[0xe2, 0xe1, 0xf5, 0xe0])],
+    carve: true,
+    open: open_erofs,
+};
+
+pub(crate) static F2FS: Format = Format {
+    name: "f2fs",
+    magics: &[Magic::at(1024, &[0x10, 0x20, 0xf5, 0xf2])],
+    carve: true,
+    open: open_f2fs,
+};
+
+/// Largest file system that is believed.
+const LENGTH_MAX: u64 = 1 << 50;
+
+fn recognised(
+    name: &str,
+    length: u64,
+    attributes: Vec<(&'static str, String)>,
+) -> Result<Opened, NotThis> {
+    if length == 0 || length > LENGTH_MAX {
+        return Err(NotThis);
+    }
+    let unread = Some(format!("recognised, not extracted: {name}"));
+    Ok(Opened { length, attributes, unread, ..Opened::default() })
+}
+
+/// The text of a fixed field as an attribute, if it holds any.
+fn label(name: &'static str, field: &[u8]) -> Option<(&'static str, String)> {
+    (!field.is_empty()).then(|| (name, String::from_utf8_lossy(field).into_owned()))
+}
+
+/// The superblock is the first node of the first erase block; its checksum covers the node.
+fn open_ubifs(candidate: &Candidate) -> Result<Opened, NotThis> {
+    const SUPERBLOCK_NODE: u8 = 6;
+    let head = candidate.extent.read(0, 4096)?;
+    let view = View(&head);
+    // The checksum starts inverted and is not inverted at the end.
+    let checksum = !Crc32::of(view.bytes(8, 4096 - 8)?);
+    let shape = (view.u32(16, Little)?, view.u8(20)?);
+    if shape != (4096, SUPERBLOCK_NODE) || !agrees(view.u32(4, Little)?, checksum) {
+        return Err(NotThis);
+    }
+    let (block_bytes, blocks) = (view.u32(36, Little)?, view.u32(40, Little)?);
+    let attributes = vec![("erase-block", block_bytes.to_string())];
+    recognised("ubifs", u64::from(block_bytes) * u64::from(blocks), attributes)
+}
+
+fn open_erofs(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(1024, 128)?;
+    let view = View(&head);
+    let (block_log, blocks) = (view.u8(12)?, view.u32(36, Little)?);
+    // The first block of metadata must be inside.
+    if !(9..=16).contains(&block_log) || view.u32(40, Little)? >= blocks.max(1) {
+        return Err(NotThis);
+    }
+    let mut attributes = vec![("block-size", (1_u32 << block_log).to_string())];
+    attributes.extend(label("label", view.text(64, 16)?));
+    recognised("erofs", u64::from(blocks) << block_log, attributes)
+}
+
+fn open_f2fs(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(1024, 128)?;
+    let view = View(&head);
+    let (sector_log, sectors_log) = (view.u32(8, Little)?, view.u32(12, Little)?);
+    let block_log = view.u32(16, Little)?;
+    let fits = view.u16(4, Little)? == 1
+        && (9..=14).contains(&sector_log)
+        && (12..=14).contains(&block_log)
+        && sector_log.checked_add(sectors_log) == Some(block_log)
+        && view.u32(20, Little)? == 9;
+    if !fits {
+        return Err(NotThis);
+    }
+    let blocks = view.u64(36, Little)?.min(LENGTH_MAX);
+    let attributes = vec![("block-size", (1_u32 << block_log).to_string())];
+    recognised("f2fs", blocks.saturating_mul(1 << block_log), attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use auscult_model::Limits;
+
+    use crate::{
+        Tree,
+        formats::testing::reference::{assert_survives_damage, make_directory, run},
+    };
+
+    #[test]
+    fn images_of_the_reference_tools_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        make_directory(&root);
+        let image = folder.path().join("image");
+        let (root, path) = (root.to_str().unwrap(), image.to_str().unwrap());
+        let ubifs = ["-m", "2048", "-e", "126976", "-c", "500", "-r", root, "-o", path];
+        let cases: [(&str, &str, &[&str]); 2] =
+            [("ubifs", "mkfs.ubifs", &ubifs), ("erofs", "mkfs.erofs", &[path, root])];
+        for (format, tool, arguments) in cases {
+            drop(fs::remove_file(&image));
+            if !run(tool, arguments) {
+                continue;
+            }
+            let bytes = fs::read(&image).unwrap();
+            let total = bytes.len() as u64;
+            let head = bytes[..bytes.len().min(8192)].to_vec();
+            let tree = Tree::from_bytes(bytes, &Limits::default());
+            let unread = &tree.coverage().regions_unread;
+            let reason = format!("{format}: recognised, not extracted: {format}");
+            assert_eq!((unread.len(), &unread[0].reason), (1, &reason));
+            assert_eq!(unread[0].bytes, total);
+            assert_survives_damage(&head, 0, 97);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Images made of parts at known offsets: partitions, kernels, boot loaders, and what lies between.
+//!
+//! Gaps are parts too, since boot loaders and old data hide there: only the bytes that a module
+//! itself reads are left out.
+
+use std::ops::Range;
+
+use crate::{Entry, Extent, Fault};
+
+/// The parts of an image while they are collected.
+pub(crate) struct Layout {
+    extent: Extent,
+    parts: Vec<(Range<u64>, String)>,
+    consumed: Vec<Range<u64>>,
+    faults: Vec<Fault>,
+}
+
+/// What a layout comes to.
+pub(crate) struct Laid {
+    /// The parts and the gaps, in order of their offset.
+    pub(crate) entries: Vec<Entry>,
+    /// Parts that do not fit or overlap.
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Layout {
+    /// A layout of exactly the bytes that the image claims.
+    pub(crate) fn new(extent: Extent) -> Self {
+        Self { extent, parts: Vec::new(), consumed: Vec::new(), faults: Vec::new() }
+    }
+
+    /// Bytes that the module read itself.
+    pub(crate) fn consumed(&mut self, offset: u64, length: u64) {
+        self.consumed.push(offset..offset.saturating_add(length));
+    }
+
+    /// A part; what of it lies past the end is cut and told.
+    pub(crate) fn part(&mut self, name: impl Into<String>, offset: u64, length: u64) {
+        let name = name.into();
+        let end = offset.saturating_add(length);
+        if end > self.extent.len() {
+            let there = self.extent.len().saturating_sub(offset);
+            let why = format!("{length} bytes at {offset:#x} promised, {there} there: truncated");
+            self.faults.push(Fault::new(self.extent.len(), format!("read {name} whole"), why));
+        }
+        let end = end.min(self.extent.len());
+        if offset < end {
+            self.parts.push((offset..end, name));
+        }
+    }
+
+    /// Sorts the parts and fills the gaps between them with parts named by their offset.
+    pub(crate) fn finish(mut self) -> Laid {
+        self.parts.sort_by(|one, other| {
+            (one.0.start, one.0.end, &one.1).cmp(&(other.0.start, other.0.end, &other.1))
+        });
+        self.tell_overlaps();
+        let mut taken: Vec<Range<u64>> = self.parts.iter().map(|part| part.0.clone()).collect();
+        taken.append(&mut self.consumed);
+        taken.push(self.extent.len()..self.extent.len());
+        taken.sort_by_key(|range| range.start);
+        let mut position = 0;
+        for range in taken {
+            if range.start > position {
+                self.parts.push((position..range.start, format!("gap-{position:#x}")));
+            }
+            position = position.max(range.end);
+        }
+        self.parts.sort_by_key(|part| part.0.start);
+        let entries = self.parts.into_iter().map(|(range, name)| {
+            let content = self.extent.clamp(range.start, range.end - range.start);
+            Entry::part(sanitize(&name).into_bytes(), content)
+        });
+        Laid { entries: entries.collect(), faults: self.faults }
+    }
+
+    fn tell_overlaps(&mut self) {
+        let mut end = 0;
+        for (range, name) in &self.parts {
+            if range.start < end {
+                let why =
+                    format!("it starts at {:#x}, before the end of the one before", range.start);
+                self.faults.push(Fault::new(range.start, format!("separate {name}"), why));
+            }
+            end = end.max(range.end);
+        }
+    }
+}
+
+/// Streams found in an image as parts named by their format and offset.
+pub(crate) fn streams(image: &Extent, found: Vec<(u64, u64, &'static str)>) -> Vec<Entry> {
+    let part = |(offset, length, format)| {
+        Entry::part(format!("{format}-{offset:#x}").into_bytes(), image.clamp(offset, length))
+    };
+    found.into_iter().map(part).collect()
+}
+
+/// A name without the separator of paths and without control characters.
+pub(crate) fn sanitize(name: &str) -> String {
+    name.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).collect()
+}
+
+/// Text from a fixed field, for attributes.
+pub(crate) fn text_of(field: &[u8]) -> String {
+    String::from_utf8_lossy(field).trim_end_matches(['\0', ' ', '\n', '\r']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use auscult_model::Limits;
+
+    use super::Layout;
+    use crate::{Extent, Vault};
+
+    #[test]
+    fn gaps_become_parts_and_nothing_is_lost() {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let mut layout = Layout::new(Extent::from_memory(&vault, vec![1; 100]));
+        layout.consumed(0, 10);
+        layout.part("b", 50, 80);
+        layout.part("a/x", 20, 10);
+        let laid = layout.finish();
+        let parts: Vec<_> = laid
+            .entries
+            .iter()
+            .map(|entry| (entry.path.to_string(), entry.content.as_ref().unwrap().len()))
+            .collect();
+        let expected = [("gap-0xa", 10), ("a_x", 10), ("gap-0x1e", 20), ("b", 50)];
+        assert_eq!(parts, expected.map(|(name, length)| (name.to_owned(), length)));
+        assert_eq!(laid.faults.len(), 1);
+    }
+}

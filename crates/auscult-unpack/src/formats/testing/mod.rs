@@ -1,0 +1,5 @@
+//! Test support of the formats.
+
+pub(crate) mod hostile;
+pub(crate) mod reference;
+mod stream_tests;
