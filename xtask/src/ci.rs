@@ -14,6 +14,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.jffs2", "mtd-utils"),
     ("unsquashfs", "squashfs-tools"),
+    ("xz", "xz-utils"),
 ];
 
 fn install_tools() -> anyhow::Result<()> {

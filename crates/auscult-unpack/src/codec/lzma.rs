@@ -1,11 +1,11 @@
-//! LZMA streams: xz (The .xz File Format 1.2), LZMA alone (`lzma-file-format.txt` of XZ Utils),
+//! LZMA streams: LZMA alone (`lzma-file-format.txt` of XZ Utils),
 //! raw LZMA with the properties told by someone else, and lzip (RFC draft-diaz-lzip).
 
 use std::io::{BufRead, Read};
 
-use lzma_rust2::{LzmaReader, XzReader};
+use lzma_rust2::LzmaReader;
 
-use super::{Stop, WINDOW_BYTES_MAX, WINDOW_KIB_MAX, fault_of, input_fault, pump, take};
+use super::{Stop, WINDOW_BYTES_MAX, fault_of, input_fault, pump, take};
 use crate::{
     Fault, Sink,
     checksum::{Crc32, agrees},
@@ -41,31 +41,6 @@ impl LzmaProperties {
         let (lc, lp, pb) = (u32::from(self.lc), u32::from(self.lp), u32::from(self.pb));
         LzmaReader::new(reader, size, lc, lp, pb, self.dictionary_bytes, None)
             .map_err(|error| input_fault("lzma", &error))
-    }
-}
-
-/// Decodes one xz stream, its index and footer included, and the padding before it.
-pub(super) fn decode_xz(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
-    skip_padding(input)?;
-    let mut reader = XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX);
-    pump(&mut reader, sink).map_err(|stop| fault_of("xz", &stop))
-}
-
-/// Passes over the zeros that may stand between two xz streams, in steps of four (section 2.2).
-fn skip_padding(input: &mut impl BufRead) -> Result<(), Fault> {
-    let mut padding = 0;
-    loop {
-        let chunk = input.fill_buf().map_err(|error| input_fault("xz", &error))?;
-        let zeros = chunk.iter().position(|&byte| byte != 0).unwrap_or(chunk.len());
-        let last = zeros < chunk.len() || chunk.is_empty();
-        input.consume(zeros);
-        padding += zeros;
-        if last && padding % 4 == 0 {
-            return Ok(());
-        }
-        if last {
-            return Err(Fault::new(0, "decompress xz", "odd padding between two streams"));
-        }
     }
 }
 

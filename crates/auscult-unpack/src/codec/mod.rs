@@ -16,6 +16,7 @@ pub(crate) mod lz4;
 mod lzma;
 pub(crate) mod lzop;
 mod xxhash;
+pub(crate) mod xz;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
@@ -63,7 +64,7 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
     let result = match codec {
         Codec::Gzip => gzip::decode(&mut stream, sink),
         Codec::Deflate => inflate::decode(&mut stream, sink, false, |_| ()),
-        Codec::Xz => lzma::decode_xz(&mut stream, sink),
+        Codec::Xz => return xz::decode(input, sink),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
