@@ -106,9 +106,14 @@ pub struct Tree {
 /// Links followed at most while a path is resolved, as Linux does (`MAXSYMLINKS`).
 const LINKS_MAX: u32 = 40;
 
-/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails.
-pub fn unpack(file: File, length: u64, limits: &Limits) -> Tree {
-    let vault = Arc::new(Vault::new(limits.clone()));
+/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails. Derived
+/// bytes that are too many for memory go to `spill`, an empty file without a name; without one
+/// they stay in memory.
+pub fn unpack(file: File, length: u64, limits: &Limits, spill: Option<File>) -> Tree {
+    let vault = Arc::new(match spill {
+        Some(spill) => Vault::with_spill(limits.clone(), spill),
+        None => Vault::new(limits.clone()),
+    });
     let mut image = Extent::from_file(&vault, file, length);
     // A small image is read once; a large one stays on disk and is read where needed.
     if length <= limits.cache_bytes

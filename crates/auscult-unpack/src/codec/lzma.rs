@@ -55,7 +55,7 @@ pub(super) fn decode_alone(
     let properties = LzmaProperties::from_byte(props, dictionary)
         .ok_or_else(|| Fault::new(0, "decompress lzma", "impossible properties"))?;
     let size = Some(u64::from_le_bytes(size)).filter(|&size| size != u64::MAX);
-    decode_raw(input, sink, properties, size, unused)
+    decode_raw(input, sink, properties, size, unused, |_| ())
 }
 
 /// Decodes a raw LZMA stream, as [`decode_alone`].
@@ -65,6 +65,7 @@ pub(super) fn decode_raw(
     properties: LzmaProperties,
     size: Option<u64>,
     unused: &mut u64,
+    watch: impl FnMut(&[u8]),
 ) -> Result<(), Fault> {
     if size == Some(0) {
         return Ok(());
@@ -75,7 +76,7 @@ pub(super) fn decode_raw(
     // must come out even, which random bytes do not.
     reader.set_relaxed_end_condition(false);
     reader.set_defer_errors(true);
-    let result = pump(&mut reader, sink);
+    let result = pump(&mut reader, sink, watch);
     *unused = u64::try_from(reader.into_parts().1.len()).unwrap_or(0);
     // The reader meets the end of its input also where an end marker is missing.
     result.map_err(|stop| match (&stop, size) {
@@ -103,13 +104,12 @@ pub(super) fn decode_lzip(
     let base = 1_u32.checked_shl(u32::from(coded & 0x1f)).unwrap_or(u32::MAX);
     let dictionary_bytes = base - base / 16 * u32::from(coded >> 5);
     let properties = LzmaProperties { lc: 3, lp: 0, pb: 2, dictionary_bytes };
-    let start = sink.len();
-    decode_raw(input, sink, properties, None, unused)?;
+    let (start, mut crc) = (sink.len(), Crc32::default());
+    decode_raw(input, sink, properties, None, unused, |bytes| crc.update(bytes))?;
     input.rewind(*unused);
     *unused = 0;
     let [c0, c1, c2, c3, size @ .., _, _, _, _, _, _, _, _] = take::<20>(input, "lzip")?;
-    let made = sink.output().get(usize::try_from(start).unwrap_or(usize::MAX)..);
-    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), Crc32::of(made.unwrap_or_default())) {
+    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), crc.value()) {
         return Err(fault("the checksum is wrong"));
     }
     if u64::from_le_bytes(size) != sink.len() - start {

@@ -15,7 +15,6 @@ mod inflate;
 pub(crate) mod lz4;
 mod lzma;
 pub(crate) mod lzop;
-mod xxhash;
 pub(crate) mod xz;
 mod zstd;
 
@@ -71,7 +70,7 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
-        Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
+        Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink, |_| ())
             .map_err(|why| fault_of("bzip2", &why)),
     };
     let consumed = stream.position().saturating_sub(unused);
@@ -152,7 +151,7 @@ pub(crate) fn payload(codec: Codec, input: &Extent, more: impl Fn(&Extent) -> bo
     let (consumed, fault) = decode_all(codec, input, &mut sink, more);
     let limited = sink.refusal().is_some();
     let transform = Decoding { codec, input: input.clamp(0, consumed) };
-    let extent = Extent::computed(vault, sink.into_output(), transform);
+    let extent = Extent::computed_by(vault, sink.finish(), transform);
     Payload { extent, consumed, fault, limited }
 }
 
@@ -164,14 +163,19 @@ enum Stop {
     Input(std::io::Error),
 }
 
-/// Copies everything a decoder gives into the sink.
-fn pump(reader: &mut impl Read, sink: &mut Sink<'_>) -> Result<(), Stop> {
+/// Copies everything a decoder gives into the sink; `watch` sees it pass by.
+fn pump(
+    reader: &mut impl Read,
+    sink: &mut Sink<'_>,
+    mut watch: impl FnMut(&[u8]),
+) -> Result<(), Stop> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
+                watch(bytes);
                 sink.push(bytes).map_err(Stop::Refused)?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
