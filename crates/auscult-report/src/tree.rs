@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::{Cell, Clip, Column, Page, Style, count, number};
 
 /// One node of the tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeRow {
     /// Where it is.
     pub locator: Locator,
@@ -41,7 +41,7 @@ const COLUMNS: [Column; 7] = [
     Column::new("MODE", 6, Clip::Number),
     Column::new("OWNER", 20, Clip::End),
     Column::new("SIZE", 20, Clip::Number),
-    Column::new("SHA-256", 12, Clip::End),
+    Column::new("SHA-256", 16, Clip::End),
     Column::new("LOCATOR", usize::MAX, Clip::End),
     Column::new("NOTE", 100, Clip::End),
 ];
@@ -56,7 +56,7 @@ pub fn tree_text(rows: &[TreeRow]) -> String {
                 row.mode.map(|mode| format!("{mode:04o}")).unwrap_or_default().into(),
                 row.owner.clone().unwrap_or_default().into(),
                 row.size.map(number).unwrap_or_default().into(),
-                row.sha256.map(|digest| digest.to_string()).unwrap_or_default().into(),
+                row.sha256.map(|digest| short(&digest)).unwrap_or_default().into(),
                 row.locator.to_string().into(),
                 note(row).into(),
             ]
@@ -66,6 +66,11 @@ pub fn tree_text(rows: &[TreeRow]) -> String {
     page.grid(0, &COLUMNS, &cells);
     page.line(0, &format!("{} entries", count(cells.len())), Style::Plain);
     page.finish()
+}
+
+/// The first 16 digits: enough to find a file by; the whole digest is in the JSON.
+fn short(digest: &Sha256) -> String {
+    digest.to_string().chars().take(16).collect()
 }
 
 /// Everything there is to say of a row, in one line.

@@ -105,7 +105,11 @@ impl Joined {
 
 impl Extent {
     fn new(vault: &Arc<Vault>, length: u64, origin: Origin) -> Self {
-        let source = Source { id: vault.source_id(), length, origin, vault: Arc::clone(vault) };
+        Self::numbered(vault, vault.source_id(), length, origin)
+    }
+
+    fn numbered(vault: &Arc<Vault>, id: u64, length: u64, origin: Origin) -> Self {
+        let source = Source { id, length, origin, vault: Arc::clone(vault) };
         Self { start: 0, length, source: Arc::new(source) }
     }
 
@@ -124,6 +128,21 @@ impl Extent {
     /// out fewer bytes, reading the missing ones is a fault; more are cut off.
     pub fn derived(vault: &Arc<Vault>, length: u64, transform: impl Derive + 'static) -> Self {
         Self::new(vault, length, Origin::Derived(Box::new(transform)))
+    }
+
+    /// Bytes that were derived before as this source, by the same transform.
+    pub(crate) fn derived_again(
+        vault: &Arc<Vault>,
+        source: u64,
+        length: u64,
+        transform: impl Derive + 'static,
+    ) -> Self {
+        Self::numbered(vault, source, length, Origin::Derived(Box::new(transform)))
+    }
+
+    /// The source and the place in it where these bytes start.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.source.id, self.start)
     }
 
     /// Derived bytes that were just computed to learn their length; they enter the cache and are
@@ -231,6 +250,45 @@ impl Extent {
     #[must_use]
     pub fn from(&self, offset: u64) -> Self {
         self.clamp(offset, u64::MAX)
+    }
+
+    /// Why these bytes are too many for what they come from, if they are: files and disks may be
+    /// made of holes and promise any length.
+    pub fn refusal(&self) -> Option<String> {
+        let limits = self.vault().limits();
+        if self.length > limits.stream_bytes {
+            let (length, limit) = (self.length, limits.stream_bytes);
+            return Some(format!("{length} bytes exceed {limit} (limit stream-bytes)"));
+        }
+        let bomb = self.length > limits.ratio_floor_bytes
+            && self.length / self.weight().max(1) > limits.ratio;
+        let (length, ratio) = (self.length, limits.ratio);
+        bomb.then(|| format!("{length} bytes are more than {ratio} times the input (limit ratio)"))
+    }
+
+    /// The first place from `offset` on that is not in a hole; the end if there is none.
+    pub(crate) fn next_data(&self, offset: u64) -> u64 {
+        match &self.source.origin {
+            Origin::Zeros => self.length,
+            Origin::Joined(joined) => {
+                let (start, end) = (self.start.saturating_add(offset), self.start + self.length);
+                let pieces = joined.starts.partition_point(|&place| place <= start);
+                let first = pieces.saturating_sub(1);
+                let mut rest = joined.starts.iter().zip(&joined.parts).skip(first);
+                let data = rest.find(|(place, part)| {
+                    !matches!(part.source.origin, Origin::Zeros)
+                        && place.saturating_add(part.length) > start
+                });
+                let place = data.map_or(end, |(&place, _)| place.max(start).min(end));
+                place.saturating_sub(self.start)
+            }
+            _ => offset.min(self.length),
+        }
+    }
+
+    /// Whether these are the very same bytes of the same source.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.place() == other.place() && self.length == other.length
     }
 
     /// The place of this extent in another one of the same source, as an offset.
@@ -559,6 +617,9 @@ mod tests {
         );
         assert_eq!(holed.read(15, 2).unwrap(), "ab");
         assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
+        let places = [0, 5, 6, 1 << 40].map(|offset| sparse.next_data(offset));
+        assert_eq!(places, [0, 5, sparse.len(), sparse.len()]);
+        assert!(sparse.refusal().is_some() && one.refusal().is_none());
         let salvage = holed.clamp(4, 15).salvage();
         assert_eq!(
             (&salvage.bytes[..], salvage.faults.len()),

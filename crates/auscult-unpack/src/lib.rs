@@ -12,6 +12,7 @@ mod checksum;
 mod codec;
 mod coverage;
 mod digest;
+mod entropy;
 mod extent;
 mod fault;
 mod format;

@@ -245,16 +245,16 @@ impl Tree {
     /// The containers that hold members with paths: file systems and archives. Partitions and
     /// other parts of an image have names too, but make no file system.
     pub fn file_systems(&self) -> impl Iterator<Item = NodeId> {
-        self.nodes()
-            .filter(|(id, _)| {
-                let members = self.members.get(id);
-                members.is_some_and(|members| {
-                    members.iter().any(|(name, &member)| {
-                        name.0.starts_with(b"/") && self.node(member).reading == Reading::Whole
-                    })
-                })
+        self.nodes().map(|(id, _)| id).filter(|&id| self.is_file_system(id))
+    }
+
+    /// Whether a container holds members with paths.
+    pub fn is_file_system(&self, id: NodeId) -> bool {
+        self.members.get(&id).is_some_and(|members| {
+            members.iter().any(|(name, &member)| {
+                name.0.starts_with(b"/") && self.node(member).reading == Reading::Whole
             })
-            .map(|(id, _)| id)
+        })
     }
 
     /// The member with exactly this path (`/etc/passwd`) of a container.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::{
     Fault, Sink,
+    codec::Codec,
     sink::Output,
     spill::{Spill, Spilled},
 };
@@ -30,6 +31,25 @@ pub struct Vault {
     spill: Option<Spill>,
     /// What went there, by source.
     spilled: Mutex<HashMap<u64, Held>>,
+    /// Streams that were decoded whole, by where they start.
+    streams: Mutex<HashMap<StreamPlace, Decoded>>,
+}
+
+/// A source, an offset in it, and how the stream there is packed.
+pub(crate) type StreamPlace = (u64, u64, Codec);
+
+/// A stream that was decoded whole: formats that look for streams on trial and the engine that
+/// opens them later need not decode them twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    /// The source of the decoded bytes.
+    pub(crate) source: u64,
+    /// How many they are.
+    pub(crate) length: u64,
+    /// Packed bytes.
+    pub(crate) consumed: u64,
+    /// Bytes that the decoder could see; with fewer it might have ended elsewhere.
+    pub(crate) input_length: u64,
 }
 
 /// Derived bytes of more than this share of the cache go to a file instead: to compute them again
@@ -47,6 +67,7 @@ impl Vault {
             cache: Mutex::default(),
             spill: None,
             spilled: Mutex::default(),
+            streams: Mutex::default(),
         }
     }
 
@@ -118,6 +139,19 @@ impl Vault {
                 held
             }
         }
+    }
+
+    /// The stream that was decoded at a place where now `input_length` bytes are to be seen.
+    pub(crate) fn decoded(&self, place: StreamPlace, input_length: u64) -> Option<Decoded> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = streams.get(&place).copied();
+        found.filter(|found| (found.consumed..=found.input_length).contains(&input_length))
+    }
+
+    /// Remembers a stream that was decoded whole.
+    pub(crate) fn remember(&self, place: StreamPlace, decoded: Decoded) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.insert(place, decoded);
     }
 
     /// Moves bytes to the file if they are too many for the cache.

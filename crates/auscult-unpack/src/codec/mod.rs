@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, ErrorKind, Read};
 
-use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened};
+use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened, vault::Decoded};
 
 mod block;
 pub(crate) mod gzip;
@@ -23,7 +23,7 @@ pub(crate) use lzma::LzmaProperties;
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// A stream format that tells its own end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Codec {
     /// One gzip member (RFC 1952), checksum verified.
     Gzip,
@@ -147,11 +147,23 @@ impl Payload {
 /// Decodes the streams at the start of `input` into a payload.
 pub(crate) fn payload(codec: Codec, input: &Extent, more: impl Fn(&Extent) -> bool) -> Payload {
     let vault = input.vault();
+    let (source, start) = input.place();
+    if let Some(known) = vault.decoded((source, start, codec), input.len()) {
+        let Decoded { source, length, consumed, .. } = known;
+        let transform = Decoding { codec, input: input.clamp(0, consumed) };
+        let extent = Extent::derived_again(vault, source, length, transform);
+        return Payload { extent, consumed, fault: None, limited: false };
+    }
     let mut sink = vault.sink(input.weight());
     let (consumed, fault) = decode_all(codec, input, &mut sink, more);
     let limited = sink.refusal().is_some();
     let transform = Decoding { codec, input: input.clamp(0, consumed) };
     let extent = Extent::computed_by(vault, sink.finish(), transform);
+    if fault.is_none() {
+        let (decoded, length) = (extent.place().0, extent.len());
+        let decoded = Decoded { source: decoded, length, consumed, input_length: input.len() };
+        vault.remember((source, start, codec), decoded);
+    }
     Payload { extent, consumed, fault, limited }
 }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use landlock::{ABI, Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetStatus};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch,
@@ -39,6 +39,8 @@ fn limit_resources(spill_bytes: u64) -> String {
         (Resource::Nofile, DESCRIPTORS_MAX),
     ];
     for (resource, value) in limits {
+        // What the user allowed less of stays less.
+        let value = getrlimit(resource).maximum.map_or(value, |most| most.min(value));
         let limit = Rlimit { current: Some(value), maximum: Some(value) };
         if let Err(error) = setrlimit(resource, limit) {
             return format!("rlimits: not set ({resource:?}: {error})");

@@ -7,17 +7,17 @@ use std::{
 
 use crate::support::stderr;
 
+/// A worker's request to try the named thing.
+fn request(name: &str) -> String {
+    let limits = auscult_model::Limits::default();
+    serde_json::json!({ "task": { "probe": name }, "kind": "image", "limits": limits }).to_string()
+}
+
 /// Starts a worker that tries the named thing; the signal that ended it, and its answer.
 fn attempt(name: &str) -> (Option<i32>, serde_json::Value) {
-    let limits = serde_json::to_value(auscult_model::Limits::default()).unwrap();
-    let request = serde_json::json!({
-        "task": { "probe": name }, "kind": "image", "limits": limits,
-    });
-    let output = Command::new(env!("CARGO_BIN_EXE_auscult"))
-        .args(["worker", &request.to_string()])
-        .stdin(Stdio::from(tempfile::tempfile().unwrap()))
-        .output()
-        .unwrap();
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_auscult"));
+    worker.args(["worker", &request(name)]).stdin(Stdio::null());
+    let output = worker.output().expect("the program starts");
     let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
     assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
     (output.status.signal(), answer)

@@ -7,7 +7,7 @@ use std::{io::Write, sync::mpsc, thread};
 
 use anyhow::Context as _;
 use auscult_model::ByteName;
-use auscult_unpack::{EntryKind, Extent, NodeId, NodeKind, Salvage, Tree};
+use auscult_unpack::{EntryKind, Extent, Node, NodeId, NodeKind, Salvage, Tree};
 use bytes::Bytes;
 use rayon::prelude::*;
 
@@ -87,13 +87,8 @@ fn collect(tree: &Tree, id: NodeId, path: &mut Vec<ByteName>, objects: &mut Vec<
             NodeKind::Image | NodeKind::Padding => {}
             NodeKind::Raw { .. } => {
                 path.push(format!("{:#x}.raw", node.offset).into());
-                let content = node.content.clone();
-                objects.push(Object {
-                    path: path.clone(),
-                    kind: ExtractedKind::File,
-                    mode: None,
-                    content,
-                });
+                let (kind, content) = file(node);
+                objects.push(Object { path: path.clone(), kind, mode: None, content });
             }
             NodeKind::Container { format, .. } => {
                 path.push(format!("{:#x}-{format}", node.offset).into());
@@ -120,30 +115,55 @@ fn collect_member(
     if node.name.0.is_empty() {
         path.push("payload".into());
     }
-    let told = |note: String| ExtractedKind::Told(note);
+    let passage = node.name.0.is_empty() && is_passage(tree, id);
+    let told = ExtractedKind::Told;
     let (kind, content) = match kind {
         EntryKind::Directory => (ExtractedKind::Directory, None),
-        EntryKind::File if node.unread.is_some() && node.content.is_none() => {
-            let reason = node.unread.as_ref().map(|unread| unread.reason.as_str());
-            (told(format!("unreadable: {}", reason.unwrap_or_default())), None)
-        }
-        EntryKind::File => (ExtractedKind::File, node.content.clone()),
-        EntryKind::Hardlink(_) if node.content.is_some() => {
-            (ExtractedKind::File, node.content.clone())
-        }
+        EntryKind::File => file(node),
+        EntryKind::Hardlink(_) if node.content.is_some() => file(node),
         EntryKind::Symlink(target) => (ExtractedKind::Symlink(target.clone()), None),
         other => {
             let (kind, note) = member_kind(other);
             (told(format!("{kind} {note}")), None)
         }
     };
-    objects.push(Object { path: path.clone(), kind, mode: node.metadata.mode, content });
+    if !passage {
+        objects.push(Object { path: path.clone(), kind, mode: node.metadata.mode, content });
+    }
     if !node.children.is_empty() {
         if let Some(last) = path.last_mut() {
             last.0.extend_from_slice(b".unpacked");
         }
         collect(tree, id, path, objects);
     }
+}
+
+/// A file as it is to be sent, or why it cannot be.
+fn file(node: &Node) -> (ExtractedKind, Option<Extent>) {
+    let unread = node.unread.as_ref().filter(|_| node.content.is_none());
+    let reason = unread.map(|unread| unread.reason.clone());
+    match reason.or_else(|| node.content.as_ref().and_then(Extent::refusal)) {
+        Some(why) => (ExtractedKind::Told(format!("unreadable: {why}")), None),
+        None => (ExtractedKind::File, node.content.clone()),
+    }
+}
+
+/// Whether a payload is written in another form anyway: as the files of the file system that it is,
+/// or as the member whose bytes it is.
+fn is_passage(tree: &Tree, id: NodeId) -> bool {
+    let node = tree.node(id);
+    let unpacked = |&child: &NodeId| match tree.node(child).kind {
+        NodeKind::Padding => true,
+        NodeKind::Container { .. } => tree.is_file_system(child),
+        _ => false,
+    };
+    if !node.children.is_empty() && node.children.iter().all(unpacked) {
+        return true;
+    }
+    let outer = node.parent.and_then(|container| tree.node(container).parent);
+    let outer = outer.filter(|&outer| matches!(tree.node(outer).kind, NodeKind::Member(_)));
+    let outer = outer.and_then(|outer| tree.node(outer).content.as_ref());
+    node.content.as_ref().zip(outer).is_some_and(|(inner, outer)| inner.is_same(outer))
 }
 
 /// Sends one object; a file with the bytes that could be read of it, and what is missing.

@@ -27,16 +27,13 @@ fn row(tree: &Tree, id: NodeId, node: &Node) -> TreeRow {
     let metadata = &node.metadata;
     let mut row = TreeRow {
         locator: tree.locator(id),
-        kind: String::new(),
         format: node.format().map(str::to_owned),
         size: node.content.as_ref().map(Extent::len),
-        sha256: None,
         mode: metadata.mode,
         owner: metadata.user.zip(metadata.group).map(|(user, group)| format!("{user}:{group}")),
         modified: metadata.modified,
-        attributes: Default::default(),
         unread: node.unread.as_ref().map(|unread| unread.reason.clone()),
-        note: None,
+        ..TreeRow::default()
     };
     let (kind, note) = match &node.kind {
         NodeKind::Image => ("image", String::new()),
@@ -48,7 +45,7 @@ fn row(tree: &Tree, id: NodeId, node: &Node) -> TreeRow {
         NodeKind::Container { attributes, unread, .. } => {
             let pairs = attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
             row.attributes = pairs.collect();
-            row.unread = unread.clone();
+            row.unread.clone_from(unread);
             ("container", String::new())
         }
         NodeKind::Member(kind) => member_kind(kind),
@@ -81,6 +78,9 @@ pub(super) fn member_kind(kind: &EntryKind) -> (&'static str, String) {
 
 /// The digest of all bytes; none where one of them cannot be read.
 fn digest(content: &Extent) -> Option<Sha256> {
+    if content.refusal().is_some() {
+        return None;
+    }
     let mut hasher = sha2::Sha256::new();
     let mut position = 0;
     while position < content.len() {

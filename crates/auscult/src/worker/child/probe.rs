@@ -2,8 +2,10 @@
 
 use std::{fs::File, net::TcpListener, process::Command};
 
-/// The attempts, by name.
-const ATTEMPTS: &[(&str, fn() -> bool)] = &[
+/// An attempt by name: whether it succeeded.
+type Attempt = (&'static str, fn() -> bool);
+
+const ATTEMPTS: &[Attempt] = &[
     ("read a file", || File::open("/etc/passwd").is_ok()),
     ("list a folder", || std::fs::read_dir("/").is_ok()),
     ("write a file", || File::create("/tmp/auscult-probe").is_ok()),
