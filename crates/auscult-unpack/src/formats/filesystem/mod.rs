@@ -8,6 +8,7 @@ mod jffs2;
 mod recognised;
 mod romfs;
 mod squashfs;
+mod ubifs;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -15,7 +16,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,
-    &recognised::UBIFS,
+    &ubifs::FORMAT,
     &recognised::EROFS,
     &recognised::F2FS,
     &cramfs::FORMAT,

@@ -4,6 +4,7 @@ pub(crate) mod banner;
 pub(crate) mod date;
 pub(crate) mod gathering;
 pub(crate) mod guid;
+pub(crate) mod hex;
 pub(crate) mod layout;
 pub(crate) mod runs;
 pub(crate) mod unix_mode;

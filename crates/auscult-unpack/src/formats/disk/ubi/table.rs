@@ -24,7 +24,7 @@ pub(super) struct Record {
     pub(super) name: Vec<u8>,
     pub(super) is_static: bool,
     /// Blocks set aside for it.
-    reserved: u32,
+    pub(super) reserved: u32,
     alignment: u32,
     data_padding: u32,
     /// Whether a new content was being written when the flash was last used.

@@ -100,7 +100,10 @@ impl Volume {
         let erased = Extent::derived(vault, length, Erased(length));
         let used = self.blocks.values().map(|block| block.blocks_used).max().unwrap_or(0);
         let last = self.blocks.keys().next_back().map_or(0, |last| last + 1);
-        let end = if is_static { used.max(last) } else { last };
+        // What a dynamic volume was given belongs to it, if that much flash can be there.
+        let reserved = record.map_or(0, |record| record.reserved);
+        let reserved = Some(reserved).filter(|&reserved| u64::from(reserved) <= blocks_max);
+        let end = if is_static { used } else { reserved.unwrap_or(0) }.max(last);
         let (mut parts, mut gaps, mut lost) = (Vec::new(), 0_u64, Vec::new());
         for logical in 0..end {
             if let Some(block) = self.blocks.get(&logical) {
