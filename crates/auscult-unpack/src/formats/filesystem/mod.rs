@@ -9,6 +9,7 @@ mod recognised;
 mod romfs;
 mod squashfs;
 mod ubifs;
+mod yaffs;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -21,4 +22,5 @@ pub(super) static FORMATS: &[&Format] = &[
     &recognised::F2FS,
     &cramfs::FORMAT,
     &romfs::FORMAT,
+    &yaffs::FORMAT,
 ];

@@ -9,3 +9,4 @@ pub(crate) mod layout;
 pub(crate) mod runs;
 pub(crate) mod unix_mode;
 pub(crate) mod walk;
+pub(crate) mod window;
