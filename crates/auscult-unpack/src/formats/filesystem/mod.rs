@@ -2,6 +2,7 @@
 
 use crate::format::Format;
 
+mod coding;
 mod cramfs;
 mod ext;
 mod jffs2;

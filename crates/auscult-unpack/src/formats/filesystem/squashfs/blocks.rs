@@ -6,12 +6,11 @@
 use std::collections::HashMap;
 
 use super::{
-    compression::Coding,
     inode::FileLayout,
     metadata::Metadata,
     superblock::{Superblock, Version},
 };
-use crate::{Derive, Extent, Fault, Sink, View};
+use crate::{Derive, Extent, Fault, Sink, View, formats::filesystem::coding::Coding};
 
 /// Set in a block's word where its bytes are stored as they are.
 const STORED: u32 = 1 << 24;

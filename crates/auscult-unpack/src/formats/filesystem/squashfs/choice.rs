@@ -2,12 +2,11 @@
 //! superblock of a vendor's image says one thing and the blocks are another.
 
 use super::{
-    compression::Coding,
     inode::{self, Body, Inode},
     metadata::{self, Cursor, Framing, METADATA_BYTES, Metadata, StoredBlock},
     superblock::{Owners, Superblock, Version},
 };
-use crate::{Endian, Extent};
+use crate::{Endian, Extent, formats::filesystem::coding::Coding};
 
 /// Inodes that must make sense. The head of the newer ones tells a right guess by itself; those of
 /// versions 1 and 2 have hardly a wrong value.

@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::compression::Coding;
-use crate::{Endian, Extent, Fault, View};
+use crate::{Endian, Extent, Fault, View, formats::filesystem::coding::Coding};
 
 /// Decoded bytes of a full metadata block.
 pub(super) const METADATA_BYTES: usize = 8192;

@@ -9,7 +9,6 @@
 mod bits;
 mod blocks;
 mod choice;
-mod compression;
 mod directory;
 mod inode;
 mod metadata;

@@ -1,8 +1,9 @@
-//! The codings of SquashFS blocks, the registered ones and those that vendors put in their place.
+//! The codings of blocks of SquashFS and cramfs, the registered ones and those that vendors put in
+//! their place.
 //!
 //! The superblock names the coding, but vendor images say one thing and hold another: LZMA under
 //! the number of zlib, LZMA without its header, with a header without a length, or with one of the
-//! vendor's own. So the choice is made on data (`choice.rs`). Blocks are small (at most 1 MiB), so
+//! vendor's own. So the choice is made on data (`choice.rs` of each). Blocks are small (at most 1 MiB), so
 //! all of them decode in memory.
 //!
 //! Some vendors code each block in one of two ways: the "sqlzma" patches with LZMA or, where that
