@@ -6,6 +6,7 @@ mod coding;
 mod cramfs;
 mod ext;
 mod jffs2;
+mod minix;
 mod recognised;
 mod romfs;
 mod squashfs;
@@ -23,5 +24,6 @@ pub(super) static FORMATS: &[&Format] = &[
     &recognised::F2FS,
     &cramfs::FORMAT,
     &romfs::FORMAT,
+    &minix::FORMAT,
     &yaffs::FORMAT,
 ];
