@@ -6,6 +6,7 @@ mod coding;
 mod cramfs;
 mod ext;
 mod jffs2;
+mod littlefs;
 mod minix;
 mod recognised;
 mod romfs;
@@ -24,6 +25,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &recognised::F2FS,
     &cramfs::FORMAT,
     &romfs::FORMAT,
+    &littlefs::FORMAT,
     &minix::FORMAT,
     &yaffs::FORMAT,
 ];
