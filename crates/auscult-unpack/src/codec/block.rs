@@ -13,6 +13,8 @@ use crate::Fault;
 pub(crate) enum BlockCodec {
     /// zlib (RFC 1950).
     Zlib,
+    /// Deflate without a header (RFC 1951).
+    Deflate,
     /// A whole xz stream.
     Xz,
     /// LZMA with its 13-byte header.
@@ -38,7 +40,8 @@ pub(crate) fn decode_block(
     output_max: usize,
 ) -> Result<Vec<u8>, Fault> {
     match codec {
-        BlockCodec::Zlib => inflate(input, output_max),
+        BlockCodec::Zlib => inflate(input, output_max, true),
+        BlockCodec::Deflate => inflate(input, output_max, false),
         BlockCodec::Xz => xz::decode_small(input, output_max),
         BlockCodec::LzmaAlone => {
             let reader = LzmaReader::new_mem_limit(input, WINDOW_KIB_MAX, None)
@@ -79,10 +82,10 @@ fn fault(codec: &str, why: &str) -> Fault {
     Fault::new(0, format!("decompress {codec}"), why)
 }
 
-fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
-    let codec = "zlib";
+fn inflate(input: &[u8], output_max: usize, has_header: bool) -> Result<Vec<u8>, Fault> {
+    let codec = if has_header { "zlib" } else { "deflate" };
     let mut output = vec![0; output_max];
-    let mut decoder = Decompress::new(true);
+    let mut decoder = Decompress::new(has_header);
     let status = decoder.decompress(input, &mut output, FlushDecompress::Finish);
     let made = usize::try_from(decoder.total_out()).unwrap_or(usize::MAX);
     match status {

@@ -2,12 +2,17 @@
 
 use crate::format::Format;
 
+mod coding;
 mod cramfs;
 mod ext;
 mod jffs2;
+mod littlefs;
+mod minix;
 mod recognised;
 mod romfs;
 mod squashfs;
+mod ubifs;
+mod yaffs;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -15,9 +20,12 @@ pub(super) static FORMATS: &[&Format] = &[
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,
-    &recognised::UBIFS,
+    &ubifs::FORMAT,
     &recognised::EROFS,
     &recognised::F2FS,
     &cramfs::FORMAT,
     &romfs::FORMAT,
+    &littlefs::FORMAT,
+    &minix::FORMAT,
+    &yaffs::FORMAT,
 ];

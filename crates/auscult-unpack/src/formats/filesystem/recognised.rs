@@ -1,20 +1,12 @@
 //! File systems that are recognised by strict checks of their headers and not extracted, so that
-//! the report names what it could not look into: UBIFS, EROFS, F2FS.
+//! the report names what it could not look into: EROFS, F2FS.
 //!
-//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`.
+//! Layouts: kernel `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`.
 
 use crate::{
     Endian::Little,
     View,
-    checksum::{Crc32, agrees},
     format::{Candidate, Format, Magic, NotThis, Opened},
-};
-
-pub(crate) static UBIFS: Format = Format {
-    name: "ubifs",
-    magics: &[Magic::start(&[0x31, 0x18, 0x10, 0x06])],
-    carve: true,
-    open: open_ubifs,
 };
 
 pub(crate) static EROFS: Format = Format {
@@ -49,22 +41,6 @@ fn recognised(
 /// The text of a fixed field as an attribute, if it holds any.
 fn label(name: &'static str, field: &[u8]) -> Option<(&'static str, String)> {
     (!field.is_empty()).then(|| (name, String::from_utf8_lossy(field).into_owned()))
-}
-
-/// The superblock is the first node of the first erase block; its checksum covers the node.
-fn open_ubifs(candidate: &Candidate) -> Result<Opened, NotThis> {
-    const SUPERBLOCK_NODE: u8 = 6;
-    let head = candidate.extent.read(0, 4096)?;
-    let view = View(&head);
-    // The checksum starts inverted and is not inverted at the end.
-    let checksum = !Crc32::of(view.bytes(8, 4096 - 8)?);
-    let shape = (view.u32(16, Little)?, view.u8(20)?);
-    if shape != (4096, SUPERBLOCK_NODE) || !agrees(view.u32(4, Little)?, checksum) {
-        return Err(NotThis);
-    }
-    let (block_bytes, blocks) = (view.u32(36, Little)?, view.u32(40, Little)?);
-    let attributes = vec![("erase-block", block_bytes.to_string())];
-    recognised("ubifs", u64::from(block_bytes) * u64::from(blocks), attributes)
 }
 
 fn open_erofs(candidate: &Candidate) -> Result<Opened, NotThis> {
@@ -116,9 +92,7 @@ mod tests {
         make_directory(&root);
         let image = folder.path().join("image");
         let (root, path) = (root.to_str().unwrap(), image.to_str().unwrap());
-        let ubifs = ["-m", "2048", "-e", "126976", "-c", "500", "-r", root, "-o", path];
-        let cases: [(&str, &str, &[&str]); 2] =
-            [("ubifs", "mkfs.ubifs", &ubifs), ("erofs", "mkfs.erofs", &[path, root])];
+        let cases: [(&str, &str, &[&str]); 1] = [("erofs", "mkfs.erofs", &[path, root])];
         for (format, tool, arguments) in cases {
             drop(fs::remove_file(&image));
             if !run(tool, arguments) {
