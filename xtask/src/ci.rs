@@ -13,6 +13,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
 ];
 

@@ -1,5 +1,6 @@
 //! Checksums that headers store against damage. None of them proves where bytes come from.
 
+use crc::{CRC_32_ISCSI, Table};
 use flate2::Crc;
 
 use crate::{Extent, Fault};
@@ -40,6 +41,17 @@ impl Crc32 {
     }
 }
 
+static CASTAGNOLI: crc::Crc<u32, Table<16>> = crc::Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// The checksum of iSCSI (RFC 3720, polynomial 82f63b78) as the kernel's `crc32c(seed, bytes)`,
+/// which inverts nothing: the usual value is `!crc32c_seeded(!0, bytes)`.
+pub(crate) fn crc32c_seeded(seed: u32, bytes: &[u8]) -> u32 {
+    // The digest of the crate starts from the reversed seed.
+    let mut digest = CASTAGNOLI.digest_with_initial(seed.reverse_bits());
+    digest.update(bytes);
+    !digest.finalize()
+}
+
 /// Shows all bytes of an extent to `take`, in pieces of bounded size.
 ///
 /// # Errors
@@ -58,4 +70,16 @@ pub(crate) fn each_piece(extent: &Extent, mut take: impl FnMut(&[u8])) -> Result
 /// fuzzer would spend its time on guessing them instead of on what they protect.
 pub(crate) fn agrees<T: PartialEq + Copy>(stored: T, computed: T) -> bool {
     cfg!(fuzzing) || stored == computed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crc32c_seeded;
+
+    #[test]
+    fn published_values_of_crc32c() {
+        assert_eq!(crc32c_seeded(!0, b"123456789"), !0xe306_9283);
+        let half = crc32c_seeded(!0, b"12345");
+        assert_eq!(crc32c_seeded(half, b"6789"), !0xe306_9283);
+    }
 }

@@ -13,6 +13,8 @@ use crate::Fault;
 pub(crate) enum BlockCodec {
     /// zlib (RFC 1950).
     Zlib,
+    /// Raw deflate (RFC 1951).
+    Deflate,
     /// A whole xz stream.
     Xz,
     /// LZMA with its 13-byte header.
@@ -38,7 +40,8 @@ pub(crate) fn decode_block(
     output_max: usize,
 ) -> Result<Vec<u8>, Fault> {
     match codec {
-        BlockCodec::Zlib => inflate(input, output_max),
+        BlockCodec::Zlib => inflate(input, output_max, true),
+        BlockCodec::Deflate => inflate(input, output_max, false),
         BlockCodec::Xz => {
             read_block("xz", XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX), output_max)
         }
@@ -81,10 +84,10 @@ fn fault(codec: &str, why: &str) -> Fault {
     Fault::new(0, format!("decompress {codec}"), why)
 }
 
-fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
-    let codec = "zlib";
+fn inflate(input: &[u8], output_max: usize, zlib: bool) -> Result<Vec<u8>, Fault> {
+    let codec = if zlib { "zlib" } else { "deflate" };
     let mut output = vec![0; output_max];
-    let mut decoder = Decompress::new(true);
+    let mut decoder = Decompress::new(zlib);
     let status = decoder.decompress(input, &mut output, FlushDecompress::Finish);
     let made = usize::try_from(decoder.total_out()).unwrap_or(usize::MAX);
     match status {
@@ -115,7 +118,10 @@ fn read_block(codec: &str, mut reader: impl Read, output_max: usize) -> Result<V
 
 /// Reads an LZMA block. Many packers leave out the end marker and the size: then the block ends
 /// with its input or when it is full.
-fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_lzma(
+    mut reader: LzmaReader<&[u8]>,
+    output_max: usize,
+) -> Result<Vec<u8>, Fault> {
     reader.set_defer_errors(true);
     let mut output = vec![0; output_max];
     let mut made = 0;
@@ -131,7 +137,7 @@ fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>
     Ok(output)
 }
 
-fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
+pub(super) fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
     let mut made = 0;
     while let Some(rest) = output.get_mut(made..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {

@@ -197,6 +197,67 @@ pub(super) fn take_bytes(
     if count == size { Ok(()) } else { Err(fault("the input ends early")) }
 }
 
+/// Decodes the first `length` bytes of a block (LZ4 Block Format); fewer where the input ends right
+/// after a literal run. What follows in the input is not looked at.
+pub(super) fn decode_prefix(input: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
+    let early = || fault("the input ends early");
+    let mut output = Vec::with_capacity(length);
+    let mut rest = input;
+    while output.len() < length {
+        let (&token, after) = rest.split_first().ok_or_else(early)?;
+        rest = after;
+        let literals = take_length(token >> 4, &mut rest)?;
+        let wanted = literals.min(length - output.len());
+        output.extend_from_slice(rest.get(..wanted).ok_or_else(early)?);
+        rest = rest.get(literals..).unwrap_or_default();
+        if output.len() == length || rest.is_empty() {
+            break;
+        }
+        let (offset, after) = rest.split_first_chunk::<2>().ok_or_else(early)?;
+        rest = after;
+        let count = take_length(token & 0xf, &mut rest)?.saturating_add(MATCH_BYTES_MIN);
+        copy_match(&mut output, u16::from_le_bytes(*offset).into(), count, length)?;
+    }
+    Ok(output)
+}
+
+/// The shortest match of the block format.
+const MATCH_BYTES_MIN: usize = 4;
+
+/// A length: 15 in its nibble goes on in bytes, up to the first that is not 255.
+fn take_length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
+    let mut length = usize::from(nibble);
+    if nibble == 15 {
+        loop {
+            let (&byte, after) = rest.split_first().ok_or_else(|| fault("the input ends early"))?;
+            *rest = after;
+            length += usize::from(byte);
+            if byte != 255 {
+                break;
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// Repeats `count` bytes from `offset` bytes back, up to a total length.
+fn copy_match(
+    output: &mut Vec<u8>,
+    offset: usize,
+    count: usize,
+    length: usize,
+) -> Result<(), Fault> {
+    let start = output.len().checked_sub(offset).filter(|_| offset > 0);
+    let start = start.ok_or_else(|| fault("a match from before the start"))?;
+    let end = output.len().saturating_add(count).min(length);
+    // A match may overlap itself: what was copied is copied again.
+    while output.len() < end {
+        let step = (output.len() - start).min(end - output.len());
+        output.extend_from_within(start..start + step);
+    }
+    Ok(())
+}
+
 fn fault(why: &str) -> Fault {
     Fault::new(0, "decompress lz4", why)
 }

@@ -15,11 +15,13 @@ mod inflate;
 pub(crate) mod lz4;
 mod lzma;
 pub(crate) mod lzop;
+mod prefix;
 mod xxhash;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use prefix::decode_prefix;
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// A stream format that tells its own end.

@@ -3,6 +3,7 @@
 use crate::format::Format;
 
 mod cramfs;
+mod erofs;
 mod ext;
 mod jffs2;
 mod recognised;
@@ -16,7 +17,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &jffs2::FORMAT,
     &jffs2::MARKER,
     &recognised::UBIFS,
-    &recognised::EROFS,
+    &erofs::FORMAT,
     &recognised::F2FS,
     &cramfs::FORMAT,
     &romfs::FORMAT,

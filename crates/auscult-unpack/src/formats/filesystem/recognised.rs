@@ -1,7 +1,7 @@
 //! File systems that are recognised by strict checks of their headers and not extracted, so that
-//! the report names what it could not look into: UBIFS, EROFS, F2FS.
+//! the report names what it could not look into: UBIFS, F2FS.
 //!
-//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `fs/erofs/erofs_fs.h`, `include/linux/f2fs_fs.h`.
+//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `include/linux/f2fs_fs.h`.
 
 use crate::{
     Endian::Little,
@@ -15,13 +15,6 @@ pub(crate) static UBIFS: Format = Format {
     magics: &[Magic::start(&[0x31, 0x18, 0x10, 0x06])],
     carve: true,
     open: open_ubifs,
-};
-
-pub(crate) static EROFS: Format = Format {
-    name: "erofs",
-    magics: &[Magic::at(1024, &[0xe2, 0xe1, 0xf5, 0xe0])],
-    carve: true,
-    open: open_erofs,
 };
 
 pub(crate) static F2FS: Format = Format {
@@ -46,11 +39,6 @@ fn recognised(
     Ok(Opened { length, attributes, unread, ..Opened::default() })
 }
 
-/// The text of a fixed field as an attribute, if it holds any.
-fn label(name: &'static str, field: &[u8]) -> Option<(&'static str, String)> {
-    (!field.is_empty()).then(|| (name, String::from_utf8_lossy(field).into_owned()))
-}
-
 /// The superblock is the first node of the first erase block; its checksum covers the node.
 fn open_ubifs(candidate: &Candidate) -> Result<Opened, NotThis> {
     const SUPERBLOCK_NODE: u8 = 6;
@@ -65,19 +53,6 @@ fn open_ubifs(candidate: &Candidate) -> Result<Opened, NotThis> {
     let (block_bytes, blocks) = (view.u32(36, Little)?, view.u32(40, Little)?);
     let attributes = vec![("erase-block", block_bytes.to_string())];
     recognised("ubifs", u64::from(block_bytes) * u64::from(blocks), attributes)
-}
-
-fn open_erofs(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read(1024, 128)?;
-    let view = View(&head);
-    let (block_log, blocks) = (view.u8(12)?, view.u32(36, Little)?);
-    // The first block of metadata must be inside.
-    if !(9..=16).contains(&block_log) || view.u32(40, Little)? >= blocks.max(1) {
-        return Err(NotThis);
-    }
-    let mut attributes = vec![("block-size", (1_u32 << block_log).to_string())];
-    attributes.extend(label("label", view.text(64, 16)?));
-    recognised("erofs", u64::from(blocks) << block_log, attributes)
 }
 
 fn open_f2fs(candidate: &Candidate) -> Result<Opened, NotThis> {
@@ -117,8 +92,7 @@ mod tests {
         let image = folder.path().join("image");
         let (root, path) = (root.to_str().unwrap(), image.to_str().unwrap());
         let ubifs = ["-m", "2048", "-e", "126976", "-c", "500", "-r", root, "-o", path];
-        let cases: [(&str, &str, &[&str]); 2] =
-            [("ubifs", "mkfs.ubifs", &ubifs), ("erofs", "mkfs.erofs", &[path, root])];
+        let cases: [(&str, &str, &[&str]); 1] = [("ubifs", "mkfs.ubifs", &ubifs)];
         for (format, tool, arguments) in cases {
             drop(fs::remove_file(&image));
             if !run(tool, arguments) {

@@ -1,9 +1,7 @@
 //! The superblock and the group descriptors (kernel `Documentation/filesystems/ext4/super.rst`
 //! and `group_descr.rst`).
 
-use std::fmt::Write as _;
-
-use crate::{Endian::Little, Extent, Fault, View};
+use crate::{Endian::Little, Extent, Fault, View, formats::support::guid::uuid};
 
 /// Place of the superblock, whatever the block size.
 pub(super) const SUPERBLOCK_PLACE: u64 = 1024;
@@ -241,7 +239,7 @@ impl Superblock {
             ("revision", self.revision.to_string()),
             ("block-size", self.block_bytes.to_string()),
             ("inodes", self.inode_count.to_string()),
-            ("uuid", uuid_text(self.uuid)),
+            ("uuid", uuid(&self.uuid)),
             ("features", features.join(",")),
             ("last-written", date(self.written)),
             ("state", if self.state & 1 == 1 { "clean" } else { "not clean" }.to_owned()),
@@ -256,15 +254,4 @@ impl Superblock {
         }
         attributes
     }
-}
-
-fn uuid_text(uuid: [u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in uuid.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").unwrap_or_default();
-    }
-    text
 }
