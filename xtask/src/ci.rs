@@ -9,9 +9,11 @@ use crate::{
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
     ("genromfs", "genromfs"),
+    ("lzop", "lzop"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.f2fs", "f2fs-tools"),
     ("mkfs.jffs2", "mtd-utils"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),

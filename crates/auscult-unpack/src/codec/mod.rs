@@ -14,6 +14,7 @@ pub(crate) mod gzip;
 mod inflate;
 pub(crate) mod lz4;
 mod lzma;
+mod lzo_rle;
 pub(crate) mod lzop;
 mod prefix;
 mod xxhash;
@@ -21,6 +22,7 @@ mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use lzo_rle::decode_lzo_rle;
 pub(crate) use prefix::decode_prefix;
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 

@@ -5,6 +5,7 @@ use crate::format::Format;
 mod cramfs;
 mod erofs;
 mod ext;
+mod f2fs;
 mod jffs2;
 mod recognised;
 mod romfs;
@@ -18,7 +19,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &jffs2::MARKER,
     &recognised::UBIFS,
     &erofs::FORMAT,
-    &recognised::F2FS,
+    &f2fs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
 ];

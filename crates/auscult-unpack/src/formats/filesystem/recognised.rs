@@ -1,7 +1,7 @@
 //! File systems that are recognised by strict checks of their headers and not extracted, so that
-//! the report names what it could not look into: UBIFS, F2FS.
+//! the report names what it could not look into: UBIFS.
 //!
-//! Layouts: kernel `fs/ubifs/ubifs-media.h`, `include/linux/f2fs_fs.h`.
+//! Layouts: kernel `fs/ubifs/ubifs-media.h`.
 
 use crate::{
     Endian::Little,
@@ -15,13 +15,6 @@ pub(crate) static UBIFS: Format = Format {
     magics: &[Magic::start(&[0x31, 0x18, 0x10, 0x06])],
     carve: true,
     open: open_ubifs,
-};
-
-pub(crate) static F2FS: Format = Format {
-    name: "f2fs",
-    magics: &[Magic::at(1024, &[0x10, 0x20, 0xf5, 0xf2])],
-    carve: true,
-    open: open_f2fs,
 };
 
 /// Largest file system that is believed.
@@ -53,24 +46,6 @@ fn open_ubifs(candidate: &Candidate) -> Result<Opened, NotThis> {
     let (block_bytes, blocks) = (view.u32(36, Little)?, view.u32(40, Little)?);
     let attributes = vec![("erase-block", block_bytes.to_string())];
     recognised("ubifs", u64::from(block_bytes) * u64::from(blocks), attributes)
-}
-
-fn open_f2fs(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read(1024, 128)?;
-    let view = View(&head);
-    let (sector_log, sectors_log) = (view.u32(8, Little)?, view.u32(12, Little)?);
-    let block_log = view.u32(16, Little)?;
-    let fits = view.u16(4, Little)? == 1
-        && (9..=14).contains(&sector_log)
-        && (12..=14).contains(&block_log)
-        && sector_log.checked_add(sectors_log) == Some(block_log)
-        && view.u32(20, Little)? == 9;
-    if !fits {
-        return Err(NotThis);
-    }
-    let blocks = view.u64(36, Little)?.min(LENGTH_MAX);
-    let attributes = vec![("block-size", (1_u32 << block_log).to_string())];
-    recognised("f2fs", blocks.saturating_mul(1 << block_log), attributes)
 }
 
 #[cfg(test)]
