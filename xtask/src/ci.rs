@@ -10,6 +10,7 @@ use crate::{
 const DEBIAN: &[(&str, &str)] = &[
     ("genromfs", "genromfs"),
     ("lzop", "lzop"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),

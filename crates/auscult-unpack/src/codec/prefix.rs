@@ -19,7 +19,24 @@ pub(crate) fn decode_prefix(
     input: &[u8],
     length: usize,
 ) -> Result<Vec<u8>, Fault> {
-    let output = match codec {
+    let output = decode_up_to(codec, input, length)?;
+    if output.len() < length {
+        let why = format!("{length} bytes promised, {} there", output.len());
+        return Err(Fault::new(0, "decompress a block", why));
+    }
+    Ok(output)
+}
+
+/// The same, but a block that holds fewer bytes is no fault.
+///
+/// # Errors
+/// What is wrong with the block; its offset is 0.
+pub(crate) fn decode_up_to(
+    codec: BlockCodec,
+    input: &[u8],
+    length: usize,
+) -> Result<Vec<u8>, Fault> {
+    Ok(match codec {
         BlockCodec::Zlib => inflate(input, length, true)?,
         BlockCodec::Deflate => inflate(input, length, false)?,
         BlockCodec::Lz4 => lz4::decode_prefix(input, length)?,
@@ -30,12 +47,7 @@ pub(crate) fn decode_prefix(
         BlockCodec::Xz | BlockCodec::LzmaAlone | BlockCodec::Lzo => {
             block::decode_block(codec, input, length)?
         }
-    };
-    if output.len() < length {
-        let why = format!("{length} bytes promised, {} there", output.len());
-        return Err(Fault::new(0, "decompress a block", why));
-    }
-    Ok(output)
+    })
 }
 
 fn inflate(input: &[u8], length: usize, zlib: bool) -> Result<Vec<u8>, Fault> {

@@ -2,6 +2,7 @@
 
 use crate::format::Format;
 
+mod btrfs;
 mod cramfs;
 mod erofs;
 mod ext;
@@ -20,6 +21,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &recognised::UBIFS,
     &erofs::FORMAT,
     &f2fs::FORMAT,
+    &btrfs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
 ];
