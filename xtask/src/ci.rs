@@ -16,6 +16,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.f2fs", "f2fs-tools"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkfs.xfs", "xfsprogs"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
 ];

@@ -11,6 +11,7 @@ mod jffs2;
 mod recognised;
 mod romfs;
 mod squashfs;
+mod xfs;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -22,6 +23,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &erofs::FORMAT,
     &f2fs::FORMAT,
     &btrfs::FORMAT,
+    &xfs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
 ];
