@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use auscult_model::ByteName;
 
 use super::gathering::{Gathering, entry_path};
-use crate::{Entry, EntryKind, Extent, Fault, Metadata};
+use crate::{Entry, EntryKind, Extent, Fault, Metadata, Unread};
 
 /// A file system that can be walked.
 pub(crate) trait Walk {
@@ -34,6 +34,11 @@ pub(crate) trait Walk {
     /// The bytes of a regular file; none where they cannot be read at all. Of a file with several
     /// names they are asked for once.
     fn content(&mut self, inode: &Self::Inode, faults: &mut Vec<Fault>) -> Option<Extent>;
+
+    /// What of a regular file is in the image and cannot be read: encrypted bytes, for example.
+    fn unreadable(&mut self, _: &Self::Inode) -> Option<Unread> {
+        None
+    }
 }
 
 /// What every object has.
@@ -110,6 +115,7 @@ fn add<W: Walk>(
             report_all(gathering, faults, path);
             content
         });
+        entry.unread = reader.unreadable(inode);
     }
     if is_file && links > 1 {
         gathering.add_linked(entry, identity);

@@ -2,8 +2,9 @@
 //! `include/linux/f2fs_fs.h` and `Documentation/filesystems/f2fs.rst`).
 //!
 //! The newer of two checkpoints is read. What was synced after it by single files (roll-forward
-//! recovery) is not looked for, and files encrypted by fscrypt are listed but not read. Of a file
-//! system over several devices only the first is here; what is on others is told.
+//! recovery) is not looked for. Of what fscrypt encrypted the names are listed as hexadecimal digits,
+//! and the contents are said to be unread. Of a file system over several devices only the first is
+//! here; what is on others is told.
 
 mod checkpoint;
 mod compressed;

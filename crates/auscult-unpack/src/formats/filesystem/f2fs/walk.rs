@@ -2,7 +2,8 @@
 
 use super::{directory, inode::Inode, mapping::Mapper, xattr};
 use crate::{
-    Extent, Fault,
+    EntryKind, Extent, Fault, Unread,
+    digest::hex,
     formats::support::{
         budget::Budget,
         walk::{About, Walk, kind_of_mode},
@@ -92,9 +93,9 @@ impl Walk for Reader<'_> {
         faults.extend(self.read_attributes(&mut inode).err());
         let target = || self.target(&inode);
         let kind = kind_of_mode(inode.mode, place, target, || inode.device_number())?;
-        if inode.is_encrypted() {
-            let why = "encrypted with fscrypt: names and contents are not readable";
-            faults.push(Fault::new(place, "read an inode", why));
+        if inode.is_encrypted() && matches!(kind, EntryKind::Symlink(_)) {
+            let why = "the target is encrypted with fscrypt";
+            faults.push(Fault::new(place, "read a link", why));
         }
         let about = About {
             identity: u64::from(inode.number),
@@ -108,19 +109,27 @@ impl Walk for Reader<'_> {
 
     fn list(&mut self, inode: &Inode, faults: &mut Vec<Fault>) -> Vec<(Vec<u8>, u32)> {
         let mut children = Vec::new();
-        if inode.is_encrypted() {
-            return children;
-        }
         let listed = if inode.has_inline_entries() {
             directory::read(inode.inline_room(), &mut children)
         } else {
             self.list_blocks(inode, &mut children, faults)
         };
         faults.extend(listed.err());
+        if inode.is_encrypted() {
+            // Encrypted names may hold any byte.
+            for (name, _) in &mut children {
+                *name = hex(name).into_bytes();
+            }
+        }
         children
     }
 
     fn content(&mut self, inode: &Inode, faults: &mut Vec<Fault>) -> Option<Extent> {
         (!inode.is_encrypted()).then(|| self.bytes_of(inode, faults))
+    }
+
+    fn unreadable(&mut self, inode: &Inode) -> Option<Unread> {
+        let reason = "encrypted with fscrypt".to_owned();
+        inode.is_encrypted().then_some(Unread { bytes: inode.size, reason })
     }
 }
