@@ -16,7 +16,9 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.f2fs", "f2fs-tools"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkfs.jfs", "jfsutils"),
     ("mkfs.xfs", "xfsprogs"),
+    ("mkreiserfs", "reiserfsprogs"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
 ];

@@ -8,7 +8,9 @@ mod erofs;
 mod ext;
 mod f2fs;
 mod jffs2;
+mod jfs;
 mod recognised;
+mod reiserfs;
 mod romfs;
 mod squashfs;
 mod xfs;
@@ -24,6 +26,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &f2fs::FORMAT,
     &btrfs::FORMAT,
     &xfs::FORMAT,
+    &reiserfs::FORMAT,
+    &jfs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
 ];
