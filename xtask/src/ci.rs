@@ -9,10 +9,17 @@ use crate::{
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
     ("genromfs", "genromfs"),
+    ("lzop", "lzop"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.f2fs", "f2fs-tools"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkfs.jfs", "jfsutils"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("mkreiserfs", "reiserfsprogs"),
+    ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
     ("xz", "xz-utils"),
 ];

@@ -101,7 +101,10 @@ fn inflate(input: &[u8], output_max: usize, has_header: bool) -> Result<Vec<u8>,
 
 /// Reads an LZMA block. Many packers leave out the end marker and the size: then the block ends
 /// with its input or when it is full.
-fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_lzma(
+    mut reader: LzmaReader<&[u8]>,
+    output_max: usize,
+) -> Result<Vec<u8>, Fault> {
     reader.set_defer_errors(true);
     let mut output = vec![0; output_max];
     let mut made = 0;
@@ -115,4 +118,17 @@ fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>
     }
     output.truncate(made);
     Ok(output)
+}
+
+pub(super) fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
+    let mut made = 0;
+    while let Some(rest) = output.get_mut(made..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => made += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
 }

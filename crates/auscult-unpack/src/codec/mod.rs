@@ -14,12 +14,16 @@ pub(crate) mod gzip;
 mod inflate;
 pub(crate) mod lz4;
 mod lzma;
+mod lzo_rle;
 pub(crate) mod lzop;
+mod prefix;
 pub(crate) mod xz;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use lzo_rle::decode_lzo_rle;
+pub(crate) use prefix::{decode_prefix, decode_up_to};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// A stream format that tells its own end.

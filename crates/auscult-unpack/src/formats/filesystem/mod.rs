@@ -2,16 +2,21 @@
 
 use crate::format::Format;
 
+mod btrfs;
 mod coding;
 mod cramfs;
+mod erofs;
 mod ext;
+mod f2fs;
 mod jffs2;
+mod jfs;
 mod littlefs;
 mod minix;
-mod recognised;
+mod reiserfs;
 mod romfs;
 mod squashfs;
 mod ubifs;
+mod xfs;
 mod yaffs;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -21,8 +26,12 @@ pub(super) static FORMATS: &[&Format] = &[
     &jffs2::FORMAT,
     &jffs2::MARKER,
     &ubifs::FORMAT,
-    &recognised::EROFS,
-    &recognised::F2FS,
+    &erofs::FORMAT,
+    &f2fs::FORMAT,
+    &btrfs::FORMAT,
+    &xfs::FORMAT,
+    &reiserfs::FORMAT,
+    &jfs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
     &littlefs::FORMAT,
