@@ -9,9 +9,12 @@ use crate::{
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
     ("genromfs", "genromfs"),
+    ("mcopy", "mtools"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
+    ("mkfs.exfat", "exfatprogs"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.fat", "dosfstools"),
     ("mkfs.jffs2", "mtd-utils"),
     ("unsquashfs", "squashfs-tools"),
 ];

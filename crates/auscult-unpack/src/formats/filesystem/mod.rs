@@ -3,7 +3,9 @@
 use crate::format::Format;
 
 mod cramfs;
+mod exfat;
 mod ext;
+mod fat;
 mod jffs2;
 mod recognised;
 mod romfs;
@@ -12,6 +14,9 @@ mod squashfs;
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &ext::FORMAT,
+    &exfat::FORMAT,
+    &fat::FORMAT,
+    &fat::UNNAMED,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,
