@@ -16,6 +16,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.fat", "dosfstools"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkntfs", "ntfs-3g"),
     ("unsquashfs", "squashfs-tools"),
 ];
 

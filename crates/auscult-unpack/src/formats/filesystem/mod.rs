@@ -7,6 +7,7 @@ mod exfat;
 mod ext;
 mod fat;
 mod jffs2;
+mod ntfs;
 mod recognised;
 mod romfs;
 mod squashfs;
@@ -17,6 +18,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &exfat::FORMAT,
     &fat::FORMAT,
     &fat::UNNAMED,
+    &ntfs::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,
