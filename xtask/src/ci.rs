@@ -8,6 +8,7 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("genisoimage", "genisoimage"),
     ("genromfs", "genromfs"),
     ("mcopy", "mtools"),
     ("mkfs.cramfs", "util-linux"),
@@ -17,7 +18,9 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.fat", "dosfstools"),
     ("mkfs.jffs2", "mtd-utils"),
     ("mkntfs", "ntfs-3g"),
+    ("mkzftree", "genisoimage"),
     ("unsquashfs", "squashfs-tools"),
+    ("xorriso", "xorriso"),
 ];
 
 fn install_tools() -> anyhow::Result<()> {

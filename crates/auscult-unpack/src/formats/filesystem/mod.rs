@@ -6,6 +6,7 @@ mod cramfs;
 mod exfat;
 mod ext;
 mod fat;
+mod iso9660;
 mod jffs2;
 mod ntfs;
 mod recognised;
@@ -19,6 +20,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &fat::FORMAT,
     &fat::UNNAMED,
     &ntfs::FORMAT,
+    &iso9660::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,

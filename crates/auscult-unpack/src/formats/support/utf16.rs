@@ -10,6 +10,12 @@ pub(crate) fn little_endian(bytes: &[u8]) -> Vec<u8> {
     name(units.iter().copied().map(u16::from_le_bytes))
 }
 
+/// The name of big-endian units, up to a NUL.
+pub(crate) fn big_endian(bytes: &[u8]) -> Vec<u8> {
+    let (units, _) = bytes.as_chunks();
+    name(units.iter().copied().map(u16::from_be_bytes))
+}
+
 /// The name of these units, up to a NUL.
 pub(crate) fn name(units: impl IntoIterator<Item = u16>) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -32,11 +38,12 @@ pub(crate) fn name(units: impl IntoIterator<Item = u16>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{little_endian, name};
+    use super::{big_endian, little_endian, name};
 
     #[test]
     fn surrogates_pair_up_or_stay_apart() {
         assert_eq!(little_endian(b"a\0\xe4\0\x3d\xd8\0\xde\0\0b\0"), "aä😀".as_bytes());
+        assert_eq!(big_endian(b"\0a\x20\xac\xff"), "a€".as_bytes());
         assert_eq!(name([0xd83d, 0x61, 0xde00]), b"\xed\xa0\xbda\xed\xb8\x80");
     }
 }

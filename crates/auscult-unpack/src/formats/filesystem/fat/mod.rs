@@ -64,6 +64,11 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     Ok(opened)
 }
 
+/// Bytes of the file system whose boot sector this is, if it is one.
+pub(super) fn length(sector: &[u8]) -> Option<u64> {
+    Some(BootSector::parse(sector).ok()??.length())
+}
+
 /// Formatters write this where nobody gave a label.
 fn is_label(label: &String) -> bool {
     !label.is_empty() && label != "NO NAME"
