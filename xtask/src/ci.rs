@@ -8,19 +8,26 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("genisoimage", "genisoimage"),
     ("genromfs", "genromfs"),
     ("lzop", "lzop"),
+    ("mcopy", "mtools"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
+    ("mkfs.exfat", "exfatprogs"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.f2fs", "f2fs-tools"),
+    ("mkfs.fat", "dosfstools"),
     ("mkfs.jffs2", "mtd-utils"),
     ("mkfs.jfs", "jfsutils"),
     ("mkfs.xfs", "xfsprogs"),
+    ("mkntfs", "ntfs-3g"),
     ("mkreiserfs", "reiserfsprogs"),
+    ("mkzftree", "genisoimage"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
+    ("xorriso", "xorriso"),
     ("xz", "xz-utils"),
 ];
 

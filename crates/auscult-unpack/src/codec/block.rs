@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 use lzma_rust2::LzmaReader;
 
-use super::{LzmaProperties, WINDOW_KIB_MAX, input_fault, xz, zstd};
+use super::{LzmaProperties, WINDOW_KIB_MAX, input_fault, lznt1, xz, zstd};
 use crate::Fault;
 
 /// How a block is packed.
@@ -27,6 +27,8 @@ pub(crate) enum BlockCodec {
     Lz4,
     /// One LZO1X block.
     Lzo,
+    /// Chunks of LZNT1.
+    Lznt1,
 }
 
 /// Unpacks a block. More than `output_max` bytes are a fault; fewer are not, since the last block
@@ -61,6 +63,7 @@ pub(crate) fn decode_block(
             let made = lz4_flex::block::decompress_into(input, &mut output);
             cut("lz4", output, made)
         }
+        BlockCodec::Lznt1 => lznt1::decode(input, output_max),
         BlockCodec::Lzo => {
             let mut output = vec![0; output_max];
             let made = lzo::decompress_into(input, &mut output);

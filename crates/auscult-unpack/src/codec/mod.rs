@@ -14,6 +14,7 @@ pub(crate) mod gzip;
 mod inflate;
 pub(crate) mod lz4;
 mod lzma;
+mod lznt1;
 mod lzo_rle;
 pub(crate) mod lzop;
 mod prefix;

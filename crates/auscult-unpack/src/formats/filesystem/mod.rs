@@ -6,12 +6,16 @@ mod btrfs;
 mod coding;
 mod cramfs;
 mod erofs;
+mod exfat;
 mod ext;
 mod f2fs;
+mod fat;
+mod iso9660;
 mod jffs2;
 mod jfs;
 mod littlefs;
 mod minix;
+mod ntfs;
 mod reiserfs;
 mod romfs;
 mod squashfs;
@@ -22,6 +26,11 @@ mod yaffs;
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &ext::FORMAT,
+    &exfat::FORMAT,
+    &fat::FORMAT,
+    &fat::UNNAMED,
+    &ntfs::FORMAT,
+    &iso9660::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,

@@ -9,6 +9,7 @@ mod lzip;
 mod lzma;
 mod lzop;
 mod xz;
+pub(super) mod zisofs;
 mod zstd;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -16,6 +17,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &gzip::FORMAT,
     &xz::FORMAT,
     &zstd::FORMAT,
+    &zisofs::FORMAT,
     &lz4::FORMAT,
     &bzip2::FORMAT,
     &lzip::FORMAT,

@@ -64,6 +64,11 @@ impl Gathering {
         self.entries.push(entry);
     }
 
+    /// Whether a file was added under another name.
+    pub(crate) fn is_linked(&self, identity: u64) -> bool {
+        self.linked.contains_key(&identity)
+    }
+
     /// The content of a file that was added under another name.
     pub(crate) fn linked_content(&self, identity: u64) -> Option<Extent> {
         self.linked.get(&identity).and_then(|(_, content)| content.clone())

@@ -1,7 +1,10 @@
 //! Records of the central directory (section 4.3.12) with their extra fields (section 4.5).
 
 use super::is_link;
-use crate::{Endian, EntryKind, Fault, Metadata, View, formats::support::unix_mode};
+use crate::{
+    Endian, EntryKind, Fault, Metadata, View,
+    formats::support::{dos_time::dos_time, unix_mode},
+};
 
 const SIGNATURE: u32 = 0x0201_4b50;
 const FIXED_BYTES: usize = 46;
@@ -46,7 +49,7 @@ impl Record {
             flags: short(8)?,
             mode: Some(attributes >> 16).filter(|&mode| unix && mode != 0),
             directory: false,
-            modified: dos_time(short(12)?, short(14)?),
+            modified: dos_time(short(14)?, short(12)?),
             owner: None,
         };
         record.directory = record.name.ends_with(b"/") || attributes & 0x10 != 0 && !unix;
@@ -122,19 +125,4 @@ fn owner(view: View<'_>) -> Option<(u32, u32)> {
     let four = view.u8(0).ok()? == 1 && view.u8(1).ok()? == 4 && view.u8(6).ok()? == 4;
     let ids = (view.u32(2, Endian::Little).ok()?, view.u32(7, Endian::Little).ok()?);
     four.then_some(ids)
-}
-
-/// DOS date and time, taken as UTC since the time zone is not stored.
-fn dos_time(time: u16, date: u16) -> Option<i64> {
-    let (year, month, day) = (i64::from(date >> 9) + 1980, date >> 5 & 15, date & 31);
-    if !(1..=12).contains(&month) || day == 0 {
-        return None;
-    }
-    // Days before each month of a year that starts in March.
-    let from_march = (i64::from(month) + 9) % 12;
-    let year = if month <= 2 { year - 1 } else { year };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    let days = 365 * year + leap_days + (153 * from_march + 2) / 5 + i64::from(day) - 1 - 719_468;
-    let seconds = i64::from(time >> 11) * 3600 + i64::from(time >> 5 & 63) * 60;
-    Some(days * 86_400 + seconds + i64::from(time & 31) * 2)
 }

@@ -205,7 +205,7 @@ impl Walk for Reader<'_> {
         listed.into_iter().map(|child| (name(child.name), child.inode)).collect()
     }
 
-    fn unread(&mut self, object: &Object) -> Option<Unread> {
+    fn unread(&self, object: &Object) -> Option<Unread> {
         let Object { inode, .. } = object;
         let reason = "encrypted with fscrypt".to_owned();
         inode.is_encrypted().then_some(Unread { bytes: inode.size, reason })

@@ -128,7 +128,7 @@ impl Walk for Reader<'_> {
         (!inode.is_encrypted()).then(|| self.bytes_of(inode, faults))
     }
 
-    fn unread(&mut self, inode: &Inode) -> Option<Unread> {
+    fn unread(&self, inode: &Inode) -> Option<Unread> {
         let reason = "encrypted with fscrypt".to_owned();
         inode.is_encrypted().then_some(Unread { bytes: inode.size, reason })
     }

@@ -130,7 +130,7 @@ impl Walk for Reader<'_> {
         (!inode.is_encrypted).then(|| content::content(self.image, blocks, inode.size, faults))
     }
 
-    fn unread(&mut self, inode: &Inode) -> Option<Unread> {
+    fn unread(&self, inode: &Inode) -> Option<Unread> {
         let blocks = self.state.blocks.get(&inode.number).into_iter().flatten();
         let bytes = blocks.map(|(_, leaf)| u64::from(leaf.length)).sum();
         inode.is_encrypted.then(|| Unread { bytes, reason: "encrypted (fscrypt)".to_owned() })
