@@ -203,6 +203,13 @@ impl Sink<'_> {
         Ok(())
     }
 
+    /// How many bytes may still be pushed before a limit of this stream: its length or its ratio.
+    pub fn allowance(&self) -> u64 {
+        let limits = &self.vault.limits;
+        let by_ratio = self.input_bytes.max(1).saturating_add(1).saturating_mul(limits.ratio);
+        self.room().min(by_ratio.max(limits.ratio_floor_bytes).saturating_sub(self.len()))
+    }
+
     /// How many bytes may still be pushed before the limit of a single stream.
     pub fn room(&self) -> u64 {
         self.vault.limits.stream_bytes.saturating_sub(self.len())

@@ -9,18 +9,36 @@ use std::io::{BufRead, ErrorKind, Read};
 
 use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened};
 
+mod bits;
 mod block;
+mod brotli;
+mod deflate64;
+mod frames;
 pub(crate) mod gzip;
+mod huffman;
+mod implode;
 mod inflate;
 pub(crate) mod lz4;
+mod lzh;
 mod lzma;
 pub(crate) mod lzop;
+mod lzw;
+mod lzx;
+mod member;
+mod output;
+mod xpress;
 mod xxhash;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
+pub(crate) use frames::{FrameCodec, decode_frames};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use lzw::LzwVariant;
+pub(crate) use member::{MemberCodec, Unpacking, decode_member};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
+
+/// What a decoder without a stream format of its own gives, or what is wrong with its input.
+type Decoded<T> = Result<T, &'static str>;
 
 /// A stream format that tells its own end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +63,15 @@ pub(crate) enum Codec {
     Bzip2,
     /// One file of lzop.
     Lzop,
+    /// One zlib stream (RFC 1950), checksum verified.
+    Zlib,
+    /// One brotli stream (RFC 7932).
+    Brotli,
 }
 
 /// Memory that a decoder may take for its dictionary or window, in bytes: enough for `xz -9` and
 /// `zstd --ultra -22`, which ask for 64 and 128 MiB.
-const WINDOW_BYTES_MAX: u32 = 256 << 20;
+pub(crate) const WINDOW_BYTES_MAX: u32 = 256 << 20;
 const WINDOW_KIB_MAX: u32 = WINDOW_BYTES_MAX >> 10;
 
 /// What the decoders put out at once.
@@ -70,6 +92,8 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
+        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
+        Codec::Brotli => brotli::decode(&mut stream, sink),
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
             .map_err(|why| fault_of("bzip2", &why)),
     };
@@ -177,6 +201,18 @@ fn pump(reader: &mut impl Read, sink: &mut Sink<'_>) -> Result<(), Stop> {
             Err(error) => return Err(Stop::Input(error)),
         }
     }
+}
+
+/// Copies everything a chain of decoders gives into the sink.
+///
+/// # Errors
+/// What stopped it; what was put out before is kept.
+pub(crate) fn copy_into(
+    codec: &str,
+    reader: &mut impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<(), Fault> {
+    pump(reader, sink).map_err(|stop| fault_of(codec, &stop))
 }
 
 /// The fault of a stopped decoder, at the place where its input stands.

@@ -25,9 +25,52 @@ pub(crate) fn iso_8601(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
 }
 
+/// A date of the proleptic Gregorian calendar as days since 1970; none for an impossible month or
+/// day.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let month_from_march = (month + 9) % 12;
+    let year = if month <= 2 { year - 1 } else { year };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(365 * year + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - EPOCH_DAYS)
+}
+
+/// A time of MS-DOS in seconds since 1970, taken as UTC since the time zone is not stored.
+pub(crate) fn dos(date: u16, time: u16) -> Option<i64> {
+    let (year, month, day) = (date >> 9, date >> 5 & 15, date & 31);
+    let days = days(i64::from(year) + 1980, i64::from(month), i64::from(day))?;
+    let (hour, minute, pair) = (time >> 11, time >> 5 & 63, time & 31);
+    let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(pair) * 2;
+    Some(days * DAY_SECONDS + seconds)
+}
+
+/// The same in one word, the date in its upper half.
+pub(crate) fn dos_word(word: u32) -> Option<i64> {
+    let [t0, t1, d0, d1] = word.to_le_bytes();
+    dos(u16::from_le_bytes([d0, d1]), u16::from_le_bytes([t0, t1]))
+}
+
+/// A time of Windows, in steps of 100 ns since 1601, in seconds since 1970; none for zero.
+pub(crate) fn filetime(steps: u64) -> Option<i64> {
+    const SECONDS_1601_TO_1970: i64 = 11_644_473_600;
+    let seconds = i64::try_from(steps / 10_000_000).ok()?;
+    (steps != 0).then(|| seconds - SECONDS_1601_TO_1970)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::iso_8601;
+    use super::{dos, dos_word, filetime, iso_8601};
+
+    #[test]
+    fn times_of_dos_and_windows() {
+        assert_eq!(dos(0x21, 0), Some(315_532_800));
+        assert_eq!(dos_word(0x5c5c_7d5d).map(iso_8601).unwrap(), "2026-02-28T15:42:58Z");
+        assert!(dos(0, 0).is_none() && dos(0x1e0, 0).is_none());
+        assert_eq!(filetime(116_444_736_000_000_000), Some(0));
+        assert_eq!(filetime(0), None);
+    }
 
     #[test]
     fn dates_around_leap_days_and_the_epoch() {
