@@ -56,9 +56,15 @@ pub(super) fn scan(extent: &Extent) -> Option<Found> {
 fn measure(extent: &Extent, record: &mut Record, start: u64, proven: &mut bool) -> Option<u64> {
     if !record.has_descriptor() || record.packed > 0 {
         let there = extent.clamp(start, record.packed);
+        let mut end = start.checked_add(there.len())?;
+        let tail = extent.read_up_to(end, 16).ok()?;
+        if record.has_descriptor() && tail.starts_with(DESCRIPTOR) {
+            record.crc = View(&tail).u32(4, Endian::Little).ok()?;
+            end = end.checked_add(16)?;
+        }
         *proven |= proves(record, &there);
         record.packed = there.len();
-        return start.checked_add(record.packed);
+        return Some(end);
     }
     if record.method != 8 || record.encrypted() {
         return by_descriptor(extent, record, start, proven);
