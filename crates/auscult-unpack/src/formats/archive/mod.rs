@@ -4,10 +4,11 @@ use crate::format::Format;
 
 mod ar;
 mod cpio;
+mod rar;
 mod sevenz;
 mod tar;
 mod zip;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] =
-    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT];
+    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT];
