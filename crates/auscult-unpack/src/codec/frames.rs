@@ -1,7 +1,7 @@
-//! Folders of cabinets: frames of up to 32 KiB that look back into the ones before (MS-CAB, MS-MCI
-//! and the LZX of MS-PATCH).
+//! Folders of cabinets: frames of up to 32 KiB that look back into the ones before (MS-CAB, MS-MCI,
+//! the LZX of MS-PATCH, and Quantum).
 
-use super::{deflate64, lzx::Lzx, member::push_all, output::Output};
+use super::{deflate64, lzx::Lzx, member::push_all, output::Output, quantum::Quantum};
 use crate::{Fault, Sink};
 
 /// How a folder is packed.
@@ -16,6 +16,42 @@ pub(crate) enum FrameCodec {
         /// 15 to 21.
         window_bits: u32,
     },
+    /// Quantum with a window of so many bits.
+    Quantum {
+        /// 10 to 21.
+        window_bits: u32,
+    },
+}
+
+/// What goes from frame to frame besides the output.
+enum State {
+    Stored,
+    MsZip,
+    Lzx(Box<Lzx>),
+    Quantum(Box<Quantum>),
+}
+
+impl State {
+    fn new(codec: FrameCodec) -> super::Decoded<Self> {
+        Ok(match codec {
+            FrameCodec::Stored => Self::Stored,
+            FrameCodec::MsZip => Self::MsZip,
+            FrameCodec::Lzx { window_bits } => Self::Lzx(Box::new(Lzx::new(window_bits, false)?)),
+            FrameCodec::Quantum { window_bits } => {
+                Self::Quantum(Box::new(Quantum::new(window_bits)?))
+            }
+        })
+    }
+
+    fn frame(&mut self, bytes: &[u8], size: usize, output: &mut Output) -> super::Decoded<()> {
+        match self {
+            Self::Stored => output.extend(bytes),
+            Self::MsZip => ms_zip(bytes, size, output)?,
+            Self::Lzx(lzx) => lzx.frame(bytes, size, output)?,
+            Self::Quantum(quantum) => quantum.frame(bytes, size, output)?,
+        }
+        Ok(())
+    }
 }
 
 /// Decodes frames into the sink; `next` gives the packed bytes of each with its unpacked size.
@@ -31,10 +67,7 @@ pub(crate) fn decode_frames<B: AsRef<[u8]>>(
     let fault = |why: &str| Fault::new(0, "decompress a cabinet", why);
     let limit = usize::try_from(size.min(sink.allowance().saturating_add(1)));
     let mut output = Output::new(limit.unwrap_or(usize::MAX));
-    let mut lzx = match codec {
-        FrameCodec::Lzx { window_bits } => Some(Lzx::new(window_bits, false).map_err(fault)?),
-        _ => None,
-    };
+    let mut state = State::new(codec).map_err(fault)?;
     let mut result = Ok(());
     while !output.is_full() {
         let (bytes, size) = match next() {
@@ -45,21 +78,14 @@ pub(crate) fn decode_frames<B: AsRef<[u8]>>(
                 break;
             }
         };
-        let decoded = match (&mut lzx, codec) {
-            (Some(lzx), _) => lzx.frame(bytes.as_ref(), size, &mut output),
-            (None, FrameCodec::MsZip) => ms_zip(bytes.as_ref(), size, &mut output),
-            (None, _) => {
-                output.extend(bytes.as_ref());
-                Ok(())
-            }
-        };
+        let decoded = state.frame(bytes.as_ref(), size, &mut output);
         if let Err(why) = decoded {
             result = Err(fault(why));
             break;
         }
     }
     let mut bytes = output.into_bytes();
-    if let Some(lzx) = lzx {
+    if let State::Lzx(lzx) = state {
         lzx.translate(&mut bytes);
     }
     push_all(sink, &bytes)?;

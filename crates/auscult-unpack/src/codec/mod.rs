@@ -26,6 +26,7 @@ mod lzw;
 mod lzx;
 mod member;
 mod output;
+mod quantum;
 mod xpress;
 mod xxhash;
 mod zstd;

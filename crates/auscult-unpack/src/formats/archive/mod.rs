@@ -3,6 +3,7 @@
 use crate::format::Format;
 
 mod ar;
+mod cab;
 mod cpio;
 mod rar;
 mod sevenz;
@@ -11,4 +12,4 @@ mod zip;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] =
-    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT];
+    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT, &cab::FORMAT];
