@@ -5,6 +5,7 @@ use crate::format::Format;
 mod ar;
 mod cab;
 mod cpio;
+mod ole;
 mod rar;
 mod sevenz;
 mod tar;
@@ -12,4 +13,4 @@ mod zip;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] =
-    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT, &cab::FORMAT];
+    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT, &cab::FORMAT, &ole::FORMAT];
