@@ -7,10 +7,22 @@ mod cab;
 mod cpio;
 mod ole;
 mod rar;
+mod rpm;
 mod sevenz;
 mod tar;
 mod zip;
 
 /// All of them; where two fit at the same place, the first wins.
-pub(super) static FORMATS: &[&Format] =
-    &[&cpio::FORMAT, &tar::FORMAT, &zip::FORMAT, &ar::FORMAT, &sevenz::FORMAT, &rar::FORMAT, &cab::FORMAT, &ole::FORMAT];
+pub(super) static FORMATS: &[&Format] = &[
+    &cpio::FORMAT,
+    &cpio::BINARY_FORMAT,
+    &tar::FORMAT,
+    &tar::OLD_FORMAT,
+    &zip::FORMAT,
+    &ar::FORMAT,
+    &sevenz::FORMAT,
+    &rar::FORMAT,
+    &cab::FORMAT,
+    &ole::FORMAT,
+    &rpm::FORMAT,
+];
