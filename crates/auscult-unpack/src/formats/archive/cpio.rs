@@ -12,7 +12,7 @@ use crate::{
     Entry, EntryKind, Extent, Fault, View,
     checksum::agrees,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::unix_mode,
+    formats::support::{hardlinks, unix_mode},
 };
 
 pub(crate) static FORMAT: Format = Format {
@@ -225,6 +225,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
             Err(fault) => opened.faults.push(fault),
         }
     }
+    hardlinks::fill(&mut opened.entries);
     if opened.entries.is_empty() && opened.faults.is_empty() && opened.length < 200 {
         // Only a trailer: the empty archive that kernels carry. It is one, with nothing in it.
         opened.attributes.push(("empty", "true".to_owned()));

@@ -7,7 +7,7 @@
 use crate::{
     Entry, EntryKind, Extent, Fault, View,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::unix_mode,
+    formats::support::{hardlinks, unix_mode},
 };
 
 mod pax;
@@ -120,7 +120,11 @@ fn open_old(candidate: &Candidate) -> Result<Opened, NotThis> {
     let view = first.view();
     let star = view.bytes(508, 4)? == b"tar\0";
     let name = view.text(0, 100)?;
-    let plain = star || view.bytes(257, 255)?.iter().all(|&byte| byte == 0);
+    // GNU tar fills in the device numbers that come with the mark, but not the mark.
+    let blank = |byte: &u8| matches!(byte, 0 | b' ' | b'0'..=b'7');
+    let plain = star
+        || view.bytes(257, 88)?.iter().all(blank)
+            && view.bytes(345, 167)?.iter().all(|&byte| byte == 0);
     let fields = [(100, 8), (108, 8), (116, 8), (136, 12)];
     let numbers = fields.iter().all(|&(at, length)| first.number(at, length).is_some());
     let sound = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
@@ -151,6 +155,7 @@ fn read(extent: &Extent, variant: &str, old: bool) -> Opened {
     };
     reader.opened.attributes.push(("variant", variant.to_owned()));
     reader.read_all();
+    hardlinks::fill(&mut reader.opened.entries);
     reader.opened
 }
 

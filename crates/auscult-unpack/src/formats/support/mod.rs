@@ -4,6 +4,7 @@ pub(crate) mod banner;
 pub(crate) mod date;
 pub(crate) mod gathering;
 pub(crate) mod guid;
+pub(crate) mod hardlinks;
 pub(crate) mod layout;
 pub(crate) mod promise;
 pub(crate) mod runs;

@@ -155,6 +155,7 @@ fn pack(format: &str, options: &str) -> Option<(tempfile::TempDir, Vec<u8>)> {
     std::fs::write(root.join("etc/odd"), b"odd").unwrap();
     std::fs::write(root.join("large"), sample(70_001, 3)).unwrap();
     std::os::unix::fs::symlink("etc/odd", root.join("link")).unwrap();
+    std::fs::hard_link(root.join("large"), root.join("etc/same")).unwrap();
     let script = format!(
         "cd {} && find . | cpio -o -H {format} {options} > ../out.cpio 2>/dev/null",
         root.display()

@@ -10,6 +10,7 @@ use crate::{
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
         gathering::Gathering,
+        hardlinks,
         promise::{self, Promise, Sum},
         unix_mode,
     },
@@ -88,7 +89,8 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         let entry = entry(extent, member, &mut gathering, &mut promises);
         gathering.add(entry);
     }
-    let (entries, mut faults) = gathering.finish();
+    let (mut entries, mut faults) = gathering.finish();
+    hardlinks::fill(&mut entries);
     faults.extend(archive.faults);
     faults.extend(promise::verify(&promises));
     let attributes = archive.attributes;
