@@ -194,15 +194,18 @@ impl Lzx {
     /// Turns the calls in all frames back, once no later frame looks back at them.
     pub(super) fn translate(&self, bytes: &mut [u8]) {
         let Some(file_bytes) = self.calls.filter(|&size| size != 0) else { return };
+        // A chunk of an image is translated as a whole.
+        let frame_bytes = if self.image { TRANSLATED_BYTES } else { FRAME_BYTES };
         let translated = bytes.len().min(TRANSLATED_BYTES);
-        let frames = bytes.get_mut(..translated).unwrap_or_default().chunks_mut(FRAME_BYTES);
-        for (frame, start) in frames.zip((0_i32..).step_by(FRAME_BYTES)) {
+        let frames = bytes.get_mut(..translated).unwrap_or_default().chunks_mut(frame_bytes);
+        for (frame, start) in frames.zip((0_i32..).step_by(frame_bytes)) {
             translate_frame(frame, start, file_bytes);
         }
     }
 }
 
 fn translate_frame(frame: &mut [u8], start: i32, file_bytes: i32) {
+    // A call that begins in the last bytes is left alone.
     let end = frame.len().saturating_sub(10);
     let mut at = 0;
     while let Some(found) = frame.get(at..end).and_then(|rest| memchr::memchr(0xe8, rest)) {

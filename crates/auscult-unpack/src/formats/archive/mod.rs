@@ -10,6 +10,7 @@ mod rar;
 mod rpm;
 mod sevenz;
 mod tar;
+mod wim;
 mod zip;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -25,4 +26,5 @@ pub(super) static FORMATS: &[&Format] = &[
     &cab::FORMAT,
     &ole::FORMAT,
     &rpm::FORMAT,
+    &wim::FORMAT,
 ];
