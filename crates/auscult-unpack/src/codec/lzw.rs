@@ -1,11 +1,16 @@
-//! LZW with codes that grow: `compress` (`.Z`), shrink (ZIP method 1, APPNOTE.TXT section 5.1),
+//! LZW with codes that grow: `compress` (`.Z`, after `ncompress`), shrink (ZIP method 1, APPNOTE.TXT section 5.1),
 //! ZOO and ARC. They differ in reserved codes, in the order of bits and in how the table is cleared.
+
+use std::io::BufRead;
 
 use super::{
     Decoded,
     bits::{Bits, LowBits},
+    input_fault,
+    member::push_all,
     output::Output,
 };
+use crate::{Fault, Sink};
 
 /// Codes of one byte.
 const LITERALS: usize = 256;
@@ -29,6 +34,33 @@ impl LzwVariant {
     pub(crate) fn compress(bits_max: u32, block: bool) -> Self {
         Self { bits_max, clear: block.then_some(256), end: None, grouped: true }
     }
+}
+
+/// Magic of `compress`, and what its third byte tells: the longest code, block mode, reserved bits.
+pub(crate) const COMPRESS_MAGIC: [u8; 2] = [0x1f, 0x9d];
+const COMPRESS_BITS: u8 = 0x1f;
+const COMPRESS_BLOCK: u8 = 0x80;
+
+/// The variant that the header of a `.Z` file tells.
+pub(crate) fn compress_header([m0, m1, flags]: [u8; 3]) -> Option<LzwVariant> {
+    let bits = flags & COMPRESS_BITS;
+    let reserved = flags & !COMPRESS_BITS & !COMPRESS_BLOCK;
+    let sound = [m0, m1] == COMPRESS_MAGIC && (9..=16).contains(&bits) && reserved == 0;
+    sound.then(|| LzwVariant::compress(u32::from(bits), flags & COMPRESS_BLOCK != 0))
+}
+
+/// Decodes a `.Z` file, which ends where the input does.
+pub(super) fn decode_file(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
+    let fault = |why: &str| Fault::new(0, "decompress compress", why);
+    let header = super::take::<3>(input, "compress")?;
+    let variant = compress_header(header).ok_or_else(|| fault("not a header"))?;
+    let mut packed = Vec::new();
+    input.read_to_end(&mut packed).map_err(|error| input_fault("compress", &error))?;
+    let limit = usize::try_from(sink.allowance().saturating_add(1)).unwrap_or(usize::MAX);
+    let mut output = Output::new(limit);
+    let result = decode(&packed, &mut output, variant);
+    push_all(sink, &output.into_bytes())?;
+    result.map_err(fault)
 }
 
 /// The table: each code is a byte behind a shorter code.

@@ -34,7 +34,7 @@ mod zstd;
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use frames::{FrameCodec, decode_frames};
 pub(crate) use lzma::LzmaProperties;
-pub(crate) use lzw::LzwVariant;
+pub(crate) use lzw::{COMPRESS_MAGIC, LzwVariant, compress_header};
 pub(crate) use member::{MemberCodec, Unpacking, decode_member};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
@@ -68,6 +68,17 @@ pub(crate) enum Codec {
     Zlib,
     /// One brotli stream (RFC 7932).
     Brotli,
+    /// A file of `compress`, which ends where the input does.
+    Compress,
+    /// An LZMA stream behind a header that someone else has read.
+    LzmaBehind {
+        /// Bytes of the header.
+        header_bytes: u8,
+        /// What it told.
+        properties: LzmaProperties,
+        /// Decoded size; none for a stream with an end marker.
+        size: Option<u64>,
+    },
 }
 
 /// Memory that a decoder may take for its dictionary or window, in bytes: enough for `xz -9` and
@@ -95,6 +106,12 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
         Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
         Codec::Brotli => brotli::decode(&mut stream, sink),
+        Codec::Compress => lzw::decode_file(&mut stream, sink),
+        Codec::LzmaBehind { header_bytes, properties, size } => {
+            skip(&mut stream, u64::from(header_bytes), "lzma").and_then(|()| {
+                lzma::decode_raw(&mut stream, sink, properties, size, &mut unused)
+            })
+        }
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
             .map_err(|why| fault_of("bzip2", &why)),
     };
