@@ -96,7 +96,9 @@ impl Searcher {
         // more to look for everywhere would slow down the search.
         if from == 0 {
             let weak = REGISTRY.iter().enumerate().filter(|(_, format)| !format.carve);
-            found.extend(weak.filter(|(_, format)| seen(format, &bytes)).map(|(index, _)| (0, index)));
+            found.extend(
+                weak.filter(|(_, format)| seen(format, &bytes)).map(|(index, _)| (0, index)),
+            );
         }
         found.sort_unstable();
         found.dedup();

@@ -205,12 +205,13 @@ pub(super) fn decode_lz5(input: &[u8], output: &mut Output) -> Decoded<()> {
     Ok(())
 }
 
-/// Every byte thirteen times, all bytes up, all bytes down, zeros, spaces.
+/// Every byte thirteen times, all bytes up, all bytes down, zeros, spaces, and zeros where the first
+/// bytes go.
 fn lz5_filling() -> Vec<u8> {
     let runs = (0..=u8::MAX).flat_map(|byte| [byte; 13]);
-    let mut filling: Vec<u8> = std::iter::repeat_n(0, 18).collect();
-    filling.extend(runs.chain(0..=u8::MAX).chain((0..=u8::MAX).rev()));
+    let mut filling: Vec<u8> = runs.chain(0..=u8::MAX).chain((0..=u8::MAX).rev()).collect();
     filling.resize(filling.len() + 128, 0);
-    filling.resize(4096, b' ');
+    filling.resize(4096 - 18, b' ');
+    filling.resize(4096, 0);
     filling
 }

@@ -4,10 +4,10 @@
 use std::io::Read;
 
 use super::{
-    Decoded, LzmaProperties, deflate64, fault_of, implode, input_fault, lzh,
+    Decoded, LzmaProperties, deflate64, fault_of, implode, input_fault, lzh, lzhuf,
     lzw::{self, LzwVariant},
     output::Output,
-    pump,
+    pump, squeeze,
 };
 use crate::{Derive, Extent, Fault, Sink, View};
 
@@ -34,6 +34,8 @@ pub(crate) enum MemberCodec {
         /// Width of the number of distance codes.
         distance_bits: u32,
     },
+    /// `-lh1-` of LHA, with a code that adapts.
+    LzhAdaptive,
     /// ARJ method 4.
     ArjFastest,
     /// `-lzs-` of LArc.
@@ -42,6 +44,12 @@ pub(crate) enum MemberCodec {
     Lz5,
     /// LZW in one of its variants.
     Lzw(LzwVariant),
+    /// Runs of ARC.
+    ArcRuns,
+    /// Runs of ARC, squeezed.
+    ArcSqueezed,
+    /// Runs of ARC, in LZW.
+    ArcCrunched,
 }
 
 /// Longest piece that is put out at once, so that what comes before a limit is kept.
@@ -86,7 +94,8 @@ fn name(codec: MemberCodec) -> &'static str {
         MemberCodec::Shrink => "shrink",
         MemberCodec::ZipLzma => "lzma",
         MemberCodec::ZipPpmd => "ppmd",
-        MemberCodec::Lzh { .. } => "lzh",
+        MemberCodec::Lzh { .. } | MemberCodec::LzhAdaptive => "lzh",
+        MemberCodec::ArcRuns | MemberCodec::ArcSqueezed | MemberCodec::ArcCrunched => "arc",
         MemberCodec::ArjFastest => "arj",
         MemberCodec::Lzs => "lzs",
         MemberCodec::Lz5 => "lz5",
@@ -102,6 +111,10 @@ fn decode_output(codec: MemberCodec, input: &[u8], output: &mut Output) -> Decod
         }
         MemberCodec::Shrink => lzw::unshrink(input, output),
         MemberCodec::Lzh { distance_bits } => lzh::decode(input, output, distance_bits),
+        MemberCodec::LzhAdaptive => lzhuf::decode(input, output),
+        MemberCodec::ArcRuns => squeeze::unpack_runs(input, output),
+        MemberCodec::ArcSqueezed => squeeze::unsqueeze(input, output),
+        MemberCodec::ArcCrunched => squeeze::uncrunch(input, output),
         MemberCodec::ArjFastest => lzh::decode_fastest(input, output),
         MemberCodec::Lzs => lzh::decode_lzs(input, output),
         MemberCodec::Lz5 => lzh::decode_lz5(input, output),

@@ -20,6 +20,7 @@ mod implode;
 mod inflate;
 pub(crate) mod lz4;
 mod lzh;
+mod lzhuf;
 mod lzma;
 pub(crate) mod lzop;
 mod lzw;
@@ -27,6 +28,7 @@ mod lzx;
 mod member;
 mod output;
 mod quantum;
+mod squeeze;
 mod xpress;
 mod xxhash;
 mod zstd;
@@ -108,9 +110,8 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Brotli => brotli::decode(&mut stream, sink),
         Codec::Compress => lzw::decode_file(&mut stream, sink),
         Codec::LzmaBehind { header_bytes, properties, size } => {
-            skip(&mut stream, u64::from(header_bytes), "lzma").and_then(|()| {
-                lzma::decode_raw(&mut stream, sink, properties, size, &mut unused)
-            })
+            skip(&mut stream, u64::from(header_bytes), "lzma")
+                .and_then(|()| lzma::decode_raw(&mut stream, sink, properties, size, &mut unused))
         }
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
             .map_err(|why| fault_of("bzip2", &why)),

@@ -23,6 +23,11 @@ impl Output {
         self.bytes.len() >= self.limit
     }
 
+    /// The bound.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()

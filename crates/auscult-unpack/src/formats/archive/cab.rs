@@ -185,7 +185,9 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     for (index, folder) in (0_u16..).zip(&folders) {
         list(&cabinet, folder, index, header.folders, &files, &mut gathering);
     }
-    for file in files.iter().filter(|file| usize::from(own_folder(file, header.folders)) >= folders.len()) {
+    for file in
+        files.iter().filter(|file| usize::from(own_folder(file, header.folders)) >= folders.len())
+    {
         let why = "it is in a folder that is not there";
         gathering.report(Fault::new(file.place, "read a file of the cabinet", why), &file.name);
     }
@@ -226,7 +228,9 @@ fn read_folders(
         for _ in 0..count {
             let frame = match read_frame(cabinet, header, place) {
                 Ok(frame) => frame,
-                Err(fault) if folder.frames.is_empty() && index == 0 && header.length <= cabinet.len() => {
+                Err(fault)
+                    if folder.frames.is_empty() && index == 0 && header.length <= cabinet.len() =>
+                {
                     drop(fault);
                     return Err(NotThis);
                 }

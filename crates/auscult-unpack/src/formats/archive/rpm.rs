@@ -37,13 +37,8 @@ mod tag {
     pub(super) const SIGNATURE_SIZE: u32 = 1000;
     pub(super) const SIGNATURE_LONG_SIZE: u32 = 270;
     pub(super) const SIGNATURE_MD5: u32 = 1004;
-    pub(super) const SIGNATURES: &[(u32, &str)] = &[
-        (267, "dsa-header"),
-        (268, "rsa-header"),
-        (278, "openpgp"),
-        (1002, "pgp"),
-        (1005, "gpg"),
-    ];
+    pub(super) const SIGNATURES: &[(u32, &str)] =
+        &[(267, "dsa-header"), (268, "rsa-header"), (278, "openpgp"), (1002, "pgp"), (1005, "gpg")];
     pub(super) const EPOCH: u32 = 1003;
     pub(super) const BUILD_TIME: u32 = 1006;
     pub(super) const SOURCE_PACKAGE: u32 = 1044;
@@ -123,9 +118,7 @@ impl Header {
     fn numbers(&self, tag: u32, width: usize) -> Vec<u64> {
         let Some((view, count)) = self.find(tag) else { return Vec::new() };
         let numbers = view.0.chunks_exact(width).take(count);
-        numbers
-            .map(|bytes| bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
-            .collect()
+        numbers.map(|bytes| bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))).collect()
     }
 }
 

@@ -87,7 +87,8 @@ impl Header {
     fn path(&self) -> Result<Vec<u8>, Fault> {
         let name = self.view().text(0, 100)?;
         // Version 7 has no prefix; the first versions of star already had one, with their own mark.
-        let marked = self.view().bytes(257, 5)? == b"ustar" || self.view().bytes(508, 4)? == b"tar\0";
+        let marked =
+            self.view().bytes(257, 5)? == b"ustar" || self.view().bytes(508, 4)? == b"tar\0";
         let no_prefix = self.is_gnu() || !marked;
         let prefix = if no_prefix { &[] } else { self.view().text(345, 155)? };
         Ok(if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() })

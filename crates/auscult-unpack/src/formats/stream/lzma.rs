@@ -87,7 +87,8 @@ fn open_variant(candidate: &Candidate) -> Result<Opened, NotThis> {
         (13, None, "no size in its place"),
     ];
     for (header_bytes, size, name) in variants {
-        let plausible = size.is_none_or(|size| (VARIANT_CONTENT_BYTES_MIN..1 << 31).contains(&size));
+        let plausible =
+            size.is_none_or(|size| (VARIANT_CONTENT_BYTES_MIN..1 << 31).contains(&size));
         if !plausible || !starts_coder(view, usize::from(header_bytes)) {
             continue;
         }

@@ -41,8 +41,8 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     }
     let payload = codec::payload(Codec::Zlib, &candidate.extent, |_| false);
     let carved = candidate.reading == Reading::Carve && candidate.offset > 0;
-    let long = payload.consumed >= CARVED_BYTES_MIN
-        && payload.extent.len() >= CARVED_CONTENT_BYTES_MIN;
+    let long =
+        payload.consumed >= CARVED_BYTES_MIN && payload.extent.len() >= CARVED_CONTENT_BYTES_MIN;
     let sound = payload.fault.is_none() || payload.limited;
     if !sound || payload.extent.is_empty() || carved && !long {
         return Err(NotThis);

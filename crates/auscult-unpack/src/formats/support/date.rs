@@ -37,6 +37,14 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(365 * year + leap_days + (153 * month_from_march + 2) / 5 + day - 1 - EPOCH_DAYS)
 }
 
+/// Reads `2026-01-31T23:59:59` with whatever follows, as UTC.
+pub(crate) fn from_iso_8601(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let days = days(number(0..4)?, number(5..7)?, number(8..10)?)?;
+    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    Some(days * DAY_SECONDS + seconds)
+}
+
 /// A time of MS-DOS in seconds since 1970, taken as UTC since the time zone is not stored.
 pub(crate) fn dos(date: u16, time: u16) -> Option<i64> {
     let (year, month, day) = (date >> 9, date >> 5 & 15, date & 31);
@@ -61,7 +69,7 @@ pub(crate) fn filetime(steps: u64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dos, dos_word, filetime, iso_8601};
+    use super::{dos, dos_word, filetime, from_iso_8601, iso_8601};
 
     #[test]
     fn times_of_dos_and_windows() {
@@ -70,6 +78,8 @@ mod tests {
         assert!(dos(0, 0).is_none() && dos(0x1e0, 0).is_none());
         assert_eq!(filetime(116_444_736_000_000_000), Some(0));
         assert_eq!(filetime(0), None);
+        assert_eq!(from_iso_8601("2000-02-29T00:00:00Z"), Some(951_782_400));
+        assert_eq!(from_iso_8601("2000-02"), None);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) enum Sum {
     Md5([u8; 16]),
     /// SHA-1.
     Sha1([u8; 20]),
+    /// SHA-256.
+    Sha256([u8; 32]),
 }
 
 /// A member's content with its checksum.
@@ -76,6 +78,7 @@ impl Sum {
             Self::Crc32(stored) => agrees(*stored, Crc32::of_extent(content)?),
             Self::Crc16(stored) => agrees(*stored, crc16(&CRC16_ARC, content)?),
             Self::Crc16Xmodem(stored) => agrees(*stored, crc16(&CRC16_XMODEM, content)?),
+            Self::Sha256(stored) => agrees(*stored, sha256(content)?),
             Self::Md5(stored) => {
                 let mut digest = md5::Md5::new();
                 each_piece(content, |bytes| digest.update(bytes))?;
@@ -88,6 +91,17 @@ impl Sum {
             }
         })
     }
+}
+
+/// The CRC-16 of LHA, of bytes at hand.
+pub(crate) fn crc16_arc(bytes: &[u8]) -> u16 {
+    CRC16_ARC.checksum(bytes)
+}
+
+fn sha256(content: &Extent) -> Result<[u8; 32], Fault> {
+    let mut digest = sha2::Sha256::new();
+    each_piece(content, |bytes| digest.update(bytes))?;
+    Ok(digest.finalize().into())
 }
 
 fn crc16(kind: &Crc<u16>, content: &Extent) -> Result<u16, Fault> {

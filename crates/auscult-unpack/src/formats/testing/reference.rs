@@ -31,6 +31,16 @@ pub(crate) fn run(tool: &str, arguments: &[&str]) -> bool {
     }
 }
 
+/// Whether a tool is installed, for those that fail when asked for nothing; said aloud if not.
+pub(crate) fn installed(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    if !found {
+        println!("SKIPPED: needs {tool}");
+    }
+    found
+}
+
 /// Bytes that compress somewhat and differ by seed.
 pub(crate) fn sample(length: usize, seed: u32) -> Vec<u8> {
     let mut state = seed | 1;

@@ -161,7 +161,9 @@ fn pack(format: &str, options: &str) -> Option<(tempfile::TempDir, Vec<u8>)> {
         root.display()
     );
     let made = run("cpio", &["--version"]) && run("sh", &["-c", &script]);
-    made.then(|| std::fs::read(folder.path().join("out.cpio")).map(|bytes| (folder, bytes)).unwrap())
+    made.then(|| {
+        std::fs::read(folder.path().join("out.cpio")).map(|bytes| (folder, bytes)).unwrap()
+    })
 }
 
 #[test]

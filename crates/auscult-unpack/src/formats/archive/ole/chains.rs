@@ -1,12 +1,7 @@
 //! The sectors of a compound file (MS-CFB, sections 2.2 to 2.6): header, allocation tables, directory
 //! entries, and the chains that make up streams.
 
-use crate::{
-    Endian::Little,
-    Extent, Fault, View,
-    format::NotThis,
-    formats::support::utf16,
-};
+use crate::{Endian::Little, Extent, Fault, View, format::NotThis, formats::support::utf16};
 
 /// Types of directory entries.
 pub(super) const STORAGE: u8 = 1;

@@ -84,9 +84,10 @@ impl<'streams> Database<'streams> {
     /// the length stands in front as the uses of an empty one.
     fn read_strings(&mut self) -> Result<(), Fault> {
         let (pool, data) = (self.stream(b"!_StringPool")?, self.stream(b"!_StringData")?);
-        let mut entries = pool.as_chunks::<4>().0.iter().map(|&[l0, l1, u0, u1]| {
-            (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([u0, u1]))
-        });
+        let mut entries =
+            pool.as_chunks::<4>().0.iter().map(|&[l0, l1, u0, u1]| {
+                (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([u0, u1]))
+            });
         // The first entry is the code page; its top bit makes references longer.
         if entries.next().is_some_and(|(_, flags)| flags & 0x8000 != 0) {
             self.reference_bytes = 3;

@@ -40,7 +40,8 @@ pub(super) fn kind(class: &[u8; 16]) -> Option<&'static str> {
 
 /// Names of streams: two characters per unit from 3800 on, one from 4800 on; 4840 marks a table.
 pub(super) fn decode_name(units: &[u16]) -> Vec<u8> {
-    let letter = |index: u16| u16::from(ALPHABET.get(usize::from(index & 63)).copied().unwrap_or(b'?'));
+    let letter =
+        |index: u16| u16::from(ALPHABET.get(usize::from(index & 63)).copied().unwrap_or(b'?'));
     let mut decoded = Vec::with_capacity(units.len() * 2);
     for &unit in units {
         match unit {
@@ -88,8 +89,7 @@ pub(super) fn read(
 }
 
 fn open_cabinet(content: &Extent) -> Option<Opened> {
-    let candidate =
-        Candidate { extent: content.clone(), offset: 0, reading: Reading::Whole };
+    let candidate = Candidate { extent: content.clone(), offset: 0, reading: Reading::Whole };
     (cab::FORMAT.open)(&candidate).ok()
 }
 
@@ -180,7 +180,10 @@ mod tests {
 
     #[test]
     fn names_of_streams() {
-        assert_eq!(decode_name(&[0x4840, 0x3f3f, 0x4577, 0x446c, 0x3b6a, 0x45e4, 0x4824]), b"!_StringData");
+        assert_eq!(
+            decode_name(&[0x4840, 0x3f3f, 0x4577, 0x446c, 0x3b6a, 0x45e4, 0x4824]),
+            b"!_StringData"
+        );
         assert_eq!(decode_name(&[0x05, 0x53]), b"\x05S");
     }
 }

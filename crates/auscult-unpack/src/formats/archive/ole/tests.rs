@@ -95,7 +95,8 @@ fn compound() -> Vec<u8> {
     table.resize(128, 0xffff_ffff);
     let mut mini = vec![1, end];
     mini.resize(128, 0xffff_ffff);
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
     bytes.extend(words(&table));
     for (name, kind, right, child, start, size) in [
         ("Root Entry", 5, u32::MAX, 1, 3, 128_u32),

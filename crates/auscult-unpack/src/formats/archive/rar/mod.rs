@@ -78,8 +78,7 @@ struct Archive {
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
     let head = extent.read(0, 8)?;
-    let archive =
-        if *head == *MAGIC_CURRENT { current::read(extent)? } else { old::read(extent)? };
+    let archive = if *head == *MAGIC_CURRENT { current::read(extent)? } else { old::read(extent)? };
     let mut gathering = Gathering::new(extent);
     let mut promises = Vec::new();
     for member in &archive.members {

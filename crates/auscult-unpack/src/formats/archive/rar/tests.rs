@@ -113,7 +113,10 @@ fn members_of_old_archives() {
     let member = |path: &str| tree.member(inside, path.as_bytes()).unwrap();
     assert_eq!(tree.bytes(member("/dir/stored")).unwrap(), "stored text");
     let stored = tree.node(member("/dir/stored"));
-    assert_eq!((stored.metadata.mode, stored.metadata.modified), (Some(0o644), Some(1_772_293_378)));
+    assert_eq!(
+        (stored.metadata.mode, stored.metadata.modified),
+        (Some(0o644), Some(1_772_293_378))
+    );
     let reason = |path: &str| tree.node(member(path)).unread.as_ref().unwrap().reason.clone();
     assert_eq!(reason("/packed"), "not extracted: rar compression version 29 (method 3)");
     assert_eq!(reason("/secret"), "encrypted");

@@ -32,9 +32,13 @@ fn build(payload: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn packages_of_the_reference_tool() {
-    for (payload, codec) in
-        [("w9.gzdio", "gzip"), ("w9.bzdio", "bzip2"), ("w6.xzdio", "xz"), ("w6.lzdio", "lzma"), ("w3.zstdio", "zstd")]
-    {
+    for (payload, codec) in [
+        ("w9.gzdio", "gzip"),
+        ("w9.bzdio", "bzip2"),
+        ("w6.xzdio", "xz"),
+        ("w6.lzdio", "lzma"),
+        ("w3.zstdio", "zstd"),
+    ] {
         let Some(package) = build(payload) else { return };
         let tree = Tree::from_bytes(package, &Limits::default());
         assert_eq!((tree.problems(), tree.coverage().bytes_unread), (&[][..], 0));

@@ -75,7 +75,9 @@ pub(super) fn list(
     let (mut entries, faults) = walk(image, &mut reader, Link::Item(Box::new(root)));
     // What could not be read has its reason in the place of its content.
     for entry in &mut entries {
-        if let Some((_, reason)) = entry.metadata.xattrs.pop_if(|attribute| attribute.0.as_bytes() == UNREAD) {
+        if let Some((_, reason)) =
+            entry.metadata.xattrs.pop_if(|attribute| attribute.0.as_bytes() == UNREAD)
+        {
             let (bytes, reason) = reason.split_at_checked(8).unwrap_or_default();
             let bytes = View(bytes).u64(0, Little).unwrap_or(0);
             *entry = entry.clone().unreadable(bytes, String::from_utf8_lossy(reason));
@@ -272,4 +274,3 @@ impl Walk for Reader<'_> {
         self.blob(digest).ok()
     }
 }
-

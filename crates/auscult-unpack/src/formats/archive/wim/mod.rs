@@ -201,7 +201,8 @@ fn length(extent: &Extent, header: &Header) -> u64 {
     let parts = [header.table, header.xml, header.integrity];
     let end = parts.iter().map(ResourceHeader::end).max().unwrap_or(0).max(HEADER_BYTES);
     // The copy of a pipable image's header.
-    let copy = header.pipable && extent.read_up_to(end, 8).is_ok_and(|head| *head == *MAGIC_PIPABLE);
+    let copy =
+        header.pipable && extent.read_up_to(end, 8).is_ok_and(|head| *head == *MAGIC_PIPABLE);
     if copy { end.saturating_add(HEADER_BYTES) } else { end }
 }
 
@@ -310,8 +311,7 @@ fn in_solid(solid: &[Result<Extent, Fault>], blob: ResourceHeader) -> Blob {
 fn list(image: &Extent, digest: [u8; 20], blobs: &Blobs) -> (Vec<Entry>, Vec<Fault>) {
     let name = b"the metadata of an image".to_vec();
     let sum = Sum::Sha1(digest);
-    let mut faults =
-        promise::verify(&[Promise { name, place: 0, content: image.clone(), sum }]);
+    let mut faults = promise::verify(&[Promise { name, place: 0, content: image.clone(), sum }]);
     if image.len() > TABLE_BYTES_MAX {
         faults.push(Fault::new(0, "read the metadata of an image", "too long"));
         return (Vec::new(), faults);

@@ -110,9 +110,7 @@ fn proves(record: &Record, there: &Extent) -> bool {
         8 => {
             let mut sink = there.vault().sink(there.weight());
             let (used, fault) = codec::decode(Codec::Deflate, there, &mut sink);
-            fault.is_none()
-                && used == there.len()
-                && agrees(record.crc, Crc32::of(sink.output()))
+            fault.is_none() && used == there.len() && agrees(record.crc, Crc32::of(sink.output()))
         }
         _ => false,
     }
