@@ -8,12 +8,29 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("7z", "p7zip-full"),
+    ("ar", "binutils"),
+    ("arc", "arc"),
+    ("arj", "arj"),
+    ("bsdtar", "libarchive-tools"),
+    ("compress", "ncompress"),
+    ("cpio", "cpio"),
+    ("gcab", "gcab"),
     ("genromfs", "genromfs"),
+    ("jlha", "jlha-utils"),
+    ("lrzip", "lrzip"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("rpmbuild", "rpm"),
+    ("rzip", "rzip"),
+    ("shar", "sharutils"),
     ("unsquashfs", "squashfs-tools"),
+    ("wimlib-imagex", "wimtools"),
+    ("wixl", "wixl"),
+    ("zip", "zip"),
+    ("zpaq", "zpaq"),
 ];
 
 fn install_tools() -> anyhow::Result<()> {

@@ -97,11 +97,6 @@ impl<'data> HighBits<'data> {
     pub(super) fn seek(&mut self, at: usize) {
         (self.at, self.hold, self.count) = (at, 0, 0);
     }
-
-    /// Bytes that were begun.
-    pub(super) fn position(&self) -> usize {
-        self.at.saturating_sub(usize::try_from(self.count / 8).unwrap_or(0))
-    }
 }
 
 impl Bits for HighBits<'_> {
@@ -204,7 +199,7 @@ mod tests {
         let bytes = [0b1010_0001, 0xff, 0x12, 0x34];
         let mut high = HighBits::new(&bytes);
         assert_eq!((high.take(3), high.take(6), high.peek(7)), (Ok(5), Ok(3), 0x7f));
-        assert_eq!((high.position(), high.align(), high.take(16)), (2, 2, Ok(0x1234)));
+        assert_eq!((high.align(), high.take(16)), (2, Ok(0x1234)));
         assert!(high.take(1).is_err() && high.peek(16) == 0);
         let mut words = HighBits::of_words(&bytes);
         assert_eq!((words.take(16), words.take(8)), (Ok(0xffa1), Ok(0x34)));

@@ -16,7 +16,7 @@ const MATCH_MIN: usize = 3;
 /// A code; one of a single symbol takes no bits.
 enum Code {
     Single(u16),
-    Several(Huffman),
+    Several(Box<Huffman>),
 }
 
 impl Code {
@@ -86,7 +86,7 @@ fn code_of_lengths(
     if lengths.len() > symbols {
         return Err("too many lengths of codes");
     }
-    Huffman::new(&lengths).map(Code::Several)
+    Huffman::new(&lengths).map(|code| Code::Several(Box::new(code)))
 }
 
 fn code_of_literals(bits: &mut HighBits<'_>, code: &Code) -> Decoded<Code> {
@@ -110,7 +110,7 @@ fn code_of_literals(bits: &mut HighBits<'_>, code: &Code) -> Decoded<Code> {
     if lengths.len() > LITERAL_SYMBOLS {
         return Err("too many lengths of codes");
     }
-    Huffman::new(&lengths).map(Code::Several)
+    Huffman::new(&lengths).map(|code| Code::Several(Box::new(code)))
 }
 
 /// Decodes ARJ's method 4 until the output is full: lengths and distances in numbers whose width is

@@ -135,7 +135,7 @@ pub(super) fn decode(input: &[u8], output: &mut Output, variant: LzwVariant) -> 
     let full = 1_usize << variant.bits_max;
     let mut previous: Option<(u16, u8)> = None;
     while !output.is_full() {
-        let Some(code) = codes.next(table.len() + usize::from(previous.is_some()))? else { break };
+        let Some(code) = codes.next(table.len() + usize::from(previous.is_some())) else { break };
         if Some(code) == variant.end {
             break;
         }
@@ -182,14 +182,14 @@ impl<'data> Codes<'data> {
     }
 
     /// The next code, where the table will then have this many entries.
-    fn next(&mut self, entries: usize) -> Decoded<Option<u16>> {
+    fn next(&mut self, entries: usize) -> Option<u16> {
         while self.width < self.variant.bits_max && entries > 1 << self.width {
             self.fill_group();
             self.width += 1;
         }
         self.in_group += 1;
         // The last byte may have bits to spare, so too few bits are the end.
-        Ok(self.bits.take(self.width).ok().and_then(|code| u16::try_from(code).ok()))
+        self.bits.take(self.width).ok().and_then(|code| u16::try_from(code).ok())
     }
 
     fn clear(&mut self) {

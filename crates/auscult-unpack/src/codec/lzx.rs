@@ -21,6 +21,7 @@ const WIM_FILE_BYTES: i32 = 12_000_000;
 const LENGTH_SYMBOLS: usize = 249;
 
 /// The state that goes from frame to frame.
+#[expect(clippy::struct_excessive_bools, reason = "they do not exclude each other")]
 pub(super) struct Lzx {
     /// Whether the stream is a chunk of a Windows image.
     image: bool,

@@ -160,7 +160,7 @@ impl Quantum {
             } else {
                 let slot = usize::from(coder.symbol(&mut self.lengths)?);
                 let (base, extra) = LENGTHS.get(slot).copied().ok_or("an impossible length")?;
-                base + coder.extra(extra)? + 5
+                base + coder.extra(extra) + 5
             };
             let model = self.distances.get_mut(kind).ok_or("an impossible selector")?;
             let slot = u32::from(coder.symbol(model)?);
@@ -169,7 +169,7 @@ impl Quantum {
             } else {
                 let extra = slot / 2 - 1;
                 let base = (2 + usize::try_from(slot % 2).unwrap_or(0)) << extra;
-                base + coder.extra(extra)?
+                base + coder.extra(extra)
             };
             output.copy(distance + 1, length)?;
         }
@@ -179,11 +179,11 @@ impl Quantum {
 
 impl Coder<'_> {
     /// Extra bits are sent as they are.
-    fn extra(&mut self, count: u32) -> Decoded<usize> {
+    fn extra(&mut self, count: u32) -> usize {
         // Past the end there are zeros: packers drop them.
         let value = self.bits.peek(count);
         let _ = self.bits.skip(count);
-        Ok(usize::try_from(value).unwrap_or(0))
+        usize::try_from(value).unwrap_or(0)
     }
 
     fn symbol(&mut self, model: &mut Model) -> Decoded<u16> {
@@ -201,22 +201,22 @@ impl Coder<'_> {
         self.high = self.low + upper * range / total - 1;
         self.low += lower * range / total;
         model.count(place);
-        self.shift()?;
+        self.shift();
         Ok(symbol)
     }
 
     /// Drops the bits that both ends have in common, and those where they only nearly meet.
-    fn shift(&mut self) -> Decoded<()> {
+    fn shift(&mut self) {
         loop {
             if (self.low ^ self.high) & 0x8000 != 0 {
                 if self.low & 0x4000 == 0 || self.high & 0x4000 != 0 {
-                    return Ok(());
+                    return;
                 }
                 self.code ^= 0x4000;
                 self.low &= 0x3fff;
                 self.high |= 0x4000;
             }
-            let bit = u32::try_from(self.extra(1)?).unwrap_or(0);
+            let bit = u32::try_from(self.extra(1)).unwrap_or(0);
             self.low = self.low << 1 & 0xffff;
             self.high = (self.high << 1 | 1) & 0xffff;
             self.code = (self.code << 1 | bit) & 0xffff;

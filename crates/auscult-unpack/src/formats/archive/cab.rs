@@ -43,7 +43,6 @@ struct Header {
     number: u16,
     folder_reserve: u64,
     data_reserve: u64,
-    header_reserve: u64,
     previous: Vec<u8>,
     next: Vec<u8>,
     /// Where the folders start.
@@ -64,7 +63,6 @@ impl Header {
             number: view.u16(34, Little)?,
             folder_reserve: 0,
             data_reserve: 0,
-            header_reserve: 0,
             previous: Vec::new(),
             next: Vec::new(),
             end: HEADER_BYTES,
@@ -77,10 +75,10 @@ impl Header {
         }
         if header.flags & FLAG_RESERVE != 0 {
             let sizes = extent.read(header.end, 4)?;
-            header.header_reserve = u64::from(View(&sizes).u16(0, Little)?);
+            let reserve = u64::from(View(&sizes).u16(0, Little)?);
             header.folder_reserve = u64::from(View(&sizes).u8(2)?);
             header.data_reserve = u64::from(View(&sizes).u8(3)?);
-            header.end += 4 + header.header_reserve;
+            header.end += 4 + reserve;
         }
         for (flag, previous) in [(FLAG_PREVIOUS, true), (FLAG_NEXT, false)] {
             if header.flags & flag != 0 {

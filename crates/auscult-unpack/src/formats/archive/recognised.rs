@@ -86,11 +86,8 @@ fn open_ace(candidate: &Candidate) -> Result<Opened, NotThis> {
     let mut gathering = Gathering::new(extent);
     let mut at = 4 + u64::try_from(main.len()).unwrap_or(0);
     while at < extent.len() && !gathering.is_full() {
-        let (kind, flags, header) = match ace_header(extent, at) {
-            Ok(header) => header,
-            // Nothing marks the end.
-            Err(_) => break,
-        };
+        // Nothing marks the end.
+        let Ok((kind, flags, header)) = ace_header(extent, at) else { break };
         let start = at + 4 + u64::try_from(header.len()).unwrap_or(0);
         let view = View(&header);
         let more = if flags & ACE_HAS_DATA != 0 { u64::from(view.u32(3, Little)?) } else { 0 };

@@ -161,11 +161,11 @@ fn here_document(line: &[u8]) -> Option<Command<'_>> {
     Some(Command { end, target, prefix: prefix.unwrap_or_default().to_vec() })
 }
 
+/// A name and content.
+type Named = (Vec<u8>, Vec<u8>);
+
 /// Reads the lines of a here-document; gives a name and content, where it is a file.
-fn content(
-    lines: &mut Lines<'_>,
-    command: &Command<'_>,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, &'static str> {
+fn content(lines: &mut Lines<'_>, command: &Command<'_>) -> Result<Option<Named>, &'static str> {
     let (mut text, mut decoder) = (Vec::new(), Uudecoder::default());
     loop {
         let line = lines.next().ok_or("the script is cut off")?;

@@ -3,7 +3,7 @@
 //! What is looked into is decoded anyway, and the vault keeps what was decoded: only the sum is
 //! added. Content that fails stays, since damaged bytes may still tell something.
 
-use crc::{CRC_16_ARC, CRC_16_XMODEM, Crc};
+use crc::{CRC_16_ARC, Crc};
 use rayon::prelude::*;
 use sha1::{Digest as _, Sha1};
 
@@ -16,7 +16,6 @@ use crate::{
 const FAULTS_MAX: usize = 100;
 
 static CRC16_ARC: Crc<u16> = Crc::<u16>::new(&CRC_16_ARC);
-static CRC16_XMODEM: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// A checksum as an archive stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +24,6 @@ pub(crate) enum Sum {
     Crc32(u32),
     /// CRC-16 with the reflected polynomial a001: LHA, ARC, ZOO.
     Crc16(u16),
-    /// CRC-16 of XMODEM: StuffIt.
-    Crc16Xmodem(u16),
     /// MD5.
     Md5([u8; 16]),
     /// SHA-1.
@@ -76,8 +73,7 @@ impl Sum {
     fn holds(&self, content: &Extent) -> Result<bool, Fault> {
         Ok(match self {
             Self::Crc32(stored) => agrees(*stored, Crc32::of_extent(content)?),
-            Self::Crc16(stored) => agrees(*stored, crc16(&CRC16_ARC, content)?),
-            Self::Crc16Xmodem(stored) => agrees(*stored, crc16(&CRC16_XMODEM, content)?),
+            Self::Crc16(stored) => agrees(*stored, crc16(content)?),
             Self::Sha256(stored) => agrees(*stored, sha256(content)?),
             Self::Md5(stored) => {
                 let mut digest = md5::Md5::new();
@@ -104,8 +100,8 @@ fn sha256(content: &Extent) -> Result<[u8; 32], Fault> {
     Ok(digest.finalize().into())
 }
 
-fn crc16(kind: &Crc<u16>, content: &Extent) -> Result<u16, Fault> {
-    let mut digest = kind.digest_with_initial(kind.algorithm.init);
+fn crc16(content: &Extent) -> Result<u16, Fault> {
+    let mut digest = CRC16_ARC.digest();
     each_piece(content, |bytes| digest.update(bytes))?;
     Ok(digest.finalize())
 }
@@ -125,7 +121,7 @@ mod tests {
         let content = Extent::from_memory(&vault, &b"123456789"[..]);
         let promise =
             |sum| Promise { name: b"a".to_vec(), place: 7, content: content.clone(), sum };
-        let good = [Sum::Crc32(0xcbf4_3926), Sum::Crc16(0xbb3d), Sum::Crc16Xmodem(0x31c3)];
+        let good = [Sum::Crc32(0xcbf4_3926), Sum::Crc16(0xbb3d)];
         assert_eq!(verify(&good.map(promise)), []);
         let bad = [Sum::Md5([0; 16]), Sum::Sha1([0; 20]), Sum::Crc16(0)];
         let faults = verify(&bad.map(promise));

@@ -16,6 +16,7 @@ const FILE: u8 = 0x74;
 const END: u8 = 0x7b;
 /// Flags of the main block.
 const MAIN_VOLUME: u16 = 1;
+const MAIN_COMMENT: u16 = 2;
 const MAIN_SOLID: u16 = 8;
 const MAIN_RECOVERY: u16 = 0x40;
 const MAIN_ENCRYPTED: u16 = 0x80;
@@ -61,9 +62,12 @@ impl Block {
         let bytes = extent.read(at, size)?;
         let [low, high, ..] = Crc32::of(bytes.get(2..).unwrap_or_default()).to_le_bytes();
         // Blocks with a comment inside have their checksum over the part before it.
-        let whole = kind != MAIN && kind != FILE || flags & 2 == 0 || kind == FILE;
-        let commented = kind == FILE && flags & FILE_COMMENT != 0;
-        if whole && !commented && !agrees(view.u16(0, Little)?, u16::from_le_bytes([low, high])) {
+        let commented = match kind {
+            MAIN => flags & MAIN_COMMENT != 0,
+            FILE => flags & FILE_COMMENT != 0,
+            _ => false,
+        };
+        if !commented && !agrees(view.u16(0, Little)?, u16::from_le_bytes([low, high])) {
             return Err(fault("its checksum is wrong"));
         }
         let view = View(&bytes);

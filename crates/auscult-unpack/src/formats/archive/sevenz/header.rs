@@ -86,7 +86,7 @@ pub(super) struct File {
     pub(super) name: Vec<u8>,
     pub(super) has_stream: bool,
     /// Without a stream: a file, not a directory.
-    pub(super) empty_file: bool,
+    pub(super) is_regular: bool,
     /// It is to be deleted when the archive is unpacked.
     pub(super) anti: bool,
     /// Time of Windows.
@@ -363,7 +363,7 @@ fn read_files(reader: &mut Reader<'_>) -> Result<Vec<File>, Fault> {
     for (file, empty) in files.iter_mut().zip(empty) {
         file.has_stream = !empty;
         if empty {
-            file.empty_file = empty_files.get(without).copied().unwrap_or(false);
+            file.is_regular = empty_files.get(without).copied().unwrap_or(false);
             file.anti = anti.get(without).copied().unwrap_or(false);
             without += 1;
         }

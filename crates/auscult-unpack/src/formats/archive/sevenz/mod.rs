@@ -290,7 +290,7 @@ fn entry(
         modified: file.modified.and_then(date::filetime),
         ..Metadata::default()
     };
-    let directory = attributes & ATTRIBUTE_DIRECTORY != 0 || !file.has_stream && !file.empty_file;
+    let directory = attributes & ATTRIBUTE_DIRECTORY != 0 || !file.has_stream && !file.is_regular;
     if directory && part.is_none() {
         return Entry::member(file.name.as_slice(), EntryKind::Directory, metadata);
     }

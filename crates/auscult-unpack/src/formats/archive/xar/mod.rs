@@ -51,18 +51,18 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     }
     let text = String::from_utf8(sink.into_output()).map_err(|_| NotThis)?;
     let heap = extent.from(header_bytes + packed);
-    let contents = toc::read(&text);
+    let mut contents = toc::read(&text);
     let mut opened = Opened { length: header_bytes + packed, ..Opened::default() };
     let checksum = usize::try_from(view.u32(24, Big)?).unwrap_or(usize::MAX);
     let checksum = CHECKSUMS.get(checksum).copied().unwrap_or("other");
     opened.attributes.push(("checksum", checksum.to_owned()));
-    if let Some(created) = contents.created {
+    if let Some(created) = contents.created.take() {
         opened.attributes.push(("created", created));
     }
     if contents.signed {
         opened.attributes.push(("signature", "true".to_owned()));
     }
-    opened.faults.extend(contents.fault.map(|fault| fault.within(header_bytes)));
+    opened.faults.extend(contents.fault.take().map(|fault| fault.within(header_bytes)));
     let heap_end = contents.files.iter().map(File::heap_end).max().unwrap_or(0);
     let heap_end = heap_end.max(contents.heap_end);
     opened.length = opened.length.saturating_add(heap_end);
@@ -146,8 +146,7 @@ fn entry(
 fn stored_sum(heap: &Extent, contents: &toc::Contents) -> Option<Sum> {
     let (style, offset, size) = contents.checksum.as_ref()?;
     let bytes = heap.slice(*offset, *size).filter(|_| *size <= 64)?.read_all().ok()?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    sum_of(style, &digits)
+    sum_of_bytes(style, &bytes)
 }
 
 /// Under the name of LZMA there are xz streams, and LZMA alone of older programs.
@@ -158,17 +157,16 @@ fn lzma_kind(stored: &Extent) -> codec::Codec {
 
 /// A sum as it is written: its kind and hexadecimal digits.
 fn sum_of(style: &str, digits: &str) -> Option<Sum> {
-    fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        for (slot, at) in bytes.iter_mut().zip((0..digits.len()).step_by(2)) {
-            *slot = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
-        }
-        (digits.len() == 2 * N).then_some(bytes)
-    }
+    let pairs = (0..digits.len()).step_by(2).map(|at| digits.get(at..at + 2));
+    let bytes: Option<Vec<u8>> = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+    sum_of_bytes(style, &bytes?)
+}
+
+fn sum_of_bytes(style: &str, bytes: &[u8]) -> Option<Sum> {
     match style.to_ascii_lowercase().as_str() {
-        "md5" => bytes(digits).map(Sum::Md5),
-        "sha1" => bytes(digits).map(Sum::Sha1),
-        "sha256" => bytes(digits).map(Sum::Sha256),
+        "md5" => bytes.try_into().ok().map(Sum::Md5),
+        "sha1" => bytes.try_into().ok().map(Sum::Sha1),
+        "sha256" => bytes.try_into().ok().map(Sum::Sha256),
         _ => None,
     }
 }

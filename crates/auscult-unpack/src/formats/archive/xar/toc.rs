@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use quick_xml::{
-    Reader,
+    Reader, XmlVersion,
     events::{BytesStart, Event},
 };
 
@@ -130,7 +130,10 @@ pub(super) fn read(text: &str) -> Contents {
 fn attribute(start: &BytesStart<'_>, name: &str) -> String {
     let mut found = start.attributes().filter_map(Result::ok);
     let value = found.find(|attribute| attribute.key.as_ref() == name);
-    value.and_then(|value| value.unescape_value().ok()).unwrap_or_default().into_owned()
+    value
+        .and_then(|value| value.normalized_value(XmlVersion::Implicit1_0).ok())
+        .unwrap_or_default()
+        .into_owned()
 }
 
 impl State {
