@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     Entry, Extent, Fault, Reading,
+    entropy::entropy_centibits,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
     padding, probe,
@@ -43,6 +44,8 @@ pub(crate) struct Container {
     pub(crate) inner: Vec<Vec<Stretch>>,
 }
 
+/// Holes from this length on are padding without a look; shorter ones count as other zeros do.
+const HOLE_BYTES_MIN: u64 = 64 << 10;
 /// Window of one carving pass.
 const WINDOW_BYTES: u64 = 4 << 20;
 
@@ -128,6 +131,12 @@ pub(crate) fn explore(
         faults.push(depth_fault(extent.vault().limits()));
         return whole_as_raw(extent, reading);
     }
+    if let Some(why) = extent.refusal() {
+        faults.push(Fault::new(0, "look inside", why));
+        let kind = StretchKind::Raw { entropy_centibits: 0 };
+        let whole = Stretch { offset: 0, length: extent.len(), kind };
+        return if reading == Reading::Carve { vec![whole] } else { Vec::new() };
+    }
     match reading {
         Reading::Carve => carve(extent, depth, faults),
         Reading::Whole => open_at_start(extent, depth, faults),
@@ -179,6 +188,8 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let (mut claimed, mut window) = (0, 0);
     while window < extent.len() {
+        // Holes hold nothing; what begins before one may reach into it.
+        window = extent.next_data(window);
         let end = (window + WINDOW_BYTES).min(extent.len());
         let candidates = SEARCHER.as_ref().map(|searcher| searcher.candidates(extent, window, end));
         let candidates = match candidates.unwrap_or(Ok(Vec::new())) {
@@ -304,6 +315,12 @@ pub(crate) fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut position = from;
     while position < to {
+        let data = extent.next_data(position).min(to);
+        if data - position >= HOLE_BYTES_MIN {
+            push_padding(&mut stretches, position, data - position);
+            position = data;
+            continue;
+        }
         let length = (to - position).min(WINDOW_BYTES);
         let Ok(bytes) = extent.read(position, length) else {
             // Unreadable bytes stay raw: they must not vanish from the account.
@@ -346,39 +363,13 @@ fn push_raw(stretches: &mut Vec<Stretch>, offset: u64, length: u64, entropy: u16
     stretches.push(Stretch { offset, length, kind });
 }
 
-/// Shannon entropy of the byte values, in hundredths of a bit per byte (0 to 800).
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "the result lies between 0 and 800 by definition"
-)]
-pub(crate) fn entropy_centibits(bytes: &[u8]) -> u16 {
-    let mut counts = [0_u32; 256];
-    for &byte in bytes {
-        if let Some(count) = counts.get_mut(usize::from(byte)) {
-            *count += 1;
-        }
-    }
-    let total = bytes.len() as f64;
-    let bits: f64 = counts
-        .iter()
-        .filter(|&&count| count > 0)
-        .map(|&count| {
-            let share = f64::from(count) / total;
-            -share * share.log2()
-        })
-        .sum();
-    (bits * 100.0).round() as u16
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use auscult_model::Limits;
 
-    use super::{StretchKind, entropy_centibits, split_gap};
+    use super::{StretchKind, split_gap};
     use crate::{Extent, Vault};
 
     fn describe(bytes: Vec<u8>) -> Vec<(u64, u64, &'static str)> {
@@ -407,11 +398,5 @@ mod tests {
         assert_eq!(describe(bytes), [(0, 10, "raw"), (10, 2000, "padding"), (2010, 22, "raw")]);
         assert_eq!(describe(vec![0; 9 << 20]), [(0, 9 << 20, "padding")]);
         assert_eq!(describe(vec![0; 3]), [(0, 3, "padding")]);
-    }
-
-    #[test]
-    fn entropy_is_zero_for_one_value_and_eight_bits_for_all() {
-        let all: Vec<u8> = (0..=255).collect();
-        assert_eq!((entropy_centibits(&[7; 99]), entropy_centibits(&all)), (0, 800));
     }
 }

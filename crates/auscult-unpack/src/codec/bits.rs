@@ -3,7 +3,7 @@
 //! Past the end there are zero bits to look at, since codes are looked up in windows of 16 bits;
 //! taking one of them is an error.
 
-use super::Decoded;
+use super::Step;
 
 /// What every decoder says of a stream that is cut.
 pub(super) const CUT: &str = "the input ends early";
@@ -17,7 +17,7 @@ pub(super) trait Bits {
     ///
     /// # Errors
     /// Where they are not all there.
-    fn skip(&mut self, count: u32) -> Decoded<()>;
+    fn skip(&mut self, count: u32) -> Step<()>;
 }
 
 /// Bits from the high end of each byte, or of each 16-bit little-endian word.
@@ -74,14 +74,14 @@ impl<'data> HighBits<'data> {
     }
 
     /// Takes bits, at most 32.
-    pub(super) fn take(&mut self, count: u32) -> Decoded<u32> {
+    pub(super) fn take(&mut self, count: u32) -> Step<u32> {
         let value = self.peek(count);
         self.skip(count)?;
         Ok(value)
     }
 
     /// Takes a number of 16 bits at most as a size.
-    pub(super) fn number(&mut self, count: u32) -> Decoded<usize> {
+    pub(super) fn number(&mut self, count: u32) -> Step<usize> {
         self.take(count).map(|value| usize::try_from(value).unwrap_or(usize::MAX))
     }
 
@@ -104,7 +104,7 @@ impl Bits for HighBits<'_> {
         u16::try_from(self.peek(16)).unwrap_or(0)
     }
 
-    fn skip(&mut self, count: u32) -> Decoded<()> {
+    fn skip(&mut self, count: u32) -> Step<()> {
         if self.count < count {
             self.refill();
         }
@@ -149,19 +149,19 @@ impl<'data> LowBits<'data> {
     }
 
     /// Takes bits, at most 32.
-    pub(super) fn take(&mut self, count: u32) -> Decoded<u32> {
+    pub(super) fn take(&mut self, count: u32) -> Step<u32> {
         let value = self.peek(count);
         self.skip(count)?;
         Ok(value)
     }
 
     /// Takes a number as a size.
-    pub(super) fn number(&mut self, count: u32) -> Decoded<usize> {
+    pub(super) fn number(&mut self, count: u32) -> Step<usize> {
         self.take(count).map(|value| usize::try_from(value).unwrap_or(usize::MAX))
     }
 
     /// Drops the bits up to the next whole byte, and takes that many whole ones.
-    pub(super) fn bytes(&mut self, count: usize) -> Decoded<&'data [u8]> {
+    pub(super) fn bytes(&mut self, count: usize) -> Step<&'data [u8]> {
         let at = self.position();
         let end = at.checked_add(count).ok_or(CUT)?;
         let bytes = self.bytes.get(at..end).ok_or(CUT)?;
@@ -180,7 +180,7 @@ impl Bits for LowBits<'_> {
         u16::try_from(self.peek(16)).unwrap_or(0).reverse_bits()
     }
 
-    fn skip(&mut self, count: u32) -> Decoded<()> {
+    fn skip(&mut self, count: u32) -> Step<()> {
         if self.count < count {
             self.refill();
         }

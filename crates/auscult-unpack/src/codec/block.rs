@@ -3,9 +3,11 @@
 use std::io::{ErrorKind, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use lzma_rust2::{LzmaReader, XzReader};
+use lzma_rust2::LzmaReader;
 
-use super::{LzmaProperties, WINDOW_KIB_MAX, input_fault, lzx::Lzx, output::Output, xpress, zstd};
+use super::{
+    LzmaProperties, WINDOW_KIB_MAX, input_fault, lzx::Lzx, output::Output, xpress, xz, zstd,
+};
 use crate::Fault;
 
 /// How a block is packed.
@@ -43,9 +45,7 @@ pub(crate) fn decode_block(
 ) -> Result<Vec<u8>, Fault> {
     match codec {
         BlockCodec::Zlib => inflate(input, output_max),
-        BlockCodec::Xz => {
-            read_block("xz", XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX), output_max)
-        }
+        BlockCodec::Xz => xz::decode_small(input, output_max),
         BlockCodec::LzmaAlone => {
             let reader = LzmaReader::new_mem_limit(input, WINDOW_KIB_MAX, None)
                 .map_err(|error| input_fault("lzma", &error))?;
@@ -115,21 +115,6 @@ fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// Reads a decoder to its end, which must come within `output_max` bytes.
-fn read_block(codec: &str, mut reader: impl Read, output_max: usize) -> Result<Vec<u8>, Fault> {
-    let mut output = vec![0; output_max];
-    let made = fill(&mut reader, &mut output).map_err(|error| input_fault(codec, &error))?;
-    if made == output_max {
-        match reader.read(&mut [0]) {
-            Ok(0) => {}
-            Ok(_) => return Err(fault(codec, "longer than a block may be")),
-            Err(error) => return Err(input_fault(codec, &error)),
-        }
-    }
-    output.truncate(made);
-    Ok(output)
-}
-
 /// Reads an LZMA block. Many packers leave out the end marker and the size: then the block ends
 /// with its input or when it is full.
 fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
@@ -146,17 +131,4 @@ fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>
     }
     output.truncate(made);
     Ok(output)
-}
-
-fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
-    let mut made = 0;
-    while let Some(rest) = output.get_mut(made..).filter(|rest| !rest.is_empty()) {
-        match reader.read(rest) {
-            Ok(0) => break,
-            Ok(count) => made += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(made)
 }

@@ -5,7 +5,7 @@
 //! them, as in cabinets (MS-MCI), and for Deflate64, which has no other specification than the
 //! programs that read it.
 
-use super::{Decoded, bits::LowBits, huffman::Huffman, output::Output};
+use super::{Step, bits::LowBits, huffman::Huffman, output::Output};
 
 /// Order in which the lengths of the code for lengths are sent (section 3.2.7).
 const LENGTH_ORDER: [usize; 19] =
@@ -47,7 +47,7 @@ const LAST_LENGTH_64: (usize, u32) = (3, 16);
 const END_OF_BLOCK: u16 = 256;
 
 /// Decodes blocks up to the last one, or until the output is full. Returns the bytes used.
-pub(super) fn decode(input: &[u8], output: &mut Output, wide: bool) -> Decoded<usize> {
+pub(super) fn decode(input: &[u8], output: &mut Output, wide: bool) -> Step<usize> {
     let mut bits = LowBits::new(input);
     loop {
         let last = bits.take(1)? == 1;
@@ -66,7 +66,7 @@ pub(super) fn decode(input: &[u8], output: &mut Output, wide: bool) -> Decoded<u
     }
 }
 
-fn stored(bits: &mut LowBits<'_>, output: &mut Output) -> Decoded<()> {
+fn stored(bits: &mut LowBits<'_>, output: &mut Output) -> Step<()> {
     let &[l0, l1, n0, n1] = bits.bytes(4)? else { return Err("no length") };
     let length = u16::from_le_bytes([l0, l1]);
     if length != !u16::from_le_bytes([n0, n1]) {
@@ -79,12 +79,12 @@ fn stored(bits: &mut LowBits<'_>, output: &mut Output) -> Decoded<()> {
 /// The codes for literals and lengths, and for distances.
 type Codes = (Huffman, Huffman);
 
-fn fixed() -> Decoded<Codes> {
+fn fixed() -> Step<Codes> {
     let literals = [[8; 144].as_slice(), &[9; 112], &[7; 24], &[8; 8]].concat();
     Ok((Huffman::new(&literals)?, Huffman::new(&[5; 32])?))
 }
 
-fn dynamic(bits: &mut LowBits<'_>) -> Decoded<Codes> {
+fn dynamic(bits: &mut LowBits<'_>) -> Step<Codes> {
     let literals = bits.number(5)? + 257;
     let distances = bits.number(5)? + 1;
     let count = bits.number(4)? + 4;
@@ -118,7 +118,7 @@ fn coded(
     output: &mut Output,
     (literals, distances): &Codes,
     wide: bool,
-) -> Decoded<()> {
+) -> Step<()> {
     while !output.is_full() {
         let symbol = literals.read(bits)?;
         if let Ok(byte) = u8::try_from(symbol) {
@@ -139,7 +139,7 @@ fn coded(
 }
 
 /// Two codes for each power of two from 4 on; Deflate64 has two codes more.
-fn distance(bits: &mut LowBits<'_>, code: &Huffman, wide: bool) -> Decoded<usize> {
+fn distance(bits: &mut LowBits<'_>, code: &Huffman, wide: bool) -> Step<usize> {
     let symbol = u32::from(code.read(bits)?);
     if symbol >= if wide { 32 } else { 30 } {
         return Err("an impossible distance");

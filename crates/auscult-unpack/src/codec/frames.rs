@@ -32,7 +32,7 @@ enum State {
 }
 
 impl State {
-    fn new(codec: FrameCodec) -> super::Decoded<Self> {
+    fn new(codec: FrameCodec) -> super::Step<Self> {
         Ok(match codec {
             FrameCodec::Stored => Self::Stored,
             FrameCodec::MsZip => Self::MsZip,
@@ -43,7 +43,7 @@ impl State {
         })
     }
 
-    fn frame(&mut self, bytes: &[u8], size: usize, output: &mut Output) -> super::Decoded<()> {
+    fn frame(&mut self, bytes: &[u8], size: usize, output: &mut Output) -> super::Step<()> {
         match self {
             Self::Stored => output.extend(bytes),
             Self::MsZip => ms_zip(bytes, size, output)?,
@@ -88,11 +88,11 @@ pub(crate) fn decode_frames<B: AsRef<[u8]>>(
     if let State::Lzx(lzx) = state {
         lzx.translate(&mut bytes);
     }
-    push_all(sink, &bytes)?;
+    push_all(sink, bytes)?;
     result
 }
 
-fn ms_zip(bytes: &[u8], size: usize, output: &mut Output) -> super::Decoded<()> {
+fn ms_zip(bytes: &[u8], size: usize, output: &mut Output) -> super::Step<()> {
     let blocks = bytes.strip_prefix(b"CK").ok_or("a frame without its mark")?;
     let before = output.len();
     deflate64::decode(blocks, output, false)?;

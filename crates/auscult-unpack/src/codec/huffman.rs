@@ -3,7 +3,7 @@
 //! Short codes are found in a table, the few long ones by comparing with the first code of each
 //! length. Tables are small, since some formats send new ones every few kilobytes.
 
-use super::{Decoded, bits::Bits};
+use super::{Step, bits::Bits};
 
 /// Longest code.
 const BITS_MAX: usize = 16;
@@ -27,7 +27,7 @@ impl Huffman {
     /// # Errors
     /// Where the lengths are of no code. A code with room to spare is one: reading what is not
     /// assigned is an error.
-    pub(super) fn new(lengths: &[u8]) -> Decoded<Self> {
+    pub(super) fn new(lengths: &[u8]) -> Step<Self> {
         const BAD: &str = "lengths that make no code";
         let mut counts = [0_u32; BITS_MAX + 1];
         for &length in lengths {
@@ -71,7 +71,7 @@ impl Huffman {
     /// # Errors
     /// Where the bits are no code, or not all there.
     #[inline]
-    pub(super) fn read(&self, bits: &mut impl Bits) -> Decoded<u16> {
+    pub(super) fn read(&self, bits: &mut impl Bits) -> Step<u16> {
         let code = bits.peek_code();
         let entry = self.table.get(usize::from(code >> (16 - TABLE_BITS))).copied().unwrap_or(0);
         if entry != 0 {
@@ -81,7 +81,7 @@ impl Huffman {
         self.read_long(code, bits)
     }
 
-    fn read_long(&self, code: u16, bits: &mut impl Bits) -> Decoded<u16> {
+    fn read_long(&self, code: u16, bits: &mut impl Bits) -> Step<u16> {
         for (length, &(first, count, start)) in (0_u32..).zip(&self.lengths).skip(1) {
             let index = (u32::from(code) >> (16 - length)).wrapping_sub(first);
             if index < count {

@@ -4,7 +4,7 @@
 //! with all bits inverted they are canonical Huffman codes.
 
 use super::{
-    Decoded,
+    Step,
     bits::{Bits, LowBits},
     huffman::Huffman,
     output::Output,
@@ -18,14 +18,14 @@ impl Bits for Inverted<'_, '_> {
         !self.0.peek_code()
     }
 
-    fn skip(&mut self, count: u32) -> Decoded<()> {
+    fn skip(&mut self, count: u32) -> Step<()> {
         self.0.skip(count)
     }
 }
 
 /// Reads a code: the number of bytes less one, then runs: length less one in the low half, number of
 /// symbols less one in the high half.
-fn read_code(bits: &mut LowBits<'_>, symbols: usize) -> Decoded<Huffman> {
+fn read_code(bits: &mut LowBits<'_>, symbols: usize) -> Step<Huffman> {
     let count = bits.number(8)? + 1;
     let mut lengths = Vec::new();
     for _ in 0..count {
@@ -39,17 +39,12 @@ fn read_code(bits: &mut LowBits<'_>, symbols: usize) -> Decoded<Huffman> {
     Huffman::new(&lengths)
 }
 
-fn symbol(code: &Huffman, bits: &mut LowBits<'_>) -> Decoded<usize> {
+fn symbol(code: &Huffman, bits: &mut LowBits<'_>) -> Step<usize> {
     code.read(&mut Inverted(bits)).map(usize::from)
 }
 
 /// Decodes until the output is full. `large` and `literals` are the bits 1 and 2 of the flags.
-pub(super) fn decode(
-    input: &[u8],
-    output: &mut Output,
-    large: bool,
-    literals: bool,
-) -> Decoded<()> {
+pub(super) fn decode(input: &[u8], output: &mut Output, large: bool, literals: bool) -> Step<()> {
     let mut bits = LowBits::new(input);
     let literal_code = literals.then(|| read_code(&mut bits, 256)).transpose()?;
     let length_code = read_code(&mut bits, 64)?;

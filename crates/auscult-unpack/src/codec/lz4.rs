@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, Read};
 
-use super::{input_fault, skip, take, xxhash::xxh32};
+use xxhash_rust::xxh32::{Xxh32, xxh32};
+
+use super::{input_fault, skip, take};
 use crate::{Endian, Fault, Sink, View, checksum::agrees};
 
 pub(crate) const FRAME_MAGIC: u32 = 0x184d_2204;
@@ -57,7 +59,7 @@ impl Descriptor {
         length += if content_bytes.is_some() { 8 } else { 0 };
         let dictionary = flags & 1 != 0;
         length += if dictionary { 4 } else { 0 };
-        let [_, checksum, ..] = xxh32(view.bytes(4, length - 4)?).to_le_bytes();
+        let [_, checksum, ..] = xxh32(view.bytes(4, length - 4)?, 0).to_le_bytes();
         if !agrees(view.u8(length)?, checksum) {
             return Err(fault("its checksum is wrong"));
         }
@@ -84,7 +86,7 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
     if descriptor.dictionary {
         return Err(fault("a dictionary is needed, which no image names"));
     }
-    let start = usize::try_from(sink.len()).unwrap_or(usize::MAX);
+    let (start, mut content) = (sink.len(), Xxh32::new(0));
     let mut packed = Vec::new();
     let mut block = vec![0; descriptor.block_bytes_max];
     loop {
@@ -104,21 +106,23 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         }
         whole?;
         if descriptor.block_checksums
-            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(&packed))
+            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(&packed, 0))
         {
             return Err(fault("the checksum of a block is wrong"));
         }
         if stored {
+            content.update(&packed);
             sink.push(&packed)?;
             continue;
         }
-        let history = if descriptor.independent { &[] } else { window(sink.output(), start) };
+        let history = if descriptor.independent { &[] } else { window(sink, start) };
         let made = lz4_flex::block::decompress_into_with_dict(&packed, &mut block, history)
             .map_err(|error| fault(&error.to_string()))?;
-        sink.push(block.get(..made).unwrap_or_default())?;
+        let bytes = block.get(..made).unwrap_or_default();
+        content.update(bytes);
+        sink.push(bytes)?;
     }
-    let decoded = sink.output().get(start..).unwrap_or_default();
-    verify_end(input, &descriptor, decoded)
+    verify_end(input, &descriptor, content.digest(), sink.len() - start)
 }
 
 fn take_descriptor(input: &mut impl BufRead, magic: [u8; 4]) -> Result<Descriptor, Fault> {
@@ -136,23 +140,24 @@ fn take_descriptor(input: &mut impl BufRead, magic: [u8; 4]) -> Result<Descripto
 fn verify_end(
     input: &mut impl BufRead,
     descriptor: &Descriptor,
-    decoded: &[u8],
+    checksum: u32,
+    made: u64,
 ) -> Result<(), Fault> {
     if descriptor.content_checksum
-        && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(decoded))
+        && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), checksum)
     {
         return Err(fault("the checksum of the content is wrong"));
     }
-    let made = u64::try_from(decoded.len()).ok();
-    if descriptor.content_bytes.is_some() && descriptor.content_bytes != made {
+    if descriptor.content_bytes.is_some_and(|bytes| bytes != made) {
         return Err(fault("the size of the content is wrong"));
     }
     Ok(())
 }
 
-/// The bytes of this frame that a linked block may refer to.
-fn window(output: &[u8], start: usize) -> &[u8] {
-    output.get(start.max(output.len().saturating_sub(WINDOW_BYTES))..).unwrap_or_default()
+/// The bytes of this frame, which began at `start`, that a linked block may refer to.
+fn window<'sink>(sink: &'sink Sink<'_>, start: u64) -> &'sink [u8] {
+    let made = usize::try_from(sink.len() - start).unwrap_or(usize::MAX);
+    sink.window(made.min(WINDOW_BYTES))
 }
 
 /// Decodes a legacy frame. It has no end mark: it ends after a block that is not full, at the end

@@ -4,7 +4,7 @@
 //! None has a specification; the programs that read them agree. The window of LHA starts filled
 //! with spaces.
 
-use super::{Decoded, bits::HighBits, huffman::Huffman, output::Output};
+use super::{Step, bits::HighBits, huffman::Huffman, output::Output};
 
 /// Symbols of the three codes of a block: code lengths, literals and lengths, distances.
 const LENGTH_SYMBOLS: usize = 19;
@@ -20,7 +20,7 @@ enum Code {
 }
 
 impl Code {
-    fn read(&self, bits: &mut HighBits<'_>) -> Decoded<u16> {
+    fn read(&self, bits: &mut HighBits<'_>) -> Step<u16> {
         match self {
             Self::Single(symbol) => Ok(*symbol),
             Self::Several(code) => code.read(bits),
@@ -30,7 +30,7 @@ impl Code {
 
 /// Decodes until the output is full. `distance_bits` is the width of the number of distance codes:
 /// 4 for windows up to 8 KiB, 5 for larger ones.
-pub(super) fn decode(input: &[u8], output: &mut Output, distance_bits: u32) -> Decoded<()> {
+pub(super) fn decode(input: &[u8], output: &mut Output, distance_bits: u32) -> Step<()> {
     let mut bits = HighBits::new(input);
     while !output.is_full() {
         let count = bits.take(16)?;
@@ -65,7 +65,7 @@ fn code_of_lengths(
     symbols: usize,
     count_bits: u32,
     zeros_after: Option<usize>,
-) -> Decoded<Code> {
+) -> Step<Code> {
     let count = bits.number(count_bits)?;
     if count == 0 {
         return Ok(Code::Single(u16::try_from(bits.take(count_bits)?).unwrap_or(0)));
@@ -89,7 +89,7 @@ fn code_of_lengths(
     Huffman::new(&lengths).map(|code| Code::Several(Box::new(code)))
 }
 
-fn code_of_literals(bits: &mut HighBits<'_>, code: &Code) -> Decoded<Code> {
+fn code_of_literals(bits: &mut HighBits<'_>, code: &Code) -> Step<Code> {
     let count = bits.number(9)?;
     if count == 0 {
         return Ok(Code::Single(u16::try_from(bits.take(9)?).unwrap_or(0)));
@@ -115,7 +115,7 @@ fn code_of_literals(bits: &mut HighBits<'_>, code: &Code) -> Decoded<Code> {
 
 /// Decodes ARJ's method 4 until the output is full: lengths and distances in numbers whose width is
 /// told by ones in front.
-pub(super) fn decode_fastest(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn decode_fastest(input: &[u8], output: &mut Output) -> Step<()> {
     let mut bits = HighBits::new(input);
     while !output.is_full() {
         let length = stepped(&mut bits, 0, 7)?;
@@ -129,7 +129,7 @@ pub(super) fn decode_fastest(input: &[u8], output: &mut Output) -> Decoded<()> {
     Ok(())
 }
 
-fn stepped(bits: &mut HighBits<'_>, from: u32, to: u32) -> Decoded<usize> {
+fn stepped(bits: &mut HighBits<'_>, from: u32, to: u32) -> Step<usize> {
     let (mut width, mut base) = (from, 0);
     while width < to && bits.take(1)? == 1 {
         base += 1 << width;
@@ -149,7 +149,7 @@ struct Ring {
 
 impl Ring {
     /// Copies from a place of the ring as it stands after what was put out so far.
-    fn copy(&self, output: &mut Output, place: usize, length: usize) -> Decoded<()> {
+    fn copy(&self, output: &mut Output, place: usize, length: usize) -> Step<()> {
         for index in 0..length {
             let here = (self.start + output.len()) % self.size;
             let wanted = (place + index) % self.size;
@@ -168,7 +168,7 @@ impl Ring {
 }
 
 /// Decodes `-lzs-` until the output is full.
-pub(super) fn decode_lzs(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn decode_lzs(input: &[u8], output: &mut Output) -> Step<()> {
     let ring = Ring { size: 2048, start: 2048 - 17, filling: vec![b' '; 2048] };
     let mut bits = HighBits::new(input);
     while !output.is_full() {
@@ -184,7 +184,7 @@ pub(super) fn decode_lzs(input: &[u8], output: &mut Output) -> Decoded<()> {
 }
 
 /// Decodes `-lz5-` until the output is full: flags of eight items, matches in two bytes.
-pub(super) fn decode_lz5(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn decode_lz5(input: &[u8], output: &mut Output) -> Step<()> {
     let ring = Ring { size: 4096, start: 4096 - 18, filling: lz5_filling() };
     let mut bytes = input.iter().copied();
     let mut next = || bytes.next().ok_or(super::bits::CUT);

@@ -4,7 +4,7 @@
 //! The tree is a list of nodes by falling place and rising frequency, two siblings next to each
 //! other, so that a node keeps its rank by one exchange.
 
-use super::{Decoded, bits::HighBits, huffman::Huffman, output::Output};
+use super::{Step, bits::HighBits, huffman::Huffman, output::Output};
 
 /// Literals and lengths 3 to 60.
 const SYMBOLS: usize = 314;
@@ -66,7 +66,7 @@ impl Tree {
         set(&mut self.parent, ROOT, 0);
     }
 
-    fn read(&mut self, bits: &mut HighBits<'_>) -> Decoded<usize> {
+    fn read(&mut self, bits: &mut HighBits<'_>) -> Step<usize> {
         let mut node = get(&self.son, ROOT);
         while node < NODES {
             node = get(&self.son, node + bits.number(1)?);
@@ -145,7 +145,7 @@ impl Tree {
 }
 
 /// Decodes until the output is full.
-pub(super) fn decode(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn decode(input: &[u8], output: &mut Output) -> Step<()> {
     let lengths: Vec<u8> = DISTANCE_CODES
         .iter()
         .flat_map(|&(length, count)| std::iter::repeat_n(length, count))

@@ -4,7 +4,7 @@
 use std::io::BufRead;
 
 use super::{
-    Decoded,
+    Step,
     bits::{Bits, LowBits},
     input_fault,
     member::push_all,
@@ -59,7 +59,7 @@ pub(super) fn decode_file(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Resu
     let limit = usize::try_from(sink.allowance().saturating_add(1)).unwrap_or(usize::MAX);
     let mut output = Output::new(limit);
     let result = decode(&packed, &mut output, variant);
-    push_all(sink, &output.into_bytes())?;
+    push_all(sink, output.into_bytes())?;
     result.map_err(fault)
 }
 
@@ -93,7 +93,7 @@ impl Table {
     }
 
     /// Puts out the string of a code, backwards into its place; returns its first byte.
-    fn put(&self, code: u16, output: &mut Output) -> Decoded<u8> {
+    fn put(&self, code: u16, output: &mut Output) -> Step<u8> {
         let length = self.length_of(code);
         let start = output.len();
         let mut code = code;
@@ -126,7 +126,7 @@ impl Table {
 }
 
 /// Decodes to the end of the input, of the stream, or until the output is full.
-pub(super) fn decode(input: &[u8], output: &mut Output, variant: LzwVariant) -> Decoded<()> {
+pub(super) fn decode(input: &[u8], output: &mut Output, variant: LzwVariant) -> Step<()> {
     let mut codes = Codes::new(input, variant);
     let mut table = Table::new();
     let reserved =
@@ -210,7 +210,7 @@ impl<'data> Codes<'data> {
 
 /// Decodes a shrunk member: the length of codes is switched by hand, and the table loses all its
 /// leaves at once when it is full.
-pub(super) fn unshrink(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn unshrink(input: &[u8], output: &mut Output) -> Step<()> {
     const CONTROL: u16 = 256;
     const CODES: usize = 1 << 13;
     // Packers clear a full table only: more often is an attempt to waste time.

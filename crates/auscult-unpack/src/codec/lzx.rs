@@ -6,7 +6,7 @@
 //! packer, and back at the end.
 
 use super::{
-    Decoded,
+    Step,
     bits::{CUT, HighBits},
     huffman::Huffman,
     output::Output,
@@ -44,7 +44,7 @@ pub(super) struct Lzx {
 
 impl Lzx {
     /// The state before the first frame. The window has 2^15 to 2^21 bytes.
-    pub(super) fn new(window_bits: u32, image: bool) -> Decoded<Self> {
+    pub(super) fn new(window_bits: u32, image: bool) -> Step<Self> {
         let slots = match window_bits {
             15..=19 => 2 * window_bits,
             20 => 42,
@@ -70,7 +70,7 @@ impl Lzx {
     }
 
     /// Decodes one frame of at most `size` bytes of output.
-    pub(super) fn frame(&mut self, input: &[u8], size: usize, output: &mut Output) -> Decoded<()> {
+    pub(super) fn frame(&mut self, input: &[u8], size: usize, output: &mut Output) -> Step<()> {
         let mut bits = HighBits::of_words(input);
         if !self.started {
             self.started = true;
@@ -102,7 +102,7 @@ impl Lzx {
     }
 
     /// Reads the header of a block.
-    fn block(&mut self, bits: &mut HighBits<'_>, input: &[u8]) -> Decoded<()> {
+    fn block(&mut self, bits: &mut HighBits<'_>, input: &[u8]) -> Step<()> {
         if self.padded {
             let at = bits.align();
             bits.seek(at + 1);
@@ -130,7 +130,7 @@ impl Lzx {
         if self.left == 0 { Err("a block without bytes") } else { Ok(()) }
     }
 
-    fn block_size(&self, bits: &mut HighBits<'_>) -> Decoded<usize> {
+    fn block_size(&self, bits: &mut HighBits<'_>) -> Step<usize> {
         if !self.image {
             return bits.number(24);
         }
@@ -140,7 +140,7 @@ impl Lzx {
         bits.number(if self.window_bits >= 16 { 24 } else { 16 })
     }
 
-    fn codes(&mut self, bits: &mut HighBits<'_>, aligned: bool) -> Decoded<()> {
+    fn codes(&mut self, bits: &mut HighBits<'_>, aligned: bool) -> Step<()> {
         self.aligned = None;
         if aligned {
             let mut lengths = [0; 8];
@@ -158,12 +158,7 @@ impl Lzx {
         Ok(())
     }
 
-    fn coded(
-        &mut self,
-        bits: &mut HighBits<'_>,
-        target: usize,
-        output: &mut Output,
-    ) -> Decoded<()> {
+    fn coded(&mut self, bits: &mut HighBits<'_>, target: usize, output: &mut Output) -> Step<()> {
         let (Some(main), Some(lengths)) = (&self.main, &self.length) else {
             return Err("a block without codes");
         };
@@ -238,7 +233,7 @@ fn slot_base(slot: usize) -> usize {
     }
 }
 
-fn distance(bits: &mut HighBits<'_>, slot: usize, aligned: Option<&Huffman>) -> Decoded<usize> {
+fn distance(bits: &mut HighBits<'_>, slot: usize, aligned: Option<&Huffman>) -> Step<usize> {
     let extra = extra_bits(slot);
     let offset = match aligned {
         Some(code) if extra >= 3 => {
@@ -251,7 +246,7 @@ fn distance(bits: &mut HighBits<'_>, slot: usize, aligned: Option<&Huffman>) -> 
 }
 
 /// Reads lengths of codes as differences, themselves coded with a code sent before.
-fn update(bits: &mut HighBits<'_>, lengths: &mut [u8]) -> Decoded<()> {
+fn update(bits: &mut HighBits<'_>, lengths: &mut [u8]) -> Step<()> {
     let mut code = [0; 20];
     for length in &mut code {
         *length = u8::try_from(bits.take(4)?).unwrap_or(0);

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use super::{
-    Decoded, LzmaProperties, deflate64, fault_of, implode, input_fault, lzh, lzhuf,
+    LzmaProperties, Step, deflate64, fault_of, implode, input_fault, lzh, lzhuf,
     lzw::{self, LzwVariant},
     output::Output,
     pump, squeeze,
@@ -73,7 +73,7 @@ pub(crate) fn decode_member(
     let limit = usize::try_from(size.min(sink.allowance().saturating_add(1)));
     let mut output = Output::new(limit.unwrap_or(usize::MAX));
     let result = decode_output(codec, input, &mut output);
-    push_all(sink, &output.into_bytes())?;
+    push_all(sink, output.into_bytes())?;
     result.map_err(|why| Fault::new(0, format!("decompress {}", name(codec)), why))?;
     if sink.len() < size {
         let why = format!("{size} bytes promised, {} there", sink.len());
@@ -82,8 +82,11 @@ pub(crate) fn decode_member(
     Ok(())
 }
 
-/// Pushes bytes in steps.
-pub(super) fn push_all(sink: &mut Sink<'_>, bytes: &[u8]) -> Result<(), Fault> {
+/// Pushes bytes: at once where they fit, otherwise in steps up to the limit.
+pub(super) fn push_all(sink: &mut Sink<'_>, bytes: Vec<u8>) -> Result<(), Fault> {
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= sink.allowance()) {
+        return sink.adopt(bytes);
+    }
     bytes.chunks(STEP_BYTES).try_for_each(|step| sink.push(step))
 }
 
@@ -103,7 +106,7 @@ fn name(codec: MemberCodec) -> &'static str {
     }
 }
 
-fn decode_output(codec: MemberCodec, input: &[u8], output: &mut Output) -> Decoded<()> {
+fn decode_output(codec: MemberCodec, input: &[u8], output: &mut Output) -> Step<()> {
     match codec {
         MemberCodec::Deflate64 => deflate64::decode(input, output, true).map(|_| ()),
         MemberCodec::Implode { large_window, literals } => {
@@ -135,7 +138,7 @@ fn zip_lzma(input: &[u8], size: u64, sink: &mut Sink<'_>) -> Result<(), Fault> {
     let rest = input.get(4 + length..).unwrap_or_default();
     let mut reader = properties.reader(rest, size)?;
     reader.set_defer_errors(true);
-    pump(&mut reader, sink).map_err(|stop| fault_of("lzma", &stop))
+    pump(&mut reader, sink, |_| ()).map_err(|stop| fault_of("lzma", &stop))
 }
 
 /// Order less one in 4 bits, memory in MiB less one in 8, restoration method in 4 (section 5.10).
@@ -150,7 +153,7 @@ fn zip_ppmd(input: &[u8], size: u64, sink: &mut Sink<'_>) -> Result<(), Fault> {
     let rest = input.get(2..).unwrap_or_default();
     let decoder = ppmd_rust::Ppmd8Decoder::new(rest, order, memory, method)
         .map_err(|error| Fault::new(0, "decompress ppmd", error.to_string()))?;
-    pump(&mut decoder.take(size), sink).map_err(|stop| fault_of("ppmd", &stop))?;
+    pump(&mut decoder.take(size), sink, |_| ()).map_err(|stop| fault_of("ppmd", &stop))?;
     if sink.len() < size { Err(input_fault("ppmd", &cut())) } else { Ok(()) }
 }
 

@@ -1,6 +1,6 @@
 //! What a decoder of one member puts out: bytes with a bound, in which matches look back.
 
-use super::Decoded;
+use super::Step;
 
 /// Room taken at once; the bound may be any number that a header tells.
 const ROOM_BYTES: usize = 1 << 20;
@@ -70,7 +70,7 @@ impl Output {
     /// # Errors
     /// Where the distance reaches before the start.
     #[inline]
-    pub(super) fn copy(&mut self, distance: usize, length: usize) -> Decoded<()> {
+    pub(super) fn copy(&mut self, distance: usize, length: usize) -> Step<()> {
         let end = self.bytes.len();
         let start = end.checked_sub(distance).filter(|&start| start < end);
         let start = start.ok_or("a match from before the start")?;

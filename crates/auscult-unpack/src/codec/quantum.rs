@@ -4,7 +4,7 @@
 //! Each frame of 32 KiB starts the arithmetic coder anew, while models and history go on.
 
 use super::{
-    Decoded,
+    Step,
     bits::{Bits, HighBits},
     output::Output,
 };
@@ -129,7 +129,7 @@ struct Coder<'data> {
 
 impl Quantum {
     /// The state before the first frame. The window has 2^10 to 2^21 bytes.
-    pub(super) fn new(window_bits: u32) -> Decoded<Self> {
+    pub(super) fn new(window_bits: u32) -> Step<Self> {
         let slots = u16::try_from(window_bits * 2).unwrap_or(0);
         if !(10..=21).contains(&window_bits) {
             return Err("an impossible window");
@@ -143,7 +143,7 @@ impl Quantum {
     }
 
     /// Decodes one frame of at most `size` bytes.
-    pub(super) fn frame(&mut self, input: &[u8], size: usize, output: &mut Output) -> Decoded<()> {
+    pub(super) fn frame(&mut self, input: &[u8], size: usize, output: &mut Output) -> Step<()> {
         let mut bits = HighBits::new(input);
         let code = bits.take(16)?;
         let mut coder = Coder { bits, high: 0xffff, low: 0, code };
@@ -186,7 +186,7 @@ impl Coder<'_> {
         usize::try_from(value).unwrap_or(0)
     }
 
-    fn symbol(&mut self, model: &mut Model) -> Decoded<u16> {
+    fn symbol(&mut self, model: &mut Model) -> Step<u16> {
         let total = model.total();
         let range = self.high.wrapping_sub(self.low) + 1;
         let above = self.code.checked_sub(self.low).ok_or("a code out of range")? + 1;

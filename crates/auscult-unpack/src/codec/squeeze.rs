@@ -2,7 +2,7 @@
 //! sent as a list of nodes.
 
 use super::{
-    Decoded,
+    Step,
     bits::{CUT, LowBits},
     lzw::{self, LzwVariant},
     output::Output,
@@ -15,7 +15,7 @@ const END: usize = 256;
 
 /// Undoes the marking of runs: a mark and a count repeat the byte before; a mark and zero are the
 /// mark itself.
-pub(super) fn unpack_runs(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn unpack_runs(input: &[u8], output: &mut Output) -> Step<()> {
     let mut bytes = input.iter().copied();
     let mut last = 0;
     while let Some(byte) = bytes.next() {
@@ -44,7 +44,7 @@ pub(super) fn unpack_runs(input: &[u8], output: &mut Output) -> Decoded<()> {
 }
 
 /// Undoes the code, then the runs.
-pub(super) fn unsqueeze(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn unsqueeze(input: &[u8], output: &mut Output) -> Step<()> {
     let count = usize::from(u16::from_le_bytes(*input.first_chunk::<2>().ok_or(CUT)?));
     let nodes = input.get(2..2 + 4 * count).ok_or(CUT)?.as_chunks::<4>().0;
     let mut bits = LowBits::new(input.get(2 + 4 * count..).unwrap_or_default());
@@ -75,7 +75,7 @@ pub(super) fn unsqueeze(input: &[u8], output: &mut Output) -> Decoded<()> {
 }
 
 /// Undoes LZW with codes of up to 12 bits, told in the first byte, then the runs.
-pub(super) fn uncrunch(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn uncrunch(input: &[u8], output: &mut Output) -> Step<()> {
     let (&bits, rest) = input.split_first().ok_or(CUT)?;
     if !(9..=16).contains(&bits) {
         return Err("an impossible length of codes");

@@ -5,7 +5,7 @@
 //! format.
 
 use super::{
-    Decoded,
+    Step,
     bits::{Bits, CUT},
     huffman::Huffman,
     output::Output,
@@ -39,13 +39,13 @@ impl<'data> Ahead<'data> {
         word.map_or(0, |word| u16::from_le_bytes(*word))
     }
 
-    fn number(&mut self, count: u32) -> Decoded<usize> {
+    fn number(&mut self, count: u32) -> Step<usize> {
         let value = self.hold.checked_shr(32 - count).unwrap_or(0);
         self.skip(count)?;
         Ok(usize::try_from(value).unwrap_or(0))
     }
 
-    fn byte(&mut self) -> Decoded<usize> {
+    fn byte(&mut self) -> Step<usize> {
         let byte = self.bytes.get(self.at).copied().ok_or(CUT)?;
         self.at += 1;
         Ok(usize::from(byte))
@@ -57,7 +57,7 @@ impl Bits for Ahead<'_> {
         u16::try_from(self.hold >> 16).unwrap_or(0)
     }
 
-    fn skip(&mut self, count: u32) -> Decoded<()> {
+    fn skip(&mut self, count: u32) -> Step<()> {
         self.hold = self.hold.checked_shl(count).unwrap_or(0);
         self.extra -= i32::try_from(count).unwrap_or(0);
         if self.extra < 0 {
@@ -72,7 +72,7 @@ impl Bits for Ahead<'_> {
 }
 
 /// Decodes one chunk until the output is full.
-pub(super) fn decode(input: &[u8], output: &mut Output) -> Decoded<()> {
+pub(super) fn decode(input: &[u8], output: &mut Output) -> Step<()> {
     let table = input.get(..TABLE_BYTES).ok_or(CUT)?;
     let lengths: Vec<u8> = table.iter().flat_map(|byte| [byte & 15, byte >> 4]).collect();
     let code = Huffman::new(&lengths)?;

@@ -9,7 +9,7 @@ use crate::{
     codec::{LzwVariant, MemberCodec, Unpacking},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
-        date,
+        dos_time::dos_time,
         gathering::Gathering,
         promise::{self, Promise, Sum},
     },
@@ -75,7 +75,7 @@ impl Member {
             packed,
             size: if old { packed } else { u64::from(view.u32(25, Little)?) },
             crc: view.u16(23, Little)?,
-            modified: date::dos(view.u16(19, Little)?, view.u16(21, Little)?),
+            modified: dos_time(view.u16(19, Little)?, view.u16(21, Little)?),
             data: at + if old { HEADER_BYTES - 4 } else { HEADER_BYTES },
         }))
     }

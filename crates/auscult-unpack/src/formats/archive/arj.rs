@@ -3,6 +3,7 @@
 //! Garbled members are said, as are those that go on in another volume. Chapters and the security
 //! envelope are not read.
 
+use super::dos_word;
 use crate::{
     Endian::Little,
     Entry, EntryKind, Extent, Fault, Metadata, View,
@@ -10,7 +11,6 @@ use crate::{
     codec::{MemberCodec, Unpacking},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
-        date,
         gathering::Gathering,
         promise::{self, Promise, Sum},
         unix_mode,
@@ -170,7 +170,7 @@ fn entry(
     let mode = u32::from(view.u16(26, Little)?);
     let metadata = Metadata {
         mode: unix.then_some(mode & 0o7777),
-        modified: if unix { Some(i64::from(time)) } else { date::dos_word(time) },
+        modified: if unix { Some(i64::from(time)) } else { dos_word(time) },
         ..Metadata::default()
     };
     let bare = Entry::member(name.as_slice(), EntryKind::File, metadata);

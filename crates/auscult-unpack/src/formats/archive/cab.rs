@@ -10,7 +10,7 @@ use crate::{
     checksum::agrees,
     codec::{self, FrameCodec},
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::{date, gathering::Gathering},
+    formats::support::{dos_time::dos_time, gathering::Gathering},
 };
 
 pub(crate) static FORMAT: Format =
@@ -311,7 +311,7 @@ fn read_file(cabinet: &Extent, at: u64) -> Result<(File, u64), Fault> {
         size: u64::from(view.u32(0, Little)?),
         offset: u64::from(view.u32(4, Little)?),
         folder: view.u16(8, Little)?,
-        modified: date::dos(view.u16(10, Little)?, view.u16(12, Little)?),
+        modified: dos_time(view.u16(10, Little)?, view.u16(12, Little)?),
         attributes: view.u16(14, Little)?,
         name,
     };

@@ -3,6 +3,7 @@
 //!
 //! `-lh2-`, `-lh3-` and the methods of PMarc were never in wide use and are said.
 
+use super::dos_word;
 use crate::{
     Endian::Little,
     Entry, EntryKind, Extent, Fault, Metadata, View,
@@ -10,7 +11,7 @@ use crate::{
     codec::{MemberCodec, Unpacking},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
-        date,
+        epoch,
         gathering::Gathering,
         promise::{self, Promise, Sum, crc16_arc},
         unix_mode,
@@ -130,7 +131,7 @@ impl Member {
         path.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
         self.name = path;
         self.crc = view.u16(22 + name, Little)?;
-        self.modified = date::dos_word(view.u32(15, Little)?);
+        self.modified = dos_word(view.u32(15, Little)?);
         self.data = u64::try_from(length).unwrap_or(u64::MAX);
         let rest = View(view.bytes(24 + name, length.saturating_sub(24 + name))?);
         self.system = rest.u8(0).unwrap_or(0);
@@ -202,7 +203,7 @@ impl Member {
                     .for_each(|byte| *byte = b'/');
             }
             extension::WINDOWS_TIMES => {
-                let modified = value.u64(8, Little).ok().and_then(date::filetime);
+                let modified = value.u64(8, Little).ok().and_then(epoch::windows_time);
                 self.modified = modified.or(self.modified);
             }
             extension::LARGE_SIZES => {

@@ -1,6 +1,6 @@
 //! Archives and packages: many files in one.
 
-use crate::format::Format;
+use crate::{format::Format, formats::support::dos_time::dos_time};
 
 mod ar;
 mod arc;
@@ -45,3 +45,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &recognised::ZPAQ,
     &recognised::INSTALL_SHIELD,
 ];
+
+/// Date and time of DOS in one word, the date in its upper half, as seconds since 1970.
+fn dos_word(word: u32) -> Option<i64> {
+    let [t0, t1, d0, d1] = word.to_le_bytes();
+    dos_time(u16::from_le_bytes([d0, d1]), u16::from_le_bytes([t0, t1]))
+}

@@ -4,12 +4,13 @@
 //! ACE and StuffIt were never described by their makers; ZPAQ archives hold the program that unpacks
 //! them.
 
+use super::dos_word;
 use crate::{
     Endian::{Big, Little},
     Entry, EntryKind, Extent, Fault, Metadata, View,
     checksum::{Crc32, agrees},
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::{date, gathering::Gathering},
+    formats::support::gathering::Gathering,
 };
 
 pub(crate) static ACE: Format =
@@ -115,7 +116,7 @@ fn ace_entry(
     let method = view.u8(23)?;
     let mut name = view.bytes(31, usize::from(view.u16(29, Little)?))?.to_vec();
     name.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
-    let modified = date::dos_word(view.u32(11, Little)?);
+    let modified = dos_word(view.u32(11, Little)?);
     let metadata = Metadata { modified, ..Metadata::default() };
     let bare = Entry::member(name, EntryKind::File, metadata);
     if attributes & 0x10 != 0 {

@@ -11,7 +11,7 @@ use crate::{
     codec::{LzwVariant, MemberCodec, Unpacking},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
-        date,
+        dos_time::dos_time,
         gathering::Gathering,
         promise::{self, Promise, Sum, crc16_arc},
     },
@@ -61,7 +61,7 @@ impl Member {
             packed: wide(24)?,
             size: wide(20)?,
             crc: view.u16(18, Little)?,
-            modified: date::dos(view.u16(14, Little)?, view.u16(16, Little)?),
+            modified: dos_time(view.u16(14, Little)?, view.u16(16, Little)?),
             path: view.text(38, 13)?.to_vec(),
             deleted: view.u8(30)? == 1,
             end: at + ENTRY_BYTES,

@@ -206,7 +206,7 @@ struct Page(Extent);
 impl Derive for Page {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let page_bytes = usize::try_from(PAGE_BYTES).unwrap_or(0);
-        sink.push(&decode_block(BlockCodec::Zlib, &self.0.read_all()?, page_bytes)?)
+        sink.adopt(decode_block(BlockCodec::Zlib, &self.0.read_all()?, page_bytes)?)
     }
 
     fn input_bytes(&self) -> u64 {

@@ -2,6 +2,8 @@
 
 pub(crate) mod banner;
 pub(crate) mod date;
+pub(crate) mod dos_time;
+pub(crate) mod epoch;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod hardlinks;

@@ -61,7 +61,7 @@ impl Item {
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
-        utf16::from_units(self.name.iter().copied())
+        utf16::name(self.name.iter().copied())
     }
 }
 

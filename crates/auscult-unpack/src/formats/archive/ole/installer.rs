@@ -54,7 +54,7 @@ pub(super) fn decode_name(units: &[u16]) -> Vec<u8> {
             _ => decoded.push(unit),
         }
     }
-    utf16::from_units(decoded.into_iter())
+    utf16::name(decoded)
 }
 
 /// Reads the database and adds the files in embedded cabinets by their real names.

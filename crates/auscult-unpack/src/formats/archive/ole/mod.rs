@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::{
     Entry, EntryKind, Extent, Fault, Metadata,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::{date, gathering::Gathering, guid},
+    formats::support::{epoch, gathering::Gathering, guid},
 };
 
 mod chains;
@@ -52,7 +52,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         if gathering.is_full() {
             break;
         }
-        let modified = date::filetime(item.modified);
+        let modified = epoch::windows_time(item.modified);
         let metadata = Metadata { modified, ..Metadata::default() };
         let mut entry = Entry::member(path.as_slice(), EntryKind::Directory, metadata);
         if item.kind == chains::STREAM {

@@ -6,7 +6,7 @@ use crate::{
     Extent, Fault, Metadata, View,
     checksum::{Crc32, agrees},
     format::NotThis,
-    formats::support::date,
+    formats::support::epoch,
 };
 
 const MARK_BYTES: u64 = 8;
@@ -247,7 +247,7 @@ fn read_time(record: &mut Fields<'_>, member: &mut Member) -> Result<(), Fault> 
         member.metadata.modified = if flags & 1 != 0 {
             Some(i64::from(record.u32()?))
         } else {
-            date::filetime(record.u64()?)
+            epoch::windows_time(record.u64()?)
         };
     }
     Ok(())

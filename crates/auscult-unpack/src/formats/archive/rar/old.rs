@@ -1,12 +1,12 @@
 //! RAR 1.5 to 4: blocks with a checksum of 16 bits, a type, flags and a size.
 
-use super::{Archive, Member, Split, system};
+use super::{super::dos_word, Archive, Member, Split, system};
 use crate::{
     Endian::Little,
     Extent, Fault, Metadata, View,
     checksum::{Crc32, agrees},
     format::NotThis,
-    formats::support::{date, utf16},
+    formats::support::utf16,
 };
 
 const MARK_BYTES: u64 = 7;
@@ -167,7 +167,7 @@ fn member(block: &Block, place: u64, data: u64) -> Result<(Member, u8), Fault> {
     let mode = (host == UNIX).then_some(attributes);
     let metadata = Metadata {
         mode: mode.map(|mode| mode & 0o7777),
-        modified: date::dos_word(view.u32(20, Little)?),
+        modified: dos_word(view.u32(20, Little)?),
         ..Metadata::default()
     };
     let (version, method) = (view.u8(24)?, view.u8(25)?);
@@ -220,7 +220,7 @@ fn wide_name(raw: &[u8]) -> Vec<u8> {
         flags <<= 2;
         flag_count -= 1;
     }
-    utf16::from_units(units.into_iter())
+    utf16::name(units)
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ const NAMES: &[(u64, &str)] = &[
     (BCJ2, "bcj2"),
     (AES, "aes"),
 ];
+/// Most packed bytes of a coder that needs them all at once.
+const PACKED_BYTES_MAX: u64 = 1 << 30;
 /// Streams that BCJ2 reads.
 const BCJ2_INPUTS: usize = 4;
 
@@ -199,7 +201,7 @@ impl Unpacking {
         way: Way,
     ) -> Whole<'data> {
         let vault = self.packed.first().map(Extent::vault);
-        Whole { input: Some(input), output: io::Cursor::default(), size, way, vault }
+        Whole { input: Some(input), output: None, position: 0, size, way, vault }
     }
 }
 
@@ -243,7 +245,8 @@ enum Way {
 /// A decoder that needs all of its input at once.
 struct Whole<'data> {
     input: Option<Box<dyn Read + 'data>>,
-    output: io::Cursor<Vec<u8>>,
+    output: Option<Extent>,
+    position: u64,
     size: u64,
     way: Way,
     vault: Option<&'data Arc<Vault>>,
@@ -252,38 +255,58 @@ struct Whole<'data> {
 /// In front of the streams of brotli, 7-Zip ZS puts skippable frames of 16 bytes with their length.
 const BROTLI_FRAME: &[u8] = &[0x50, 0x2a, 0x4d, 0x18, 8, 0, 0, 0];
 
-impl Whole<'_> {
-    fn decode(&self, packed: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let vault = self.vault.ok_or_else(|| fault("no packed stream"))?;
-        let mut sink = vault.sink(u64::try_from(packed.len()).unwrap_or(u64::MAX));
-        match self.way {
-            Way::Deflate64 => {
-                codec::decode_member(MemberCodec::Deflate64, &packed, self.size, &mut sink)?;
-            }
-            Way::Stream(codec) => {
-                let input = Extent::from_memory(vault, packed);
-                let mut at = 0;
-                while at < input.len() {
-                    let framed = input.read_up_to(at, 8)?.starts_with(BROTLI_FRAME);
-                    at += if framed && codec == Codec::Brotli { 16 } else { 0 };
-                    let (used, fault) = codec::decode(codec, &input.from(at), &mut sink);
-                    fault.map_or(Ok(()), Err)?;
-                    at += used.max(1);
-                }
-            }
+/// Frames of a stream one after the other.
+struct Frames {
+    codec: Codec,
+    packed: Extent,
+}
+
+impl Derive for Frames {
+    fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
+        let mut at = 0;
+        while at < self.packed.len() {
+            let framed = self.packed.read_up_to(at, 8)?.starts_with(BROTLI_FRAME);
+            at += if framed && self.codec == Codec::Brotli { 16 } else { 0 };
+            let (used, fault) = codec::decode(self.codec, &self.packed.from(at), sink);
+            fault.map_or(Ok(()), Err)?;
+            at += used.max(1);
         }
-        Ok(sink.into_output())
+        Ok(())
+    }
+
+    fn input_bytes(&self) -> u64 {
+        self.packed.weight()
+    }
+}
+
+impl Whole<'_> {
+    fn decode(&self, packed: Vec<u8>) -> Option<Extent> {
+        let (vault, size) = (self.vault?, self.size);
+        let packed = Extent::from_memory(vault, packed);
+        Some(match self.way {
+            Way::Deflate64 => {
+                let codec = MemberCodec::Deflate64;
+                codec::Unpacking { codec, input: packed, size }.extent()
+            }
+            Way::Stream(codec) => Extent::derived(vault, size, Frames { codec, packed }),
+        })
     }
 }
 
 impl Read for Whole<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(input) = self.input.take() {
-            let limit = self.vault.map_or(0, |vault| vault.limits().stream_bytes);
             let mut packed = Vec::new();
-            input.take(limit).read_to_end(&mut packed)?;
-            self.output = io::Cursor::new(self.decode(packed).map_err(io::Error::other)?);
+            input.take(PACKED_BYTES_MAX).read_to_end(&mut packed)?;
+            self.output = self.decode(packed);
         }
-        self.output.read(buffer)
+        let Some(output) = &self.output else { return Ok(0) };
+        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        let bytes = output.read_up_to(self.position, length).map_err(io::Error::other)?;
+        for (slot, &byte) in buffer.iter_mut().zip(bytes.iter()) {
+            *slot = byte;
+        }
+        self.position += u64::try_from(bytes.len()).unwrap_or(0);
+        Ok(bytes.len())
     }
 }

@@ -391,7 +391,7 @@ fn read_names(property: &mut Reader<'_>, files: &mut [File]) -> Result<(), Fault
     let mut names = units.split(|&unit| unit == 0);
     for file in files {
         let name = names.next().ok_or_else(|| fault(0, "fewer names than files"))?;
-        file.name = utf16::from_units(name.iter().copied());
+        file.name = utf16::name(name.iter().copied());
     }
     Ok(())
 }

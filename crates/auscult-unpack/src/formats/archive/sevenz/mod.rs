@@ -9,7 +9,7 @@ use crate::{
     checksum::{Crc32, agrees},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
-        date,
+        epoch,
         gathering::Gathering,
         promise::{self, Promise, Sum},
         unix_mode,
@@ -287,7 +287,7 @@ fn entry(
     let mode = (attributes & ATTRIBUTE_UNIX != 0).then_some(attributes >> 16);
     let metadata = Metadata {
         mode: mode.map(|mode| mode & 0o7777),
-        modified: file.modified.and_then(date::filetime),
+        modified: file.modified.and_then(epoch::windows_time),
         ..Metadata::default()
     };
     let directory = attributes & ATTRIBUTE_DIRECTORY != 0 || !file.has_stream && !file.is_regular;

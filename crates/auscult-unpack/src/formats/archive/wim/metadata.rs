@@ -5,7 +5,7 @@ use crate::{
     Endian::Little,
     Entry, EntryKind, Extent, Fault, Metadata, View,
     formats::support::{
-        date, unix_mode, utf16,
+        epoch, unix_mode, utf16,
         walk::{About, Walk, walk},
     },
 };
@@ -109,7 +109,7 @@ impl Reader<'_> {
         let entry = View(view.bytes(0, length)?);
         let short = usize::from(entry.u16(98, Little)?);
         let long = usize::from(entry.u16(100, Little)?);
-        let name = utf16::from_little_endian(entry.bytes(ENTRY_BYTES, long)?);
+        let name = utf16::little_endian(entry.bytes(ENTRY_BYTES, long)?);
         let ended = |bytes: usize| if bytes > 0 { bytes + 2 } else { 0 };
         let items = (ENTRY_BYTES + ended(long) + ended(short)).next_multiple_of(8);
         let mut item = Item {
@@ -131,7 +131,7 @@ impl Reader<'_> {
             }
             let stream = View(view.bytes(0, length)?);
             let name = stream.bytes(STREAM_BYTES, usize::from(stream.u16(36, Little)?))?;
-            let name = utf16::from_little_endian(name);
+            let name = utf16::little_endian(name);
             item.streams.push(Stream { name, digest: stream.array(16)? });
             item.end = item.end.saturating_add(length).saturating_add(7) & !7;
         }
@@ -169,7 +169,7 @@ impl Reader<'_> {
         let name = |at: usize| {
             let start = names + usize::from(view.u16(at, Little).ok()?);
             let name = view.bytes(start, usize::from(view.u16(at + 2, Little).ok()?)).ok()?;
-            (!name.is_empty()).then(|| utf16::from_little_endian(name))
+            (!name.is_empty()).then(|| utf16::little_endian(name))
         };
         let mut target = name(4).or_else(|| name(0))?;
         target.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
@@ -191,7 +191,7 @@ impl Reader<'_> {
             _ => EntryKind::File,
         };
         let mut metadata =
-            Metadata { modified: date::filetime(item.modified), ..Metadata::default() };
+            Metadata { modified: epoch::windows_time(item.modified), ..Metadata::default() };
         if let Some([mode, user, group, _]) = item.unix {
             metadata.mode = Some(mode & 0o7777);
             (metadata.user, metadata.group) = (Some(user), Some(group));

@@ -210,7 +210,11 @@ fn length(extent: &Extent, header: &Header) -> u64 {
 fn describe(extent: &Extent, header: &Header, opened: &mut Opened) {
     let xml = header.resource(header.xml).extent(extent).ok();
     let Some(bytes) = xml.and_then(|xml| xml.read_up_to(0, 1 << 20).ok()) else { return };
-    let text = utf16::from_little_endian(&bytes);
+    // A mark of the byte order comes first.
+    let text = match bytes.get(..2) {
+        Some([0xfe, 0xff]) => utf16::big_endian(&bytes),
+        _ => utf16::little_endian(&bytes),
+    };
     let text = String::from_utf8_lossy(&text);
     for (tag, key) in [("NAME", "names"), ("DISPLAYNAME", "display-names")] {
         let (start, end) = (format!("<{tag}>"), format!("</{tag}>"));

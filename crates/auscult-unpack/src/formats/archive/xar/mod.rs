@@ -4,7 +4,6 @@
 //! it is packed, and its checksums. Signatures and extended attributes are not read.
 
 use crate::{
-    Derive as _,
     Endian::Big,
     Entry, EntryKind, Extent, Fault, Metadata, View,
     codec::{self, Codec, Decoding},
@@ -44,12 +43,10 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     }
     let toc = extent.slice(header_bytes, packed).ok_or(NotThis)?;
     let table = toc.clone();
-    let mut sink = extent.vault().sink(toc.weight());
-    let unpacked = Decoding { codec: Codec::Zlib, input: toc }.derive(&mut sink);
-    if unpacked.is_err() || sink.len() != size {
-        return Err(NotThis);
-    }
-    let text = String::from_utf8(sink.into_output()).map_err(|_| NotThis)?;
+    let unpacked =
+        Extent::derived(candidate.vault(), size, Decoding { codec: Codec::Zlib, input: toc });
+    let bytes = unpacked.read_all()?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| NotThis)?;
     let heap = extent.from(header_bytes + packed);
     let mut contents = toc::read(&text);
     let mut opened = Opened { length: header_bytes + packed, ..Opened::default() };

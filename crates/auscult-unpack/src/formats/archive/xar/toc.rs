@@ -8,7 +8,7 @@ use quick_xml::{
 };
 
 use super::{Sum, sum_of};
-use crate::{Fault, formats::support::date};
+use crate::{Fault, formats::support::date::DateTime};
 
 /// Deepest element read.
 const DEPTH_MAX: usize = 256;
@@ -207,7 +207,7 @@ impl State {
             "mode" => file.mode = u32::from_str_radix(text.trim(), 8).ok(),
             "uid" => file.user = text.trim().parse().ok(),
             "gid" => file.group = text.trim().parse().ok(),
-            "mtime" => file.modified = date::from_iso_8601(text.trim()),
+            "mtime" => file.modified = seconds(text.trim()),
             _ => {}
         }
     }
@@ -264,6 +264,20 @@ impl State {
         }
         self.contents
     }
+}
+
+/// Reads `2026-01-31T23:59:59` with whatever follows, as UTC.
+fn seconds(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u8>().ok();
+    let time = DateTime {
+        year: text.get(0..4)?.parse().ok()?,
+        month: number(5..7)?,
+        day: number(8..10)?,
+        hour: number(11..13)?,
+        minute: number(14..16)?,
+        second: number(17..19)?,
+    };
+    time.seconds()
 }
 
 /// Decodes base64 (RFC 4648); what is no digit is passed over.

@@ -4,7 +4,7 @@ use super::{LOCAL, LOCAL_BYTES, is_link};
 use crate::{
     Endian, EntryKind, Extent, Fault, Metadata, View,
     checksum::{Crc32, agrees},
-    formats::support::{date, unix_mode},
+    formats::support::{dos_time::dos_time, epoch, unix_mode},
 };
 
 const SIGNATURE: u32 = 0x0201_4b50;
@@ -63,7 +63,7 @@ impl Record {
             volume: short(34)?,
             flags: short(8)?,
             mode: Some(attributes >> 16).filter(|&mode| unix && mode != 0),
-            modified: date::dos(short(14)?, short(12)?),
+            modified: dos_time(short(14)?, short(12)?),
             ..Self::default()
         };
         record.directory = record.name.ends_with(b"/") || attributes & 0x10 != 0 && !unix;
@@ -98,7 +98,7 @@ impl Record {
             crc: long(14)?,
             flags: short(6)?,
             directory: name.ends_with(b"/"),
-            modified: date::dos(short(12)?, short(10)?),
+            modified: dos_time(short(12)?, short(10)?),
             ..Self::default()
         };
         record.read_extra(extra);
@@ -119,7 +119,8 @@ impl Record {
                 }
                 // NTFS: a reserved word, then attribute 1 with three times, the first of change.
                 0x000a if View(field).u16(4, Endian::Little).is_ok_and(|tag| tag == 1) => {
-                    let time = View(field).u64(8, Endian::Little).ok().and_then(date::filetime);
+                    let time =
+                        View(field).u64(8, Endian::Little).ok().and_then(epoch::windows_time);
                     self.modified = time.or(self.modified);
                 }
                 // Info-ZIP Unix, first version: times of access and change, then the owner.

@@ -70,14 +70,14 @@ fn measure(extent: &Extent, record: &mut Record, start: u64, proven: &mut bool) 
         return by_descriptor(extent, record, start, proven);
     }
     let rest = extent.from(start);
-    let mut sink = extent.vault().sink(rest.weight());
-    let (packed, fault) = codec::decode(Codec::Deflate, &rest, &mut sink);
-    (record.packed, record.size) = (packed, sink.len());
-    if fault.is_some() {
+    let payload = codec::payload(Codec::Deflate, &rest, |_| false);
+    let packed = payload.consumed;
+    (record.packed, record.size) = (packed, payload.extent.len());
+    if payload.fault.is_some() {
         *proven |= start + packed == extent.len() && packed >= PROOF_BYTES;
         return (start + packed == extent.len()).then_some(extent.len());
     }
-    let computed = Crc32::of(sink.output());
+    let computed = Crc32::of_extent(&payload.extent).ok()?;
     let end = start + packed;
     let tail = extent.read_up_to(end, 24).ok()?;
     let signed = if tail.starts_with(DESCRIPTOR) { 4 } else { 0 };
@@ -97,20 +97,20 @@ fn measure(extent: &Extent, record: &mut Record, start: u64, proven: &mut bool) 
 /// them up to the end of a cut file.
 fn proves(record: &Record, there: &Extent) -> bool {
     if there.len() < record.packed {
-        return record.method == 8 && there.len() >= PROOF_BYTES && {
-            let mut sink = there.vault().sink(there.weight());
-            let (used, _) = codec::decode(Codec::Deflate, there, &mut sink);
-            used == there.len()
-        };
+        return record.method == 8
+            && there.len() >= PROOF_BYTES
+            && codec::payload(Codec::Deflate, there, |_| false).consumed == there.len();
     }
     match record.method {
         0 if record.packed > 0 => {
             Crc32::of_extent(there).is_ok_and(|computed| agrees(record.crc, computed))
         }
         8 => {
-            let mut sink = there.vault().sink(there.weight());
-            let (used, fault) = codec::decode(Codec::Deflate, there, &mut sink);
-            fault.is_none() && used == there.len() && agrees(record.crc, Crc32::of(sink.output()))
+            let payload = codec::payload(Codec::Deflate, there, |_| false);
+            let computed = Crc32::of_extent(&payload.extent);
+            payload.fault.is_none()
+                && payload.consumed == there.len()
+                && computed.is_ok_and(|computed| agrees(record.crc, computed))
         }
         _ => false,
     }

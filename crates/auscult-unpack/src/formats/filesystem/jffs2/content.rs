@@ -18,7 +18,7 @@ struct Piece {
 impl Derive for Piece {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let stored = self.stored.read_all()?;
-        sink.push(&decode(self.compression, &stored, self.length)?)
+        sink.adopt(decode(self.compression, &stored, self.length)?)
     }
 
     fn input_bytes(&self) -> u64 {

@@ -29,7 +29,7 @@ struct Block {
 impl Derive for Block {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let stored = self.stored.read_all()?;
-        sink.push(&self.coding.decode(&stored, self.length_max)?)
+        sink.adopt(self.coding.decode(&stored, self.length_max)?)
     }
 
     fn input_bytes(&self) -> u64 {

@@ -14,39 +14,22 @@ use crate::shell::{release_program, shared};
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
 
+mod measure;
+mod plain;
+mod unpack;
+
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let shared = shared().context("find the shared folder: set AUSCULT_SHARED")?;
     let program = release_program()?;
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
     if wanted("unpack") {
-        unpack(&program, &shared)?;
+        unpack::bench(&program, &shared)?;
     }
     if wanted("scan") {
         scan(&program, &shared)?;
     }
     if wanted("advisories") {
         advisories(&program, &shared)?;
-    }
-    Ok(())
-}
-
-/// Every SquashFS of the corpus that stands alone, extracted: ratio to `unsquashfs`.
-fn unpack(program: &Path, shared: &Path) -> anyhow::Result<()> {
-    for image in images(shared, "rootfs", "squashfs")? {
-        let (mut ours, mut peers) = (Vec::new(), Vec::new());
-        for _ in 0..RUNS {
-            let folder = tempfile::tempdir()?;
-            let (one, other) = (folder.path().join("ours"), folder.path().join("peer"));
-            ours.push(timed(
-                Command::new(program).arg("unpack").arg(&image).arg("--to").arg(&one),
-            )?);
-            peers.push(timed(
-                Command::new("unsquashfs").args(["-n", "-q", "-d"]).arg(&other).arg(&image),
-            )?);
-            let (found, expected) = (files(&one)?, files(&other)?);
-            ensure!(found >= expected, "{found} files extracted, the peer has {expected}");
-        }
-        report("unpack / unsquashfs", &image, &mut ours, &mut peers);
     }
     Ok(())
 }
@@ -112,16 +95,6 @@ fn timed(command: &mut Command) -> anyhow::Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn files(folder: &Path) -> anyhow::Result<usize> {
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        count += if kind.is_dir() { files(&entry.path())? } else { usize::from(kind.is_file()) };
-    }
-    Ok(count)
-}
-
 fn report(what: &str, input: &Path, ours: &mut [f64], peers: &mut [f64]) {
     let (ours, peers) = (median(ours), median(peers));
     let name = input.file_name().unwrap_or_default().to_string_lossy();
@@ -131,4 +104,26 @@ fn report(what: &str, input: &Path, ours: &mut [f64], peers: &mut [f64]) {
 fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A row; against ours, the ratio of ours to it.
+fn print(name: &str, samples: &measure::Samples, ours: Option<(&measure::Samples, f64)>) {
+    let row = format!(
+        "{name:28} {:8.2} {:8.2} {:8.0}",
+        samples.wall(),
+        samples.processor(),
+        samples.peak_mib()
+    );
+    match ours {
+        None => println!("{row}"),
+        Some((ours, most)) => {
+            let ratio = ours.wall() / samples.wall();
+            let verdict = if ratio <= most { "" } else { "  TOO SLOW" };
+            println!("{row}  {ratio:6.3}  {most:6.3}{verdict}");
+        }
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
 }
