@@ -110,7 +110,7 @@ impl Searcher {
 }
 
 /// Whether a magic of the format stands in its place from the start of these bytes.
-fn seen(format: &Format, head: &[u8]) -> bool {
+pub(crate) fn seen(format: &Format, head: &[u8]) -> bool {
     format
         .magics
         .iter()
