@@ -8,8 +8,18 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("7z", "p7zip-full"),
+    ("ar", "binutils"),
+    ("arc", "arc"),
+    ("arj", "arj"),
+    ("bsdtar", "libarchive-tools"),
+    ("compress", "ncompress"),
+    ("cpio", "cpio"),
+    ("gcab", "gcab"),
     ("genisoimage", "genisoimage"),
     ("genromfs", "genromfs"),
+    ("jlha", "jlha-utils"),
+    ("lrzip", "lrzip"),
     ("lzop", "lzop"),
     ("mcopy", "mtools"),
     ("mkfs.btrfs", "btrfs-progs"),
@@ -25,10 +35,17 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkntfs", "ntfs-3g"),
     ("mkreiserfs", "reiserfsprogs"),
     ("mkzftree", "genisoimage"),
+    ("rpmbuild", "rpm"),
+    ("rzip", "rzip"),
     ("setfattr", "attr"),
+    ("shar", "sharutils"),
     ("unsquashfs", "squashfs-tools"),
+    ("wimlib-imagex", "wimtools"),
+    ("wixl", "wixl"),
     ("xorriso", "xorriso"),
     ("xz", "xz-utils"),
+    ("zip", "zip"),
+    ("zpaq", "zpaq"),
 ];
 
 fn check_dependencies() -> anyhow::Result<()> {

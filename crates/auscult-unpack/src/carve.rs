@@ -64,9 +64,11 @@ impl Searcher {
         let (mut literals, mut patterns, mut reach) = (Vec::new(), Vec::new(), 0);
         for (index, format) in REGISTRY.iter().enumerate() {
             for magic in format.magics {
-                literals.push(magic.bytes);
-                patterns.push((index, magic.offset));
                 reach = reach.max(magic.offset + magic.bytes.len());
+                if format.carve {
+                    literals.push(magic.bytes);
+                    patterns.push((index, magic.offset));
+                }
             }
         }
         // Standard semantics report every magic that ends at a place, overlapping ones too.
@@ -88,16 +90,31 @@ impl Searcher {
                 };
                 let Some(start) = (base + hit.start()).checked_sub(magic_offset) else { continue };
                 let start = from + u64::try_from(start).unwrap_or(u64::MAX);
-                let carved = REGISTRY.get(format).is_some_and(|format| format.carve);
-                if start < to && (carved || start == 0) {
+                if start < to {
                     found.push((start, format));
                 }
             }
+        }
+        // Weak magics, of formats that are not carved, are compared at the start only: each one
+        // more to look for everywhere would slow down the search.
+        if from == 0 {
+            let weak = REGISTRY.iter().enumerate().filter(|(_, format)| !format.carve);
+            found.extend(
+                weak.filter(|(_, format)| seen(format, &bytes)).map(|(index, _)| (0, index)),
+            );
         }
         found.sort_unstable();
         found.dedup();
         Ok(found)
     }
+}
+
+/// Whether a magic of the format stands in its place from the start of these bytes.
+pub(crate) fn seen(format: &Format, head: &[u8]) -> bool {
+    format
+        .magics
+        .iter()
+        .any(|magic| head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes)))
 }
 
 /// Looks into the bytes as `reading` says. `depth` counts the containers around them.
@@ -151,10 +168,7 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         }
     };
     for format in REGISTRY.iter() {
-        let seen = format.magics.iter().any(|magic| {
-            head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes))
-        });
-        if !seen {
+        if !seen(format, &head) {
             continue;
         }
         if let Some((length, container)) = open(format, extent, 0, Reading::Whole, depth) {

@@ -124,6 +124,15 @@ impl<'vault> Sink<'vault> {
         spill.append(&mut self.spilled, bytes).is_ok()
     }
 
+    /// How many bytes may still be pushed at once before a limit of this stream: its length, its
+    /// ratio, or what is held in memory. For decoders that make all of their output themselves.
+    pub fn allowance(&self) -> u64 {
+        let limits = self.vault.limits();
+        let by_ratio = self.input_bytes.max(1).saturating_add(1).saturating_mul(limits.ratio);
+        let by_ratio = by_ratio.max(limits.ratio_floor_bytes).saturating_sub(self.len());
+        self.room().min(by_ratio).min(MEMORY_BYTES_MAX)
+    }
+
     /// How many bytes may still be pushed before the limit of a single stream.
     pub fn room(&self) -> u64 {
         self.vault.limits().stream_bytes.saturating_sub(self.len())

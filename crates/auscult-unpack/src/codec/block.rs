@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 use lzma_rust2::LzmaReader;
 
-use super::{LzmaProperties, WINDOW_KIB_MAX, input_fault, lznt1, xz, zstd};
+use super::{
+    LzmaProperties, WINDOW_KIB_MAX, input_fault, lznt1, lzx::Lzx, output::Output, xpress, xz, zstd,
+};
 use crate::Fault;
 
 /// How a block is packed.
@@ -29,6 +31,10 @@ pub(crate) enum BlockCodec {
     Lzo,
     /// Chunks of LZNT1.
     Lznt1,
+    /// A chunk of LZX in a Windows image, with a window of so many bits.
+    ImageLzx(u32),
+    /// A chunk of XPRESS with Huffman codes (MS-XCA, section 2.1).
+    XpressHuffman,
 }
 
 /// Unpacks a block. More than `output_max` bytes are a fault; fewer are not, since the last block
@@ -68,6 +74,19 @@ pub(crate) fn decode_block(
             let mut output = vec![0; output_max];
             let made = lzo::decompress_into(input, &mut output);
             cut("lzo", output, made)
+        }
+        BlockCodec::ImageLzx(window_bits) => {
+            let mut output = Output::new(output_max);
+            let mut lzx = Lzx::new(window_bits, true).map_err(|why| fault("lzx", why))?;
+            lzx.frame(input, output_max, &mut output).map_err(|why| fault("lzx", why))?;
+            let mut bytes = output.into_bytes();
+            lzx.translate(&mut bytes);
+            Ok(bytes)
+        }
+        BlockCodec::XpressHuffman => {
+            let mut output = Output::new(output_max);
+            xpress::decode(input, &mut output).map_err(|why| fault("xpress", why))?;
+            Ok(output.into_bytes())
         }
     }
 }

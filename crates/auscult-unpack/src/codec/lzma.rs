@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How an LZMA stream was made; a decoder must know it beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LzmaProperties {
     /// Literal context bits, 0 to 8.
     pub(crate) lc: u8,
@@ -33,7 +33,7 @@ impl LzmaProperties {
     }
 
     /// A decoder over `reader`; `u64::MAX` as size means that there is an end marker.
-    pub(super) fn reader<R: Read>(self, reader: R, size: u64) -> Result<LzmaReader<R>, Fault> {
+    pub(crate) fn reader<R: Read>(self, reader: R, size: u64) -> Result<LzmaReader<R>, Fault> {
         if self.dictionary_bytes > WINDOW_BYTES_MAX {
             let why = format!("a dictionary of {} bytes is wanted", self.dictionary_bytes);
             return Err(Fault::new(0, "decompress lzma", why));

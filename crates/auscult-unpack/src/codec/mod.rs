@@ -9,23 +9,44 @@ use std::io::{BufRead, ErrorKind, Read};
 
 use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened, vault::Decoded};
 
+mod bits;
 mod block;
+mod brotli;
+mod deflate64;
+mod frames;
 pub(crate) mod gzip;
+mod huffman;
+mod implode;
 mod inflate;
 pub(crate) mod lz4;
+mod lzh;
+mod lzhuf;
 mod lzma;
 mod lznt1;
 mod lzo_rle;
 pub(crate) mod lzop;
+mod lzw;
+mod lzx;
+mod member;
+mod output;
 mod prefix;
+mod quantum;
+mod squeeze;
+mod xpress;
 pub(crate) mod xz;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
+pub(crate) use frames::{FrameCodec, decode_frames};
 pub(crate) use lzma::LzmaProperties;
 pub(crate) use lzo_rle::decode_lzo_rle;
+pub(crate) use lzw::{COMPRESS_MAGIC, LzwVariant, compress_header};
+pub(crate) use member::{MemberCodec, Unpacking};
 pub(crate) use prefix::{decode_prefix, decode_up_to};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
+
+/// What a decoder without a stream format of its own gives, or what is wrong with its input.
+type Step<T> = Result<T, &'static str>;
 
 /// A stream format that tells its own end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,11 +71,26 @@ pub(crate) enum Codec {
     Bzip2,
     /// One file of lzop.
     Lzop,
+    /// One zlib stream (RFC 1950), checksum verified.
+    Zlib,
+    /// One brotli stream (RFC 7932).
+    Brotli,
+    /// A file of `compress`, which ends where the input does.
+    Compress,
+    /// An LZMA stream behind a header that someone else has read.
+    LzmaBehind {
+        /// Bytes of the header.
+        header_bytes: u8,
+        /// What it told.
+        properties: LzmaProperties,
+        /// Decoded size; none for a stream with an end marker.
+        size: Option<u64>,
+    },
 }
 
 /// Memory that a decoder may take for its dictionary or window, in bytes: enough for `xz -9` and
 /// `zstd --ultra -22`, which ask for 64 and 128 MiB.
-const WINDOW_BYTES_MAX: u32 = 256 << 20;
+pub(crate) const WINDOW_BYTES_MAX: u32 = 256 << 20;
 const WINDOW_KIB_MAX: u32 = WINDOW_BYTES_MAX >> 10;
 
 /// What the decoders put out at once.
@@ -75,6 +111,14 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
+        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
+        Codec::Brotli => brotli::decode(&mut stream, sink),
+        Codec::Compress => lzw::decode_file(&mut stream, sink),
+        Codec::LzmaBehind { header_bytes, properties, size } => {
+            skip(&mut stream, u64::from(header_bytes), "lzma").and_then(|()| {
+                lzma::decode_raw(&mut stream, sink, properties, size, &mut unused, |_| ())
+            })
+        }
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink, |_| ())
             .map_err(|why| fault_of("bzip2", &why)),
     };
@@ -199,6 +243,18 @@ fn pump(
             Err(error) => return Err(Stop::Input(error)),
         }
     }
+}
+
+/// Copies everything a chain of decoders gives into the sink.
+///
+/// # Errors
+/// What stopped it; what was put out before is kept.
+pub(crate) fn copy_into(
+    codec: &str,
+    reader: &mut impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<(), Fault> {
+    pump(reader, sink, |_| ()).map_err(|stop| fault_of(codec, &stop))
 }
 
 /// The fault of a stopped decoder, at the place where its input stands.

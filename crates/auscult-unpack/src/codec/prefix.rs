@@ -44,9 +44,8 @@ pub(crate) fn decode_up_to(
         BlockCodec::LzmaRaw(properties) => {
             block::read_lzma(properties.reader(input, u64::MAX)?, length)?
         }
-        BlockCodec::Xz | BlockCodec::LzmaAlone | BlockCodec::Lzo | BlockCodec::Lznt1 => {
-            block::decode_block(codec, input, length)?
-        }
+        // The others have no makers that pad them.
+        other => block::decode_block(other, input, length)?,
     })
 }
 
