@@ -18,6 +18,7 @@ mod format;
 mod formats;
 mod padding;
 mod probe;
+mod signature;
 mod tree;
 mod vault;
 mod view;

@@ -29,6 +29,8 @@ pub(crate) enum Codec {
     Gzip,
     /// A raw deflate stream (RFC 1951).
     Deflate,
+    /// A zlib stream (RFC 1950).
+    Zlib,
     /// One xz stream without padding (The .xz File Format 1.2).
     Xz,
     /// An LZMA stream with its 13-byte header.
@@ -63,6 +65,7 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
     let result = match codec {
         Codec::Gzip => gzip::decode(&mut stream, sink),
         Codec::Deflate => inflate::decode(&mut stream, sink, false, |_| ()),
+        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
         Codec::Xz => lzma::decode_xz(&mut stream, sink),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),

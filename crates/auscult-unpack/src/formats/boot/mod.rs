@@ -2,12 +2,14 @@
 
 use crate::format::Format;
 
+mod android;
 mod dtb;
 mod egon;
 mod elf;
 mod fdt;
 mod fit;
 pub(in crate::formats) mod linux_kernel;
+mod packed;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
@@ -22,4 +24,13 @@ pub(super) static FORMATS: &[&Format] = &[
     &zimage::ARM,
     &zimage::X86,
     &elf::FORMAT,
+    &android::SPARSE,
+    &android::BOOT_IMAGE,
+    &android::VENDOR_BOOT,
+    &android::DEVICE_TREE_TABLE,
+    &android::DYNAMIC_PARTITIONS,
+    &android::PAYLOAD,
+    &android::VERIFIED_BOOT,
+    &android::BOOTLOADER,
+    &android::DEVICE_STATE,
 ];

@@ -47,6 +47,12 @@ const CONTENT_BYTES_MAX: u64 = 4 << 30;
 /// bytes name an impossible distance within the first few symbols.
 const PROOF_BYTES: u64 = 1024;
 
+/// Whether these bytes begin as carving wants it.
+pub(in crate::formats) fn is_likely(head: &[u8]) -> bool {
+    let seen = FORMAT.magics.iter().any(|magic| head.starts_with(magic.bytes));
+    seen && Header::parse(head).is_ok()
+}
+
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let head = candidate.extent.read_up_to(0, 18)?;
     let header = Header::parse(&head)?;

@@ -11,6 +11,8 @@ mod lzop;
 mod xz;
 mod zstd;
 
+pub(in crate::formats) use lzma::is_likely as is_likely_lzma;
+
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &gzip::FORMAT,

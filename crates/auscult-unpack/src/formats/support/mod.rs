@@ -5,6 +5,8 @@ pub(crate) mod date;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod layout;
+pub(crate) mod protobuf;
+pub(crate) mod repeat;
 pub(crate) mod runs;
 pub(crate) mod unix_mode;
 pub(crate) mod walk;
