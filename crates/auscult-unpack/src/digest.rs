@@ -20,6 +20,24 @@ pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// The digest of this name of all bytes of an extent, read in pieces; nothing for other names, and
+/// where the bytes cannot be read.
+pub(crate) fn of_extent(algorithm: &str, extent: &Extent) -> Option<Vec<u8>> {
+    fn run<D: sha2::Digest>(extent: &Extent) -> Option<Vec<u8>> {
+        let mut digest = D::new();
+        each_piece(extent, |bytes| digest.update(bytes)).ok()?;
+        Some(digest.finalize().to_vec())
+    }
+    match algorithm {
+        "md5" => run::<Md5>(extent),
+        "sha1" => run::<Sha1>(extent),
+        "sha256" => run::<Sha256>(extent),
+        "sha384" => run::<Sha384>(extent),
+        "sha512" => run::<Sha512>(extent),
+        _ => None,
+    }
+}
+
 /// The MD5 digest.
 pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()

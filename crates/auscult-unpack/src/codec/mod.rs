@@ -10,6 +10,7 @@ use std::io::{BufRead, ErrorKind, Read};
 use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened};
 
 mod block;
+mod brotli;
 pub(crate) mod gzip;
 mod inflate;
 pub(crate) mod lz4;
@@ -43,6 +44,8 @@ pub(crate) enum Codec {
     Lz4Frame,
     /// The legacy LZ4 frame of `lz4 -l` and of Linux kernels.
     Lz4Legacy,
+    /// One brotli stream.
+    Brotli,
     /// One bzip2 stream.
     Bzip2,
     /// One file of lzop.
@@ -71,6 +74,7 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
+        Codec::Brotli => brotli::decode(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
         Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)

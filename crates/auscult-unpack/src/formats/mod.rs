@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format},
+    format::{Candidate, Format, SecondLook},
     probe::Probe,
 };
 
@@ -29,6 +29,7 @@ mod vendor;
 /// The families. A file system may begin with a boot sector that looks like a partition table, and
 /// LZMA has no real magic: streams come last.
 static FAMILIES: &[&[&Format]] = &[
+    archive::BUNDLES,
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
@@ -45,6 +46,10 @@ pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FA
 /// Formats without a magic, looked for in what carving left over, in this order.
 pub(crate) static PROBES: &[&Probe] =
     &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+
+/// What needs the whole tree, in this order.
+pub(crate) static SECOND_LOOKS: &[SecondLook] =
+    &[boot::fit::second_look, archive::bundle::second_look];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {

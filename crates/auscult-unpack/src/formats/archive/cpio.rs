@@ -170,6 +170,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
             Err(fault) => opened.faults.push(fault),
         }
     }
+    super::bundle::annotate(&mut opened);
     if opened.entries.is_empty() && opened.faults.is_empty() && opened.length < 200 {
         // Only a trailer: the empty archive that kernels carry. It is one, with nothing in it.
         opened.attributes.push(("empty", "true".to_owned()));

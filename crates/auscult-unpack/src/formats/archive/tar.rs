@@ -118,6 +118,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     };
     reader.opened.attributes.push(("variant", variant.to_owned()));
     reader.read_all();
+    super::bundle::annotate(&mut reader.opened);
     Ok(reader.opened)
 }
 

@@ -44,6 +44,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         opened.entries.push(entry);
         opened.faults.extend(fault);
     }
+    super::bundle::annotate(&mut opened);
     if encrypted > 0 {
         opened.attributes.push(("encrypted-members", encrypted.to_string()));
     }

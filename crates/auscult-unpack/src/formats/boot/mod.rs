@@ -7,7 +7,7 @@ mod dtb;
 mod egon;
 mod elf;
 mod fdt;
-mod fit;
+pub(in crate::formats) mod fit;
 pub(in crate::formats) mod linux_kernel;
 mod packed;
 pub(in crate::formats) mod u_boot;

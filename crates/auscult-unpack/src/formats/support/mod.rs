@@ -1,12 +1,15 @@
 //! What several formats share: dates, names, modes, the lay-out of parts, what a walk collects.
 
 pub(crate) mod banner;
+pub(crate) mod cms;
 pub(crate) mod date;
+pub(crate) mod der;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod layout;
 pub(crate) mod protobuf;
 pub(crate) mod repeat;
 pub(crate) mod runs;
+pub(crate) mod swap;
 pub(crate) mod unix_mode;
 pub(crate) mod walk;
