@@ -44,8 +44,15 @@ static FAMILIES: &[&[&Format]] = &[
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] =
-    &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] = &[
+    &mcu::dfu::PROBE,
+    &mcu::cypress::PROBE,
+    &boot::uboot_env::PROBE,
+    &boot::u_boot::PROBE,
+    &boot::linux_kernel::PROBE,
+    &mcu::nordic::PROBE,
+    &mcu::cortex_m::PROBE,
+];
 
 /// What needs the whole tree, in this order.
 pub(crate) static SECOND_LOOKS: &[SecondLook] =

@@ -29,6 +29,7 @@ const CERTIFICATES_MAX: usize = 64;
 pub(crate) struct SignedData<'data> {
     /// What kind of content is signed, as an object identifier.
     pub(crate) content_type: &'data [u8],
+
     /// The content, where it is inside: the value with its tag.
     pub(crate) content: Option<Element<'data>>,
     /// The signers.

@@ -70,7 +70,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     if !image.checks.is_empty() {
         attributes.push(("checksum", verify(extent, &mut image)));
     }
-    let limit = extent.vault().limits().derived_bytes;
+    let limit = candidate.vault().limits().derived_bytes;
     if image_bytes > limit {
         let unread = Some(format!("an image of {image_bytes} bytes (limit derived-bytes)"));
         return Ok(Opened {
