@@ -10,6 +10,7 @@ mod fdt;
 pub(in crate::formats) mod fit;
 pub(in crate::formats) mod linux_kernel;
 mod packed;
+pub(in crate::formats) mod pe;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
@@ -23,7 +24,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &egon::FORMAT,
     &zimage::ARM,
     &zimage::X86,
+    &zimage::EFI,
     &elf::FORMAT,
+    &pe::FORMAT,
     &android::SPARSE,
     &android::BOOT_IMAGE,
     &android::VENDOR_BOOT,

@@ -10,7 +10,7 @@ use crate::{
     Endian::{self, Big, Little},
     Entry, Extent, Fault, View, carve,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::swap::swapped,
+    formats::support::{layout::text_of, swap::swapped},
 };
 
 pub(crate) static ARM: Format = Format {
@@ -25,6 +25,11 @@ pub(crate) static ARM: Format = Format {
 
 pub(crate) static X86: Format =
     Format { name: "bzimage", magics: &[Magic::at(0x202, b"HdrS")], carve: true, open: open_x86 };
+
+/// Kernels of arm64, RISC-V and LoongArch that unpack themselves as a program for UEFI
+/// (`drivers/firmware/efi/libstub/zboot-header.S`).
+pub(crate) static EFI: Format =
+    Format { name: "efi-zboot", magics: &[Magic::at(4, b"zimg")], carve: true, open: open_efi };
 
 const ARM_HEADER_BYTES: u64 = 0x34;
 const SIZES: std::ops::RangeInclusive<u64> = (16 << 10)..=(128 << 20);
@@ -111,8 +116,7 @@ fn open_x86(candidate: &Candidate) -> Result<Opened, NotThis> {
     if version_at > 0
         && let Ok(text) = candidate.extent.read(version_at + 512, 256)
     {
-        attributes
-            .push(("version", crate::formats::support::layout::text_of(View(&text).text(0, 256)?)));
+        attributes.push(("version", text_of(View(&text).text(0, 256)?)));
     }
     let image = candidate.extent.clamp(0, length);
     let (offset, size) = (u64::from(view.u32(0x248, Little)?), u64::from(view.u32(0x24c, Little)?));
@@ -122,6 +126,26 @@ fn open_x86(candidate: &Candidate) -> Result<Opened, NotThis> {
     let unread = (entries.is_empty() && faults.is_empty())
         .then(|| "no packed kernel of a known compression inside".to_owned());
     Ok(Opened { length, attributes, entries, faults, unread })
+}
+
+/// The header tells where the packed kernel is and how it is packed; behind it are the last bytes of
+/// code.
+fn open_efi(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(0, 0x40)?;
+    let view = View(&head);
+    let word = |at| view.u32(at, Little).map(u64::from);
+    let (offset, size) = (word(8)?, word(12)?);
+    let compression = text_of(view.text(24, 32)?);
+    let printable = compression.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if view.bytes(0, 2)? != b"MZ" || !SIZES.contains(&size) || offset < 0x40 || !printable {
+        return Err(NotThis);
+    }
+    let mut faults = Vec::new();
+    let length = offset + size;
+    let content = candidate.extent.clamp(offset, size);
+    let packed = super::packed::part("kernel", content, &compression, &mut faults);
+    let attributes = vec![("compression", compression)];
+    Ok(Opened { length, attributes, entries: vec![packed], faults, unread: None })
 }
 
 #[cfg(test)]
@@ -213,6 +237,21 @@ mod tests {
         assert!(found.contains(&"image@0x0/bzimage:/gzip-0x0@0x0/gzip".to_owned()), "{found:?}");
         // Noise is no kernel: all of the packed bytes count as unread, and nothing else.
         assert_eq!(tree.coverage().bytes_unread, packed.len() as u64);
+    }
+
+    #[test]
+    fn a_program_for_uefi_holds_a_packed_kernel() {
+        let packed = stream::gzip(&noise(40_000));
+        let mut image = b"MZ\0\0zimg".to_vec();
+        image.extend(512_u32.to_le_bytes());
+        image.extend(u32::try_from(packed.len()).unwrap().to_le_bytes());
+        image.resize(24, 0);
+        image.extend(b"gzip");
+        image.resize(512, 0);
+        image.extend(packed);
+        let tree = Tree::from_bytes(image, &Limits::default());
+        let found = locators(&tree);
+        assert!(found.contains(&"image@0x0/efi-zboot:/kernel@0x0/gzip".to_owned()), "{found:?}");
     }
 
     #[test]
