@@ -16,6 +16,7 @@ mod inflate;
 pub(crate) mod lz4;
 mod lzma;
 pub(crate) mod lzop;
+mod tiano;
 mod xxhash;
 mod zstd;
 
@@ -36,6 +37,12 @@ pub(crate) enum Codec {
     Xz,
     /// An LZMA stream with its 13-byte header.
     LzmaAlone,
+    /// The same, of code for x86 whose jumps were made absolute before.
+    LzmaX86,
+    /// UEFI's own compression, with its header of two sizes.
+    Efi,
+    /// Intel's variant of it.
+    Tiano,
     /// One lzip member.
     Lzip,
     /// One Zstandard frame (RFC 8878) or a skippable one.
@@ -71,6 +78,9 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
         Codec::Xz => lzma::decode_xz(&mut stream, sink),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
+        Codec::LzmaX86 => lzma::decode_alone_x86(&mut stream, sink),
+        Codec::Efi => tiano::decode(&mut stream, sink, 4),
+        Codec::Tiano => tiano::decode(&mut stream, sink, 5),
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),

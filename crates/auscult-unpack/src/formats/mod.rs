@@ -50,6 +50,7 @@ pub(crate) static PROBES: &[&Probe] = &[
     &boot::uboot_env::PROBE,
     &boot::u_boot::PROBE,
     &boot::linux_kernel::PROBE,
+    &uefi::seabios::PROBE,
     &mcu::nordic::PROBE,
     &mcu::cortex_m::PROBE,
 ];

@@ -6,6 +6,7 @@ pub(crate) mod date;
 pub(crate) mod der;
 pub(crate) mod gathering;
 pub(crate) mod guid;
+pub(crate) mod known;
 pub(crate) mod layout;
 pub(crate) mod protobuf;
 pub(crate) mod repeat;

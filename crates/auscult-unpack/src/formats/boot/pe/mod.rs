@@ -8,7 +8,7 @@ use crate::{
     Endian::Little,
     Entry, Extent, Reading, View,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::{date::iso_8601, layout::text_of},
+    formats::support::{date::iso_8601, known::begins_known, layout::text_of},
 };
 
 mod authenticode;
@@ -21,7 +21,7 @@ pub(in crate::formats) use header::{machine, subsystem};
 pub(super) static FORMAT: Format =
     Format { name: "pe", magics: &[Magic::start(b"MZ")], carve: true, open };
 
-/// Smaller resources are pictures and texts.
+/// Smaller resources are pictures and texts; larger ones are parts where they begin like a format.
 const RESOURCE_BYTES_MIN: u64 = 4 << 10;
 const TEXT_BYTES_MAX: u64 = 4 << 10;
 const DLL: u16 = 0x2000;
@@ -102,7 +102,8 @@ fn parts(extent: &Extent, header: &Header, found: &resources::Resources) -> Vec<
     let part = |(name, offset, bytes): (&str, u64, u64)| {
         Entry::part(name.as_bytes(), extent.clamp(offset, bytes))
     };
-    sections.chain(resources).map(part).collect()
+    let archives = |entry: &Entry| entry.content.as_ref().is_some_and(begins_known);
+    sections.map(part).chain(resources.map(part).filter(archives)).collect()
 }
 
 fn attributes(header: &Header) -> Vec<(&'static str, String)> {
