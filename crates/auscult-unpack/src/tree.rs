@@ -151,7 +151,9 @@ impl Tree {
         tree.report(NodeId(0), faults);
         tree.attach(NodeId(0), stretches);
         for look in SECOND_LOOKS {
-            look(&tree).into_iter().for_each(|remark| tree.note(remark));
+            for remark in look(&tree) {
+                tree.note(remark);
+            }
         }
         tree.problems.sort();
         tree.coverage = coverage::of(&tree);

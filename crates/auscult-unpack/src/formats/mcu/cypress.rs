@@ -5,7 +5,11 @@
 //! The first line has no mark: it is recognised by its rows, whose checksums must hold.
 
 use super::memory::{self, Memory, line, unhex};
-use crate::probe::{Found, Probe, Region};
+use crate::{
+    Endian::Little,
+    View,
+    probe::{Found, Probe, Region},
+};
 
 pub(crate) static PROBE: Probe = Probe { name: "cyacd", find };
 
@@ -35,8 +39,8 @@ fn parse(text: &[u8]) -> Option<Memory> {
         SECOND_DIGITS => true,
         _ => return None,
     };
-    let mut memory = Memory::default();
-    memory.attributes = if second { about_second(&chip)? } else { about_first(&chip)? };
+    let attributes = if second { about_second(&chip)? } else { about_first(&chip)? };
+    let mut memory = Memory { attributes, ..Memory::default() };
     let mut rows = 0;
     while let Some((line, next)) = line(text, at) {
         // Notes about the application and its encryption.
@@ -72,10 +76,11 @@ fn about_first(chip: &[u8]) -> Option<Vec<(&'static str, String)>> {
 
 /// The file's version; then as before, with the least significant byte first, and the application.
 fn about_second(chip: &[u8]) -> Option<Vec<(&'static str, String)>> {
-    let &[1, a, b, c, d, revision, checksum, application, p, q, r, s] = chip else { return None };
-    let silicon = u32::from_le_bytes([a, b, c, d]);
-    let product = u32::from_le_bytes([p, q, r, s]);
-    (checksum <= 1).then(|| {
+    let view = View(chip);
+    let silicon = view.u32(1, Little).ok()?;
+    let [revision, checksum, application] = view.array(5).ok()?;
+    let product = view.u32(8, Little).ok()?;
+    (view.u8(0).ok()? == 1 && checksum <= 1).then(|| {
         vec![
             ("format-version", "2".to_owned()),
             ("silicon-id", format!("{silicon:#010x}")),

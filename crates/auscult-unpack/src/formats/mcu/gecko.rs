@@ -210,9 +210,8 @@ fn finish(
                     tag.data.from(address_bytes),
                 ));
             }
-            // The version and the address stand in front of the code.
-            Role::Bootloader => entries.push(named(tag.name, tag.data.from(8))),
-            Role::Upgrade => entries.push(named(tag.name, tag.data.from(8))),
+            // Two words stand in front of the code: the version, and an address or a size.
+            Role::Bootloader | Role::Upgrade => entries.push(named(tag.name, tag.data.from(8))),
             Role::Encrypted => {
                 let mut entry = named(&format!("{}{number}", tag.name), tag.data.clone());
                 entry = entry.unreadable(tag.data.len(), "encrypted");

@@ -30,14 +30,13 @@ pub(super) fn parse(text: &[u8]) -> Option<Memory> {
         let offset = u64::from(u16::from_be_bytes([high, low]));
         records += 1;
         match (kind, data) {
-            (0, data) => memory.store(base + offset, data)?,
+            // Blocks of a board begin with 0a; 0b, 0c and 0e fill up, 0d is data of one board.
+            (0 | 0x0d, data) => memory.store(base + offset, data)?,
             (1, []) => break,
             (2, &[a, b]) => base = u64::from(u16::from_be_bytes([a, b])) << 4,
             (4, &[a, b]) => base = u64::from(u16::from_be_bytes([a, b])) << 16,
             (3 | 5, &[a, b, c, d]) => start = Some(u32::from_be_bytes([a, b, c, d])),
-            // Blocks of a board begin with 0a; 0b, 0c and 0e fill up, 0d is data of one board.
             (0x0a, _) => boards += 1,
-            (0x0d, data) => memory.store(base + offset, data)?,
             (0x0b | 0x0c | 0x0e, _) => {}
             _ => return None,
         }

@@ -68,7 +68,7 @@ const LATER_MAGIC: [u8; 14] =
 
 struct Header {
     load: u32,
-    header_bytes: u64,
+    own_bytes: u64,
     protected_bytes: u64,
     image_bytes: u64,
     flags: u32,
@@ -84,10 +84,10 @@ struct Field {
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
     let header = header(View(&extent.read(0, HEADER_BYTES)?))?;
-    let covered_bytes = header.header_bytes + header.image_bytes + header.protected_bytes;
+    let covered_bytes = header.own_bytes + header.image_bytes + header.protected_bytes;
     let mut faults = Vec::new();
     let mut fields = Vec::new();
-    let mut end = header.header_bytes + header.image_bytes;
+    let mut end = header.own_bytes + header.image_bytes;
     for info in [PROTECTED_INFO, FIELDS_INFO] {
         if info == PROTECTED_INFO && header.protected_bytes == 0 {
             continue;
@@ -111,11 +111,11 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let trailer = slot(extent, end);
     let length = if trailer.is_some() { extent.len() } else { end };
     let mut layout = Layout::new(extent.clamp(0, length));
-    layout.consumed(0, header.header_bytes);
-    layout.part("image", header.header_bytes, header.image_bytes);
+    layout.consumed(0, header.own_bytes);
+    layout.part("image", header.own_bytes, header.image_bytes);
     layout.consumed(
-        header.header_bytes + header.image_bytes,
-        end - header.header_bytes - header.image_bytes,
+        header.own_bytes + header.image_bytes,
+        end - header.own_bytes - header.image_bytes,
     );
     if let Some(trailer) = trailer {
         layout.leaf("trailer", trailer.start, length - trailer.start);
@@ -143,17 +143,17 @@ fn header(view: View<'_>) -> Result<Header, NotThis> {
     let (major, minor) = (view.u8(20)?, view.u8(21)?);
     let header = Header {
         load: word(4)?,
-        header_bytes: u64::from(view.u16(8, Little)?),
+        own_bytes: u64::from(view.u16(8, Little)?),
         protected_bytes: u64::from(view.u16(10, Little)?),
         image_bytes: u64::from(word(12)?),
         flags: word(16)?,
         version: format!("{major}.{minor}.{}+{}", view.u16(22, Little)?, word(24)?),
     };
     let known = FLAGS.iter().fold(0, |all, (bit, _)| all | bit);
-    let plausible = header.header_bytes >= HEADER_BYTES
+    let plausible = header.own_bytes >= HEADER_BYTES
         && (1..=IMAGE_BYTES_MAX).contains(&header.image_bytes)
         && header.flags & !known == 0
-        && header.header_bytes <= 64 << 10;
+        && header.own_bytes <= 64 << 10;
     if plausible { Ok(header) } else { Err(NotThis) }
 }
 

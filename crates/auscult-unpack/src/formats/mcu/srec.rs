@@ -128,7 +128,7 @@ mod tests {
                 return;
             }
             let tree = Tree::from_bytes(fs::read(&output).unwrap(), &Limits::default());
-            let address = u32::from_str_radix(&offset[2..], 16).unwrap();
+            let address = u32::from_str_radix(offset.trim_start_matches("0x"), 16).unwrap();
             let part = format!("image@0x0/srec:/{address:#010x}").parse().unwrap();
             let (part, _) = tree.resolve(&part).unwrap();
             assert_eq!(tree.bytes(part).unwrap(), sample(1000, 1));

@@ -152,7 +152,7 @@ mod tests {
             }
             let bytes = fs::read(&output).unwrap();
             let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
-            let address = u32::from_str_radix(&offset[2..], 16).unwrap();
+            let address = u32::from_str_radix(offset.trim_start_matches("0x"), 16).unwrap();
             let part = format!("image@0x0/tektronix-hex:/{address:#010x}").parse().unwrap();
             let (part, _) = tree.resolve(&part).unwrap();
             assert_eq!(tree.bytes(part).unwrap(), sample(1000, 1), "{form}");

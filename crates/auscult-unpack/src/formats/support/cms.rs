@@ -246,13 +246,12 @@ fn time(value: Element<'_>) -> String {
         UTC_TIME => format!("20{text}"),
         _ => text,
     };
-    match text.as_bytes().as_chunks::<2>().0 {
-        [c, y, m, d, h, n, s, ..] if text.is_ascii() => {
-            let pair = |pair: &[u8; 2]| String::from_utf8_lossy(pair).into_owned();
-            let [c, y, m, d, h, n, s] = [c, y, m, d, h, n, s].map(pair);
-            format!("{c}{y}-{m}-{d}T{h}:{n}:{s}Z")
-        }
-        _ => text,
+    let part = |range: std::ops::Range<usize>| text.get(range).filter(|_| text.is_ascii());
+    let date = || Some([part(0..4)?, part(4..6)?, part(6..8)?].join("-"));
+    let hour = || Some([part(8..10)?, part(10..12)?, part(12..14)?].join(":"));
+    match date().zip(hour()) {
+        Some((date, hour)) => format!("{date}T{hour}Z"),
+        None => text,
     }
 }
 

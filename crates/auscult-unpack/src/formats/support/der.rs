@@ -38,7 +38,7 @@ impl<'data> Element<'data> {
 }
 
 /// Values one after the other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Elements<'data>(pub(crate) &'data [u8]);
 
 impl<'data> Elements<'data> {
@@ -49,7 +49,7 @@ impl<'data> Elements<'data> {
 
     /// The next value, if it has this tag; otherwise it stays for the next call.
     pub(crate) fn want_if(&mut self, tag: u8) -> Option<Element<'data>> {
-        let mut ahead = *self;
+        let mut ahead = self.clone();
         let found = ahead.next()?.tagged(tag)?;
         *self = ahead;
         Some(found)

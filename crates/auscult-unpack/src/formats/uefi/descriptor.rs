@@ -65,7 +65,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     }
     let later = word(components)? >> 17 & 7 == CLOCK_17_MHZ;
     let count = if later { REGIONS.len() } else { 5 };
-    let regions = regions(view, region_base, count)?;
+    let regions = regions(view, region_base, count);
     // The descriptor itself is the first region.
     let first = regions.first().filter(|first| first.name == "descriptor" && first.start == 0);
     let end = regions.iter().map(|region| region.start + region.length).max().unwrap_or(0);
@@ -92,7 +92,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 }
 
 /// The regions that are there: first and last block in 15 bits each.
-fn regions(view: View<'_>, base: usize, count: usize) -> Result<Vec<Region>, NotThis> {
+fn regions(view: View<'_>, base: usize, count: usize) -> Vec<Region> {
     let mut regions = Vec::new();
     for (index, name) in REGIONS.iter().enumerate().take(count) {
         let Ok(register) = view.u32(base + index * 4, Little) else { break };
@@ -104,7 +104,7 @@ fn regions(view: View<'_>, base: usize, count: usize) -> Result<Vec<Region>, Not
         let length = (last + 1 - first) * BLOCK_BYTES;
         regions.push(Region { name, start: first * BLOCK_BYTES, length });
     }
-    Ok(regions)
+    regions
 }
 
 /// Which regions each master may read and write.

@@ -108,7 +108,7 @@ mod tests {
     fn segments_of_phoenix_tell_the_version() {
         let mut bytes = b"BCPSEGMENTBCPSYS\0\0\x40\0".to_vec();
         bytes.resize(10 + 0x0f, 0);
-        bytes.extend(b"05/09/23\013:37:00\0");
+        bytes.extend(b"05/09/23\x0013:37:00\0");
         bytes.resize(10 + 0x37, 0);
         bytes.extend(b"1.23\0");
         bytes.resize(10 + 0x40, 0);

@@ -28,7 +28,8 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let device = View(&data);
     let length = u64::from(device.u16(16, Little)?) * BLOCK_BYTES;
     let (kind, indicator) = (device.u8(20)?, device.u8(21)?);
-    let plausible = device.bytes(0, 4)? == b"PCIR" && length > data_at && indicator & 0x7f == 0;
+    let plausible =
+        device.bytes(0, 4)? == b"PCIR" && length > data_at && matches!(indicator, 0 | LAST_IMAGE);
     if !plausible {
         return Err(NotThis);
     }

@@ -102,7 +102,8 @@ fn store(extent: &Extent) -> Result<Store, NotThis> {
     // Old stores do not say which kind they are: the size of the first name tells.
     let long = if old {
         let first = extent.read_up_to(header_bytes, LONG_HEADER_BYTES)?;
-        sizes(View(&first), false).is_none_or(|(name, _)| name > 1024 || name < 2 || name % 2 == 1)
+        sizes(View(&first), false)
+            .is_none_or(|(name, _)| !(2..=1024).contains(&name) || name % 2 == 1)
             && sizes(View(&first), true).is_some()
     } else {
         head.starts_with(&AUTHENTICATED)

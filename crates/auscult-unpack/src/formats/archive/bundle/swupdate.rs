@@ -41,7 +41,7 @@ fn annotate(opened: &mut Opened, description: &Extent) {
     }
     let mut boards = Vec::new();
     let mut roles = Vec::new();
-    collect(software, "software", 0, &mut roles, &mut boards);
+    collect(software, 0, &mut roles, &mut boards);
     if !boards.is_empty() {
         opened.attributes.push(("hardware-compatibility", boards.join(", ")));
     }
@@ -62,13 +62,7 @@ fn text_of(value: Option<&Value>) -> Option<String> {
 }
 
 /// Finds every list of files, at any depth: boards and modes have groups of their own.
-fn collect(
-    value: &Value,
-    name: &str,
-    depth: usize,
-    roles: &mut Vec<Role>,
-    boards: &mut Vec<String>,
-) {
+fn collect(value: &Value, depth: usize, roles: &mut Vec<Role>, boards: &mut Vec<String>) {
     let Value::Object(group) = value else { return };
     if depth > DEPTH_MAX {
         return;
@@ -82,7 +76,7 @@ fn collect(
                 let room = ROLES_MAX.saturating_sub(roles.len());
                 roles.extend(items.iter().filter_map(|item| role(key, item)).take(room));
             }
-            Value::Object(_) => collect(value, name, depth + 1, roles, boards),
+            Value::Object(_) => collect(value, depth + 1, roles, boards),
             _ => {}
         }
     }

@@ -166,18 +166,21 @@ mod tests {
         },
     };
 
+    /// Files by name, and the seed of what is in them.
+    const FILES: [(&str, u32); 4] = [("kernel", 1), ("ramdisk", 2), ("second", 3), ("dtb", 5)];
+
     /// A boot image of the reference tool, with what went into it.
     fn made(arguments: &[&str]) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        for (name, seed) in [("kernel", 1), ("ramdisk", 2), ("second", 3), ("dtb", 5)] {
+        for (name, seed) in FILES {
             fs::write(path(name), sample(3000 + 1000 * seed as usize, seed)).unwrap();
         }
         let output = path("boot.img");
         let mut all: Vec<String> = vec!["--output".into(), output.clone()];
         for argument in arguments {
-            let file = folder.path().join(argument);
-            all.push(if file.exists() { path(argument) } else { (*argument).to_owned() });
+            let is_file = FILES.iter().any(|file| file.0 == *argument);
+            all.push(if is_file { path(argument) } else { (*argument).to_owned() });
         }
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         run("mkbootimg", &all).then(|| fs::read(output).unwrap())

@@ -167,7 +167,9 @@ mod tests {
             }
             at += size;
         }
-        trees.iter().for_each(|tree| bytes.extend(&tree.0));
+        for tree in trees {
+            bytes.extend(&tree.0);
+        }
         bytes
     }
 

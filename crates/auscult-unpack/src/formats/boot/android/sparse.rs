@@ -29,7 +29,7 @@ const CHUNK_DONT_CARE: u16 = 0xcac3;
 const CHUNK_CRC32: u16 = 0xcac4;
 
 struct Header {
-    header_bytes: u64,
+    own_bytes: u64,
     chunk_header_bytes: u64,
     block_bytes: u64,
     blocks: u64,
@@ -88,14 +88,14 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 
 fn header(view: View<'_>) -> Result<Header, NotThis> {
     let header = Header {
-        header_bytes: u64::from(view.u16(8, Little)?),
+        own_bytes: u64::from(view.u16(8, Little)?),
         chunk_header_bytes: u64::from(view.u16(10, Little)?),
         block_bytes: u64::from(view.u32(12, Little)?),
         blocks: u64::from(view.u32(16, Little)?),
         chunks: view.u32(20, Little)?,
         checksum: view.u32(24, Little)?,
     };
-    let plausible = (HEADER_BYTES..=4096).contains(&header.header_bytes)
+    let plausible = (HEADER_BYTES..=4096).contains(&header.own_bytes)
         && (CHUNK_BYTES..=4096).contains(&header.chunk_header_bytes)
         && header.block_bytes.is_multiple_of(4)
         && (4..=u64::from(BLOCK_BYTES_MAX)).contains(&header.block_bytes)
@@ -105,7 +105,7 @@ fn header(view: View<'_>) -> Result<Header, NotThis> {
 
 /// Reads all chunks; returns the end of the last one.
 fn chunks(extent: &Extent, header: &Header, image: &mut Image) -> Result<u64, NotThis> {
-    let mut at = header.header_bytes;
+    let mut at = header.own_bytes;
     for number in 0..header.chunks {
         match chunk(extent, header, at, image) {
             Ok(size) => at += size,

@@ -72,7 +72,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let release = text_of(view.text(128, 48)?);
     attributes.extend((!release.is_empty()).then_some(("made-by", release)));
     let (offset, size) = (at(view.u64(96, Big)?)?, at(view.u64(104, Big)?)?);
-    match View(header.auxiliary).bytes(offset, size).and_then(|bytes| descriptors(bytes)) {
+    match View(header.auxiliary).bytes(offset, size).and_then(descriptors) {
         Ok(told) => attributes.push(("descriptors", told.join("; "))),
         Err(fault) => faults.push(fault.within(HEADER_BYTES + authentication)),
     }

@@ -94,7 +94,7 @@ fn signed(key: &[&str], algorithm: &str, padding: &str, more: &[&str]) -> Option
     if elliptic {
         // The tool cannot add the same elliptic key twice.
         let signature = source.find(" signature-1").unwrap();
-        let end = source[signature..].find("};").unwrap() + signature + 2;
+        let end = source.match_indices("};").find(|(at, _)| *at > signature).unwrap().0 + 2;
         source.replace_range(signature..end, "");
     }
     fs::write(path("image.its"), source).unwrap();

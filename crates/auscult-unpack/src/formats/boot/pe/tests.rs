@@ -80,10 +80,10 @@ fn resources(data: &[u8], address: u32) -> Section<'static> {
     let head = |count: u32| words(&[0, 0, 0, count << 16]);
     let high = 0x8000_0000;
     // The root at 0, types at 32 and 80, languages at 56 and 104, data at 128 and 144.
-    let mut bytes = [head(2), words(&[10, high | 32, 16, high | 80])].concat();
-    bytes.extend([head(1), words(&[1, high | 56])].concat());
+    let mut bytes = [head(2), words(&[10, high + 32, 16, high + 80])].concat();
+    bytes.extend([head(1), words(&[1, high + 56])].concat());
     bytes.extend([head(1), words(&[1033, 128])].concat());
-    bytes.extend([head(1), words(&[1, high | 104])].concat());
+    bytes.extend([head(1), words(&[1, high + 104])].concat());
     bytes.extend([head(1), words(&[1033, 144])].concat());
     let version_bytes = u32::try_from(version.len()).unwrap();
     let data_bytes = u32::try_from(data.len()).unwrap();

@@ -50,7 +50,7 @@ fn segments(extent: &Extent, start: u64, count: u8) -> Result<Segments, NotThis>
     let mut sum = CHECKSUM_SEED;
     for (_, data) in &places {
         crate::checksum::each_piece(data, |bytes| {
-            sum = bytes.iter().fold(sum, |sum, byte| sum ^ byte)
+            sum = bytes.iter().fold(sum, |sum, byte| sum ^ byte);
         })?;
     }
     if stored != sum {

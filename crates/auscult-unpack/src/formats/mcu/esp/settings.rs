@@ -157,13 +157,13 @@ impl Reader {
         };
         let same =
             |value: &&mut Value| value.space == space && value.key == key && value.kind == kind;
-        match self.values.iter_mut().rev().take(64).find(same).filter(|_| kind == BLOB_DATA) {
-            Some(value) => drop(value.pieces.insert(chunk, content)),
-            None => {
-                let pieces = BTreeMap::from([(chunk, content)]);
-                self.values.push(Value { space, key, kind, pieces });
-            }
+        let other = self.values.iter_mut().rev().take(64).find(same);
+        if let Some(value) = other.filter(|_| kind == BLOB_DATA) {
+            value.pieces.insert(chunk, content);
+            return Some(());
         }
+        let pieces = BTreeMap::from([(chunk, content)]);
+        self.values.push(Value { space, key, kind, pieces });
         Some(())
     }
 

@@ -24,7 +24,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let plausible = encrypted <= 1 && packed <= 1 && signed <= PROGRAM_BYTES_MAX;
     let body = if packed == 1 { packed_bytes } else { signed };
     let length = if rom_bytes > 0 { rom_bytes } else { HEADER_BYTES + body };
-    if !plausible || length < HEADER_BYTES || length > PROGRAM_BYTES_MAX {
+    if !plausible || !(HEADER_BYTES..=PROGRAM_BYTES_MAX).contains(&length) {
         return Err(NotThis);
     }
     let [build, fix, minor, major] = view.array(0x60)?;

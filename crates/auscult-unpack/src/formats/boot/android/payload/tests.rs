@@ -47,14 +47,18 @@ fn operation(kind: u64, offset: usize, data: &[u8], runs: &[(u64, u64)]) -> Vec<
 fn partition(name: &str, operations: &[Vec<u8>], truth: &[u8]) -> Vec<u8> {
     let info = [number(1, truth.len() as u64), bytes(2, &Sha256::digest(truth))].concat();
     let mut message = [bytes(1, name.as_bytes()), bytes(7, &info)].concat();
-    operations.iter().for_each(|operation| message.extend(bytes(8, operation)));
+    for operation in operations {
+        message.extend(bytes(8, operation));
+    }
     message
 }
 
 fn payload(partitions: &[Vec<u8>], data: &[u8]) -> Vec<u8> {
     let mut manifest = [number(3, 4096), number(12, 0), number(14, 1_700_000_000)].concat();
     manifest.extend([number(4, data.len() as u64), number(5, 3)].concat());
-    partitions.iter().for_each(|partition| manifest.extend(bytes(13, partition)));
+    for partition in partitions {
+        manifest.extend(bytes(13, partition));
+    }
     let mut file = b"CrAU\0\0\0\0\0\0\0\x02".to_vec();
     file.extend((manifest.len() as u64).to_be_bytes());
     file.extend(5_u32.to_be_bytes());
@@ -123,7 +127,7 @@ fn an_update_of_another_version_is_said_and_not_carried_out() {
 #[test]
 fn promises_over_the_limit_are_not_kept() {
     let zeros = operation(6, 0, b"", &[(0, 1 << 40)]);
-    let mut info = partition("huge", &[zeros.clone()], b"");
+    let mut info = partition("huge", std::slice::from_ref(&zeros), b"");
     // The size comes from the runs where no other is told.
     let at = info.windows(2).position(|pair| pair == [7 << 3 | 2, 36]).unwrap();
     info[at] = 15 << 3 | 2;
