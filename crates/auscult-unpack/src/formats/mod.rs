@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format},
+    format::{Candidate, Format, SecondLook},
     probe::Probe,
 };
 
@@ -29,6 +29,7 @@ mod vendor;
 /// The families. A file system may begin with a boot sector that looks like a partition table, and
 /// LZMA has no real magic: streams come last.
 static FAMILIES: &[&[&Format]] = &[
+    archive::BUNDLES,
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
@@ -46,8 +47,20 @@ const HEAD_BYTES: u64 = 128 << 10;
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] =
-    &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] = &[
+    &mcu::dfu::PROBE,
+    &mcu::cypress::PROBE,
+    &boot::uboot_env::PROBE,
+    &boot::u_boot::PROBE,
+    &boot::linux_kernel::PROBE,
+    &uefi::seabios::PROBE,
+    &mcu::nordic::PROBE,
+    &mcu::cortex_m::PROBE,
+];
+
+/// What needs the whole tree, in this order.
+pub(crate) static SECOND_LOOKS: &[SecondLook] =
+    &[boot::fit::second_look, archive::bundle::second_look];
 
 /// Whether these bytes start with an archive, a file system or a compressed stream that opens. Formats
 /// with a weak magic do not count.

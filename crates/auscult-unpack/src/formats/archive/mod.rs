@@ -5,6 +5,7 @@ use crate::{format::Format, formats::support::dos_time::dos_time};
 mod ar;
 mod arc;
 mod arj;
+pub(in crate::formats) mod bundle;
 mod cab;
 mod cpio;
 mod lha;
@@ -51,3 +52,6 @@ fn dos_word(word: u32) -> Option<i64> {
     let [t0, t1, d0, d1] = word.to_le_bytes();
     dos_time(u16::from_le_bytes([d0, d1]), u16::from_le_bytes([t0, t1]))
 }
+
+/// Bundles that begin like a file system: they are tried before it.
+pub(super) static BUNDLES: &[&Format] = &[&bundle::RAUC];

@@ -2,12 +2,15 @@
 
 use crate::format::Format;
 
+mod android;
 mod dtb;
 mod egon;
 mod elf;
 mod fdt;
-mod fit;
+pub(in crate::formats) mod fit;
 pub(in crate::formats) mod linux_kernel;
+mod packed;
+pub(in crate::formats) mod pe;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
@@ -21,5 +24,16 @@ pub(super) static FORMATS: &[&Format] = &[
     &egon::FORMAT,
     &zimage::ARM,
     &zimage::X86,
+    &zimage::EFI,
     &elf::FORMAT,
+    &pe::FORMAT,
+    &android::SPARSE,
+    &android::BOOT_IMAGE,
+    &android::VENDOR_BOOT,
+    &android::DEVICE_TREE_TABLE,
+    &android::DYNAMIC_PARTITIONS,
+    &android::PAYLOAD,
+    &android::VERIFIED_BOOT,
+    &android::BOOTLOADER,
+    &android::DEVICE_STATE,
 ];

@@ -53,6 +53,12 @@ const PROOF_BYTES: u64 = 1024;
 const VARIANT_BYTES_MIN: u64 = 64;
 const VARIANT_CONTENT_BYTES_MIN: u64 = 256;
 
+/// Whether these bytes begin as carving wants it.
+pub(in crate::formats) fn is_likely(head: &[u8]) -> bool {
+    let seen = FORMAT.magics.iter().any(|magic| head.starts_with(magic.bytes));
+    seen && Header::parse(head).is_ok()
+}
+
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     open_alone(candidate).or_else(|_| open_variant(candidate))
 }

@@ -5,12 +5,20 @@
 
 use std::ops::Range;
 
-use crate::{Entry, Extent, Fault};
+use crate::{Entry, Extent, Fault, Reading};
+
+/// The largest page or sector that is filled up.
+const FILLING_BYTES_MAX: u64 = 256 << 10;
+
+/// Parts may lie over each other as long as they are not this many times the image together.
+const OVERLAPS_MAX: u64 = 8;
 
 /// The parts of an image while they are collected.
 pub(crate) struct Layout {
     extent: Extent,
     parts: Vec<(Range<u64>, String)>,
+    /// Names of the parts that are not looked into.
+    leaves: Vec<String>,
     consumed: Vec<Range<u64>>,
     faults: Vec<Fault>,
 }
@@ -26,12 +34,35 @@ pub(crate) struct Laid {
 impl Layout {
     /// A layout of exactly the bytes that the image claims.
     pub(crate) fn new(extent: Extent) -> Self {
-        Self { extent, parts: Vec::new(), consumed: Vec::new(), faults: Vec::new() }
+        Self {
+            extent,
+            parts: Vec::new(),
+            leaves: Vec::new(),
+            consumed: Vec::new(),
+            faults: Vec::new(),
+        }
     }
 
     /// Bytes that the module read itself.
     pub(crate) fn consumed(&mut self, offset: u64, length: u64) {
         self.consumed.push(offset..offset.saturating_add(length));
+    }
+
+    /// Bytes that fill up to an alignment: they are no gap if they are all 00 or all FF.
+    pub(crate) fn filling(&mut self, offset: u64, end: u64) {
+        let length = end.saturating_sub(offset);
+        let uniform = |bytes: &[u8]| [0, 0xff].iter().any(|v| bytes.iter().all(|byte| byte == v));
+        let bytes = self.extent.read_up_to(offset, length.min(FILLING_BYTES_MAX));
+        if length <= FILLING_BYTES_MAX && bytes.is_ok_and(|bytes| uniform(&bytes)) {
+            self.consumed(offset, length);
+        }
+    }
+
+    /// A part that is known and holds nothing to look for, such as a signature.
+    pub(crate) fn leaf(&mut self, name: impl Into<String>, offset: u64, length: u64) {
+        let name = name.into();
+        self.leaves.push(name.clone());
+        self.part(name, offset, length);
     }
 
     /// A part; what of it lies past the end is cut and told.
@@ -55,6 +86,7 @@ impl Layout {
             (one.0.start, one.0.end, &one.1).cmp(&(other.0.start, other.0.end, &other.1))
         });
         self.tell_overlaps();
+        self.drop_excess();
         let mut taken: Vec<Range<u64>> = self.parts.iter().map(|part| part.0.clone()).collect();
         taken.append(&mut self.consumed);
         taken.push(self.extent.len()..self.extent.len());
@@ -69,9 +101,29 @@ impl Layout {
         self.parts.sort_by_key(|part| part.0.start);
         let entries = self.parts.into_iter().map(|(range, name)| {
             let content = self.extent.clamp(range.start, range.end - range.start);
-            Entry::part(sanitize(&name).into_bytes(), content)
+            let mut entry = Entry::part(sanitize(&name).into_bytes(), content);
+            if self.leaves.contains(&name) {
+                entry.reading = Reading::Leaf;
+            }
+            entry
         });
         Laid { entries: entries.collect(), faults: self.faults }
+    }
+
+    /// Parts that lie over each other many times would be searched as often: the rest is dropped.
+    fn drop_excess(&mut self) {
+        let mut budget = self.extent.len().saturating_mul(OVERLAPS_MAX);
+        let before = self.parts.len();
+        self.parts.retain(|(range, _)| {
+            let length = range.end - range.start;
+            budget = budget.saturating_sub(length);
+            budget > 0
+        });
+        let dropped = before - self.parts.len();
+        if dropped > 0 {
+            let why = format!("{dropped} parts lie over the others too often");
+            self.faults.push(Fault::new(0, "separate all parts", why));
+        }
     }
 
     fn tell_overlaps(&mut self) {

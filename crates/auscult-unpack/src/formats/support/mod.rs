@@ -2,18 +2,24 @@
 
 pub(crate) mod banner;
 pub(crate) mod budget;
+pub(crate) mod cms;
 pub(crate) mod code_page;
 pub(crate) mod date;
+pub(crate) mod der;
 pub(crate) mod dos_time;
 pub(crate) mod epoch;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod hardlinks;
 pub(crate) mod hex;
+pub(crate) mod known;
 pub(crate) mod layout;
 pub(crate) mod pages;
 pub(crate) mod promise;
+pub(crate) mod protobuf;
+pub(crate) mod repeat;
 pub(crate) mod runs;
+pub(crate) mod swap;
 pub(crate) mod unix_mode;
 pub(crate) mod utf16;
 pub(crate) mod walk;
