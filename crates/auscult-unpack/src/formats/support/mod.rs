@@ -1,10 +1,14 @@
 //! What several formats share: dates, names, modes, the lay-out of parts, what a walk collects.
 
 pub(crate) mod banner;
+pub(crate) mod check;
 pub(crate) mod date;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod layout;
+pub(crate) mod members;
 pub(crate) mod runs;
+pub(crate) mod shape;
+pub(crate) mod transform;
 pub(crate) mod unix_mode;
 pub(crate) mod walk;
