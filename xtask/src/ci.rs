@@ -8,11 +8,16 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("bootgen", "xilinx-bootgen"),
+    ("fiptool", "arm-trusted-firmware-tools"),
     ("genromfs", "genromfs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkimage", "u-boot-tools"),
+    ("objcopy", "binutils"),
+    ("openssl", "openssl"),
     ("unsquashfs", "squashfs-tools"),
 ];
 

@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format},
+    format::{Candidate, Format, Opened},
     probe::Probe,
 };
 
@@ -19,6 +19,7 @@ mod boot;
 mod disk;
 mod filesystem;
 mod mcu;
+mod soc;
 mod stream;
 mod support;
 #[cfg(test)]
@@ -32,6 +33,7 @@ static FAMILIES: &[&[&Format]] = &[
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
+    soc::FORMATS,
     vendor::FORMATS,
     uefi::FORMATS,
     mcu::FORMATS,
@@ -43,12 +45,24 @@ static FAMILIES: &[&[&Format]] = &[
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] =
-    &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] = &[
+    &mcu::dfu::PROBE,
+    &boot::uboot_env::PROBE,
+    &boot::u_boot::PROBE,
+    &boot::linux_kernel::PROBE,
+    &mcu::encoded_text::PROBE,
+];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|format| format.name).chain(PROBES.iter().map(|probe| probe.name))
+}
+
+/// Opens these bytes as one format, for a module that has taken a maker's dress off it.
+fn open_as(name: &str, extent: &Extent) -> Option<Opened> {
+    let format = REGISTRY.iter().find(|format| format.name == name)?;
+    let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+    (format.open)(&candidate).ok()
 }
 
 /// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the

@@ -2,8 +2,48 @@
 
 use crate::format::Format;
 
+mod ambarella;
+mod arcadyan;
+mod bosch;
+mod broadcom_sao;
+mod dahua;
+mod dji;
+mod dlink;
+mod draytek;
+mod hp;
+mod matter;
+mod maxlinear;
+mod pjl;
+mod postscript;
 mod tplink;
 mod trx;
+mod xerox;
+mod xiaomi;
 
 /// All of them; where two fit at the same place, the first wins.
-pub(super) static FORMATS: &[&Format] = &[&tplink::FORMAT, &trx::FORMAT];
+pub(super) static FORMATS: &[&Format] = &[
+    &ambarella::FORMAT,
+    &arcadyan::FORMAT,
+    &bosch::FORMAT,
+    &bosch::FILES,
+    &broadcom_sao::FORMAT,
+    &dahua::FORMAT,
+    &dji::FORMAT,
+    &dlink::SHRS,
+    &dlink::ENCRPTED,
+    &dlink::MH01,
+    &dlink::FPKG,
+    &dlink::DEAFBEAD,
+    &draytek::FORMAT,
+    &hp::BUNDLE,
+    &hp::PACKAGE,
+    &matter::FORMAT,
+    &maxlinear::FORMAT,
+    &pjl::FORMAT,
+    &postscript::FORMAT,
+    &tplink::FORMAT,
+    &trx::FORMAT,
+    &xerox::DSK,
+    &xerox::DLM,
+    &xiaomi::FORMAT,
+];
