@@ -15,6 +15,7 @@ mod inflate;
 pub(crate) mod lz4;
 mod lzma;
 pub(crate) mod lzop;
+pub(crate) mod nrv2b;
 mod xxhash;
 mod zstd;
 

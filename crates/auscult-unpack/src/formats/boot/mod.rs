@@ -8,9 +8,12 @@ mod elf;
 mod fdt;
 mod fit;
 pub(in crate::formats) mod linux_kernel;
+mod qnx;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
+mod vxworks;
+mod wince;
 mod zimage;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -22,4 +25,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &zimage::ARM,
     &zimage::X86,
     &elf::FORMAT,
+    &qnx::STARTUP,
+    &qnx::IMAGE,
+    &vxworks::FORMAT,
+    &wince::RECORDS,
+    &wince::ROM,
 ];

@@ -30,58 +30,70 @@ fn find(region: &Region) -> Vec<Found> {
             continue;
         }
         let text = match bytes.get(mark) {
-            Some(b':') => text_of_records(&bytes, mark, &region.code, "ihex", "Intel HEX"),
-            Some(b'S') => text_of_records(&bytes, mark, &region.code, "srec", "S-record"),
+            Some(b':') => text_of_records(&bytes, mark, &region.code, "ihex"),
+            Some(b'S') => text_of_records(&bytes, mark, &region.code, "srec"),
             _ => text_of_lines(&bytes, mark, claimed, &region.code),
         };
-        let Some((at, opened)) = text else { continue };
-        claimed = at.saturating_add(usize::try_from(opened.length).unwrap_or(usize::MAX));
-        found.push(Found { offset: as_offset(at), opened });
+        match text {
+            Some(Text::Whole(at, opened)) => {
+                claimed = at.saturating_add(usize::try_from(opened.length).unwrap_or(usize::MAX));
+                found.push(Found { offset: as_offset(at), opened });
+            }
+            Some(Text::Broken(end)) => claimed = end,
+            None => {}
+        }
     }
     found
+}
+
+/// What looks like a text of this kind.
+enum Text {
+    /// It starts here and decodes.
+    Whole(usize, Opened),
+    /// It ends here without its end: no other one starts inside it.
+    Broken(usize),
 }
 
 fn as_offset(at: usize) -> u64 {
     u64::try_from(at).unwrap_or(u64::MAX)
 }
 
-/// A file of records that starts here, if it is whole.
-fn text_of_records(
-    bytes: &[u8],
-    at: usize,
-    code: &Extent,
-    format: &str,
-    encoding: &str,
-) -> Option<(usize, Opened)> {
+/// A file of records that starts here.
+fn text_of_records(bytes: &[u8], at: usize, code: &Extent, format: &str) -> Option<Text> {
     let text = bytes.get(at..)?;
     let is_record = |line: &[u8]| match format {
         "ihex" => ihex::record(line).is_some(),
         _ => srec::record(line).is_some(),
     };
-    let mut end = 0;
-    for _ in 0..RECORDS_MIN {
-        let (line, behind) = records::line(text, end)?;
-        end = is_record(line).then_some(behind)?;
+    let (mut end, mut count) = (0, 0);
+    while let Some((line, behind)) = records::line(text, end)
+        && is_record(line)
+    {
+        end = behind;
+        count += 1;
+    }
+    if count < RECORDS_MIN {
+        return None;
     }
     let source = code.from(as_offset(at));
-    let length = formats::open_as(format, &source)?.length;
-    Some((at, opened(encoding, length, source.clamp(0, length))))
+    let Some(length) = formats::open_as(format, &source).map(|opened| opened.length) else {
+        return Some(Text::Broken(at + end));
+    };
+    let encoding = if format == "ihex" { "Intel HEX" } else { "S-record" };
+    Some(Text::Whole(at, opened(encoding, length, source.clamp(0, length))))
 }
 
 /// Lines of base64 of which the first ends here.
-fn text_of_lines(
-    bytes: &[u8],
-    newline: usize,
-    from: usize,
-    code: &Extent,
-) -> Option<(usize, Opened)> {
+fn text_of_lines(bytes: &[u8], newline: usize, from: usize, code: &Extent) -> Option<Text> {
     let before = bytes.get(from..newline)?;
     let width = before.iter().rev().take(*LINE_BYTES.end() + 1).take_while(|&&byte| is_digit(byte));
     let at = newline - width.count();
-    let length = as_offset(base64_bytes(bytes.get(at..)?)?);
-    let source = code.clamp(as_offset(at), length);
-    let content = undressed(&source, Dress::Base64).ok()?;
-    Some((at, opened("base64", length, content)))
+    let (length, sound) = base64_bytes(bytes.get(at..)?)?;
+    let source = code.clamp(as_offset(at), as_offset(length));
+    match undressed(&source, Dress::Base64) {
+        Ok(content) if sound => Some(Text::Whole(at, opened("base64", as_offset(length), content))),
+        _ => Some(Text::Broken(at + length)),
+    }
 }
 
 fn is_digit(byte: u8) -> bool {
@@ -93,8 +105,8 @@ fn opened(encoding: &str, length: u64, content: Extent) -> Opened {
     Opened { length, attributes, entries: vec![Entry::payload(content)], ..Opened::default() }
 }
 
-/// The length of lines of base64: all of one length, but for the last.
-fn base64_bytes(text: &[u8]) -> Option<usize> {
+/// The length of lines of base64, all of one length but for the last, and whether they are enough.
+fn base64_bytes(text: &[u8]) -> Option<(usize, bool)> {
     let line = |at: usize| {
         let rest = text.get(at..)?;
         let length = rest.iter().take(*LINE_BYTES.end() + 1).take_while(|&&byte| is_digit(byte));
@@ -115,7 +127,7 @@ fn base64_bytes(text: &[u8]) -> Option<usize> {
     let mixed = [u8::is_ascii_lowercase, u8::is_ascii_uppercase]
         .iter()
         .all(|is| body.iter().any(|byte| is(byte) && !byte.is_ascii_hexdigit()));
-    (lines >= LINES_MIN && mixed).then_some(at)
+    Some((at, lines >= LINES_MIN && mixed))
 }
 
 #[cfg(test)]

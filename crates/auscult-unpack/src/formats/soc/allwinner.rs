@@ -41,6 +41,8 @@ const HEAD_END: &[u8] = b"MIE;";
 const ITEM_END: &[u8] = b"IIE;";
 const ITEMS_MAX: u32 = 64;
 const TABLE_BYTES_MAX: u64 = 64 << 20;
+/// Where they may start: sums at every chance hit would take too long.
+const SECTOR_BYTES: u64 = 512;
 
 /// Whether the sum of all words is right, with the stamp in the place of the sum.
 fn sum_holds(image: &Extent, stored: u32) -> Result<bool, NotThis> {
@@ -98,7 +100,8 @@ fn open_toc0(candidate: &Candidate) -> Result<Opened, NotThis> {
         return Err(NotThis);
     }
     let image = candidate.extent.slice(0, length).ok_or(NotThis)?;
-    if !sum_holds(&image, view.u32(12, Little)?)? {
+    if !candidate.offset.is_multiple_of(SECTOR_BYTES) || !sum_holds(&image, view.u32(12, Little)?)?
+    {
         return Err(NotThis);
     }
     let header = as_offset(HEADER) + u64::from(count) * as_offset(ITEM);
@@ -138,7 +141,8 @@ fn open_toc1(candidate: &Candidate) -> Result<Opened, NotThis> {
         return Err(NotThis);
     }
     let image = candidate.extent.slice(0, length).ok_or(NotThis)?;
-    if !sum_holds(&image, view.u32(20, Little)?)? {
+    if !candidate.offset.is_multiple_of(SECTOR_BYTES) || !sum_holds(&image, view.u32(20, Little)?)?
+    {
         return Err(NotThis);
     }
     let header = as_offset(HEADER) + u64::from(count) * as_offset(ITEM);
