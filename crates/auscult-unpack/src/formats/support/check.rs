@@ -50,7 +50,7 @@ static CRC_ROCKCHIP: Crc<u32> = Crc::<u32>::new(&crc::Algorithm {
 });
 static CRC16_X25: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_IBM_SDLC);
 static CRC16_XMODEM: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_XMODEM);
-static CRC16_ARC: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_ARC);
+static CRC16_GENIBUS: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_GENIBUS);
 
 /// How a checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ pub(crate) enum Algorithm {
     Crc16X25,
     /// CRC-16 of XMODEM.
     Crc16Xmodem,
-    /// CRC-16 of ARC.
-    Crc16Arc,
+    /// CRC-16 with the polynomial of CCITT, most significant bit first, inverted at both ends.
+    Crc16Genibus,
     /// Sum of all bytes, modulo 256.
     Sum8,
     /// Sum of all bytes, modulo 2^16.
@@ -103,7 +103,7 @@ impl Algorithm {
             Self::Sum8 => 1,
             Self::Crc16X25
             | Self::Crc16Xmodem
-            | Self::Crc16Arc
+            | Self::Crc16Genibus
             | Self::Sum16
             | Self::Words16(_) => 2,
             Self::Md5 => 16,
@@ -167,7 +167,7 @@ impl State {
             Algorithm::Crc32Rockchip => Self::Long(CRC_ROCKCHIP.digest()),
             Algorithm::Crc16X25 => Self::Short(CRC16_X25.digest()),
             Algorithm::Crc16Xmodem => Self::Short(CRC16_XMODEM.digest()),
-            Algorithm::Crc16Arc => Self::Short(CRC16_ARC.digest()),
+            Algorithm::Crc16Genibus => Self::Short(CRC16_GENIBUS.digest()),
             Algorithm::Sum8 | Algorithm::Sum16 | Algorithm::Sum32 => {
                 Self::Sum(algorithm.width(), 0)
             }
@@ -362,7 +362,7 @@ mod tests {
             (Algorithm::Crc32Rockchip, 0x889a_9615),
             (Algorithm::Crc16X25, 0x906e),
             (Algorithm::Crc16Xmodem, 0x31c3),
-            (Algorithm::Crc16Arc, 0xbb3d),
+            (Algorithm::Crc16Genibus, 0xd64e),
             (Algorithm::Sum8, 0xdd),
             (Algorithm::Sum16, 0x1dd),
             (Algorithm::Sum32, 0x1dd),

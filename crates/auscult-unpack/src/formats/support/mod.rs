@@ -1,6 +1,7 @@
 //! What several formats share: dates, names, modes, the lay-out of parts, what a walk collects.
 
 pub(crate) mod banner;
+pub(crate) mod bare_lzma;
 pub(crate) mod check;
 pub(crate) mod date;
 pub(crate) mod gathering;

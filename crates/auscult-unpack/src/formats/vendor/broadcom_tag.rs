@@ -8,11 +8,11 @@
 use crate::{
     Endian::Big,
     Entry, Extent, View,
-    codec::{self, Codec, LzmaProperties},
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
 use crate::formats::support::{
+    bare_lzma,
     check::{Algorithm, check},
     layout::{Layout, text_of},
 };
@@ -29,8 +29,6 @@ const HEADER_SUM: usize = 236;
 const IMAGE_SUM: usize = 216;
 /// Before a packed kernel: load address, entry point, packed length.
 const KERNEL_BYTES: u64 = 12;
-/// The properties and the dictionary's size of an LZMA stream.
-const PROPERTIES_BYTES: u64 = 5;
 
 struct Tag {
     total: u64,
@@ -113,27 +111,9 @@ fn number(view: View<'_>, at: usize, length: usize) -> Result<u64, NotThis> {
 
 /// The kernel in its packing of CFE's; nothing if it is packed in another way or not at all.
 fn packed_kernel(part: &Extent) -> Option<Extent> {
-    let head = part.read(0, KERNEL_BYTES + PROPERTIES_BYTES).ok()?;
-    let view = View(&head);
-    let size = u64::from(view.u32(8, Big).ok()?);
-    let dictionary_bytes = view.u32(13, crate::Endian::Little).ok()?;
-    LzmaProperties::from_byte(view.u8(12).ok()?, dictionary_bytes)?;
-    let stream = part.slice(KERNEL_BYTES, size).filter(|stream| stream.len() > 13)?;
-    let (vault, unknown) = (part.vault(), vec![0xff; 8]);
-    // A stream with its length has it in the place of the first packed bytes, which start with zero.
-    if dictionary_bytes.count_ones() != 1 || stream.read(PROPERTIES_BYTES, 1).ok()?[..] != [0] {
-        return None;
-    }
-    let parts = vec![
-        stream.clamp(0, PROPERTIES_BYTES),
-        Extent::from_memory(vault, unknown),
-        stream.from(PROPERTIES_BYTES),
-    ];
-    let whole = Extent::joined(vault, parts);
-    let payload = codec::payload(Codec::LzmaAlone, &whole, |_| false);
-    // Without an end marker the decoder runs into the end of the stream.
-    let ends = payload.fault.is_none() || payload.consumed == whole.len();
-    (ends && payload.extent.len() > size).then_some(payload.extent)
+    let head = part.read(0, KERNEL_BYTES).ok()?;
+    let size = u64::from(View(&head).u32(8, Big).ok()?);
+    bare_lzma::unpacked(&part.slice(KERNEL_BYTES, size)?)
 }
 
 #[cfg(test)]

@@ -8,21 +8,32 @@ mod arcadyan;
 mod bosch;
 mod broadcom_sao;
 mod broadcom_tag;
+mod cable_modem;
 mod dahua;
 mod dji;
 mod dlink;
 mod draytek;
+mod eva;
+mod hikvision;
 mod hp;
+mod huawei;
+mod instar;
 mod matter;
 mod maxlinear;
+mod moxa;
 mod netgear;
 mod npk;
 mod pjl;
+mod plain;
 mod postscript;
 mod realtek;
+mod reolink;
 mod safeloader;
+mod sealed;
+mod senao;
 mod tplink;
 mod trx;
+mod ubiquiti;
 mod xerox;
 mod xiaomi;
 
@@ -36,6 +47,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &bosch::FILES,
     &broadcom_sao::FORMAT,
     &broadcom_tag::FORMAT,
+    &cable_modem::FORMAT,
     &dahua::FORMAT,
     &dji::FORMAT,
     &dlink::SHRS,
@@ -44,19 +56,35 @@ pub(super) static FORMATS: &[&Format] = &[
     &dlink::FPKG,
     &dlink::DEAFBEAD,
     &draytek::FORMAT,
+    &eva::FORMAT,
+    &hikvision::FORMAT,
     &hp::BUNDLE,
     &hp::PACKAGE,
+    &huawei::FORMAT,
+    &instar::FORMAT,
     &matter::FORMAT,
     &maxlinear::FORMAT,
+    &moxa::FORMAT,
     &netgear::CHK,
     &netgear::DNI,
     &npk::FORMAT,
     &pjl::FORMAT,
+    &plain::AIROHA,
+    &plain::AUTEL,
+    &plain::BNEG,
+    &plain::CYBERTAN,
+    &plain::PATTERN,
     &postscript::FORMAT,
     &realtek::FORMAT,
+    &reolink::FORMAT,
     &safeloader::FORMAT,
+    &sealed::QNAP,
+    &sealed::BUFFALO,
+    &sealed::OPENSSL,
+    &senao::FORMAT,
     &tplink::FORMAT,
     &trx::FORMAT,
+    &ubiquiti::FORMAT,
     &xerox::DSK,
     &xerox::DLM,
     &xiaomi::FORMAT,
