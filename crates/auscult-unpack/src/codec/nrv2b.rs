@@ -100,14 +100,17 @@ impl Bits<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::decode;
 
     /// What `ucl_nrv2b_99_compress` of UCL 1.03 makes of a text said three times.
     const PACKED: &str = "ff74686520514e5820f6696d616709f666696c04ff73797374656d20fd686f6c64732084\
                           1fd83b0eb32a651eb32fd82e204a1058000000000024ff";
 
-    fn packed() -> Vec<u8> {
+    pub(crate) const TEXT: &str =
+        "the QNX image file system holds the QNX image; the image holds the system. ";
+
+    pub(crate) fn packed() -> Vec<u8> {
         let digits: Vec<u8> = PACKED.bytes().filter(u8::is_ascii_hexdigit).collect();
         digits
             .chunks(2)
@@ -117,8 +120,7 @@ mod tests {
 
     #[test]
     fn what_the_library_packs_is_unpacked() {
-        let text = "the QNX image file system holds the QNX image; the image holds the system. ";
-        assert_eq!(decode(&packed(), 1000).unwrap(), text.repeat(3).into_bytes());
+        assert_eq!(decode(&packed(), 1000).unwrap(), TEXT.repeat(3).into_bytes());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod fdt;
 mod fit;
 pub(in crate::formats) mod linux_kernel;
 mod qnx;
+mod qnx_deflate;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
@@ -27,6 +28,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &elf::FORMAT,
     &qnx::STARTUP,
     &qnx::IMAGE,
+    &qnx_deflate::FORMAT,
     &vxworks::FORMAT,
     &wince::RECORDS,
     &wince::ROM,

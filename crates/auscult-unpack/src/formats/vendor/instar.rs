@@ -51,25 +51,15 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use auscult_model::Limits;
+    use auscult_testkit::zip::{ZipMember, ZipMethod, zip};
 
-    use crate::{
-        Tree,
-        formats::testing::reference::{assert_survives_damage, run},
-    };
+    use crate::{Tree, formats::testing::reference::assert_survives_damage};
 
     #[test]
     fn archives_with_other_marks_are_opened() {
-        let directory = tempfile::tempdir().unwrap();
-        let [text, archive] = ["text", "archive.zip"]
-            .map(|name| directory.path().join(name).to_str().unwrap().to_owned());
-        fs::write(&text, "a camera's text\n".repeat(20)).unwrap();
-        if !run("zip", &["-q", "-j", &archive, &text]) {
-            return;
-        }
-        let mut bytes = fs::read(&archive).unwrap();
+        let text = "a camera's text\n".repeat(20);
+        let mut bytes = zip(&[ZipMember::file("text", ZipMethod::Deflate, text)]);
         for (mark, usual) in super::MARKS {
             let [p, k, kind, other] = mark;
             let places: Vec<usize> = bytes

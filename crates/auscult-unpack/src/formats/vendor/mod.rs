@@ -20,6 +20,7 @@ mod huawei;
 mod instar;
 mod matter;
 mod maxlinear;
+mod minifs;
 mod moxa;
 mod netgear;
 mod npk;
@@ -36,6 +37,7 @@ mod trx;
 mod ubiquiti;
 mod xerox;
 mod xiaomi;
+mod zyxel;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -64,6 +66,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &instar::FORMAT,
     &matter::FORMAT,
     &maxlinear::FORMAT,
+    &minifs::FORMAT,
     &moxa::FORMAT,
     &netgear::CHK,
     &netgear::DNI,
@@ -74,8 +77,10 @@ pub(super) static FORMATS: &[&Format] = &[
     &plain::BNEG,
     &plain::CYBERTAN,
     &plain::PATTERN,
+    &plain::CISCO,
     &postscript::FORMAT,
     &realtek::FORMAT,
+    &realtek::EDIMAX,
     &reolink::FORMAT,
     &safeloader::FORMAT,
     &sealed::QNAP,
@@ -88,4 +93,5 @@ pub(super) static FORMATS: &[&Format] = &[
     &xerox::DSK,
     &xerox::DLM,
     &xiaomi::FORMAT,
+    &zyxel::FORMAT,
 ];

@@ -6,6 +6,8 @@
 //!   image stands behind it.
 //! * Airoha's Bluetooth chips, in hearables: a digest, and a firmware that may be encrypted, as
 //!   unblob describes it.
+//! * `0xfeedface`: what unpacks Cisco's IOS keeps it as a ZIP archive behind its sizes, as binwalk and
+//!   ciscoimage tools describe it; the sums are not verified.
 //! * `ECC0101`: Autel's updates, as unblob describes them; each byte is disguised by its place.
 
 use crate::{
@@ -17,7 +19,7 @@ use crate::formats::support::{
     check::Algorithm,
     shape::{
         self,
-        Demand::{Equal, Name, Only, Within},
+        Demand::{Bytes, Equal, Name, Only, Within},
         Number::{At8, At32, Difference, Fixed},
         Part, Shape, Sum, Tell,
     },
@@ -169,6 +171,28 @@ const fn airoha(demands: &'static [shape::Demand], parts: &'static [Part]) -> Sh
 
 const AIROHA_END: shape::Number = shape::Number::Sum(&[At32(262), At32(266)]);
 
+pub(crate) static CISCO: Format = Format {
+    name: "cisco-ios",
+    magics: &[Magic::start(&[0xfe, 0xed, 0xfa, 0xce])],
+    carve: true,
+    open: |candidate| shape::open(candidate, &CISCO_SHAPE),
+};
+
+static CISCO_SHAPE: Shape = Shape {
+    endian: Big,
+    head_bytes: 24,
+    demands: &[
+        Bytes(20, b"PK\x03\x04"),
+        Within(At32(4), 1..=IMAGE_BYTES_MAX),
+        Within(At32(8), 30..=IMAGE_BYTES_MAX),
+    ],
+    tells: &[("unpacked-bytes", Tell::Decimal(At32(4)))],
+    sums: &[],
+    header: Fixed(20),
+    parts: &[Part { name: "", offset: Fixed(20), length: At32(8), unread: None }],
+    total: shape::Number::Sum(&[Fixed(20), At32(8)]),
+};
+
 pub(crate) static AUTEL: Format = Format {
     name: "autel-ecc",
     magics: &[Magic::start(b"ECC0101\0")],
@@ -195,7 +219,11 @@ static AUTEL_SHAPE: Shape = Shape {
 #[cfg(test)]
 mod tests {
     use auscult_model::Limits;
-    use auscult_testkit::{Endian, Writer, checksum::crc32};
+    use auscult_testkit::{
+        Endian, Writer,
+        checksum::crc32,
+        zip::{ZipMember, ZipMethod, zip},
+    };
     use sha2::{Digest as _, Sha256};
 
     use crate::{
@@ -256,6 +284,18 @@ mod tests {
             assert_eq!(tree.bytes(node).unwrap(), "firmware");
             assert_eq!(tree.node(node).unread.is_some(), sealed);
         }
+    }
+
+    #[test]
+    fn cisco_holds_an_archive() {
+        let archive = zip(&[ZipMember::file("C2600-IO.BIN", ZipMethod::Deflate, b"\x7fELF")]);
+        let mut writer = Writer::new(Endian::Big);
+        writer.u32(0xfeed_face).u32(4).u32(u32::try_from(archive.len()).unwrap()).u32(0).u32(0);
+        writer.bytes(&archive);
+        let tree = checked(writer.as_slice(), 20);
+        let path = "image@0x0/cisco-ios@0x0/zip:/C2600-IO.BIN".parse().unwrap();
+        assert_eq!(tree.bytes(tree.resolve(&path).unwrap().0).unwrap(), b"\x7fELF"[..]);
+        assert!(tree.problems().is_empty(), "{:?}", tree.problems());
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! Sections of firmware for Realtek's router chips, as the tools of its development kit (`cvimg`,
 //! `fwupgrade`) and OpenWrt's loader describe them: kernels, file systems and web pages, each with
 //! 16 bytes in front and a sum that comes out as zero. Most images are several of them in a row.
+//!
+//! Edimax has made its own header from it, with the model in it, as OpenWrt's `mkedimaximg` writes
+//! it, and in both byte orders.
 
 use crate::{
-    Endian::Big,
-    View,
+    Endian::{self, Big, Little},
+    Extent, View,
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
-use crate::formats::support::{check::Algorithm, check::check, layout::Layout};
+use crate::formats::support::{
+    check::{Algorithm, check},
+    layout::{Layout, text_of},
+};
 
 pub(crate) static FORMAT: Format = Format {
     name: "realtek-section",
@@ -26,7 +32,11 @@ pub(crate) static FORMAT: Format = Format {
     open,
 };
 
+pub(crate) static EDIMAX: Format =
+    Format { name: "edimax", magics: &[Magic::start(b"CSYS")], carve: true, open: open_edimax };
+
 const HEADER_BYTES: u64 = 16;
+const EDIMAX_BYTES: u64 = 20;
 /// Flash chips of these routers have up to 32 MiB.
 const SECTION_BYTES: std::ops::RangeInclusive<u64> = 16..=64 << 20;
 const FLASH_BYTES_MAX: u32 = 128 << 20;
@@ -49,23 +59,55 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         b"w6cg" => ("web pages", Algorithm::Sum8),
         _ => ("whole flash", Algorithm::Words16(Big)),
     };
-    let length = HEADER_BYTES + size;
-    let image = candidate.extent.clamp(0, length);
-    let covered = image.from(HEADER_BYTES);
-    let zero = vec![0; algorithm.width()];
-    let verdict = check("the section", algorithm, &zero, &covered, size, HEADER_BYTES);
-    let mut layout = Layout::disjoint(image);
-    // The last bytes of the section make its sum come out as zero.
-    layout.consumed(0, HEADER_BYTES);
-    layout.part("", HEADER_BYTES, size);
-    let mut laid = layout.finish();
-    let mut attributes = vec![
+    let attributes = vec![
         ("section", holds.to_owned()),
         ("load-address", format!("{load:#010x}")),
         ("flash-offset", format!("{burn:#x}")),
     ];
+    Ok(section(&candidate.extent, HEADER_BYTES, size, algorithm, attributes))
+}
+
+fn open_edimax(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let head = candidate.extent.read(0, EDIMAX_BYTES)?;
+    let view = View(&head);
+    // The order is the one in which the length makes sense.
+    let fits = |endian: &Endian| {
+        let size = view.u32(16, *endian).map_or(0, u64::from);
+        SECTION_BYTES.contains(&size) && size <= candidate.extent.len()
+    };
+    let endian = [Little, Big].into_iter().find(fits).ok_or(NotThis)?;
+    let model = view.bytes(12, 4)?;
+    if !model.iter().all(u8::is_ascii_graphic) {
+        return Err(NotThis);
+    }
+    let attributes = vec![
+        ("model", text_of(model)),
+        ("load-address", format!("{:#010x}", view.u32(4, endian)?)),
+        ("flash-offset", format!("{:#x}", view.u32(8, endian)?)),
+    ];
+    let size = u64::from(view.u32(16, endian)?);
+    let algorithm = Algorithm::Words16(endian);
+    Ok(section(&candidate.extent, EDIMAX_BYTES, size, algorithm, attributes))
+}
+
+/// A section behind a header of so many bytes. Its last bytes make its sum come out as zero.
+fn section(
+    extent: &Extent,
+    header_bytes: u64,
+    size: u64,
+    algorithm: Algorithm,
+    mut attributes: Vec<(&'static str, String)>,
+) -> Opened {
+    let length = header_bytes + size;
+    let body = extent.clamp(header_bytes, size);
+    let zero = vec![0; algorithm.width()];
+    let verdict = check("the section", algorithm, &zero, &body, size, header_bytes);
+    let mut layout = Layout::disjoint(extent.clamp(0, length));
+    layout.consumed(0, header_bytes);
+    layout.part("", header_bytes, size);
+    let mut laid = layout.finish();
     verdict.tell("checksum", &mut attributes, &mut laid.faults);
-    Ok(Opened { length, attributes, entries: laid.entries, faults: laid.faults, unread: None })
+    Opened { length, attributes, entries: laid.entries, faults: laid.faults, unread: None }
 }
 
 #[cfg(test)]
@@ -123,5 +165,28 @@ mod tests {
         let tree = Tree::from_bytes(bytes, &Limits::default());
         assert_eq!(attribute(&tree, "realtek-section", "checksum").unwrap(), "wrong");
         assert!(tree.problems()[0].what.contains("section"), "{:?}", tree.problems());
+    }
+
+    #[test]
+    fn edimax_in_both_byte_orders() {
+        for endian in [Endian::Little, Endian::Big] {
+            let mut body = b"a kernel and a file system".to_vec();
+            let words = body.as_chunks::<2>().0.iter().map(|&word| match endian {
+                Endian::Little => u16::from_le_bytes(word),
+                Endian::Big => u16::from_be_bytes(word),
+            });
+            let mut sum = Writer::new(endian);
+            sum.u16(words.fold(0_u16, u16::wrapping_sub));
+            body.extend(sum.finish());
+            let mut writer = Writer::new(endian);
+            writer.bytes(b"CSYS").u32(0x0110_0000).u32(0x7_0000).bytes(b"RN67");
+            writer.u32(u32::try_from(body.len()).unwrap()).bytes(&body);
+            let bytes = writer.finish();
+            let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
+            assert_eq!(attribute(&tree, "edimax", "model").unwrap(), "RN67");
+            assert_eq!(attribute(&tree, "edimax", "flash-offset").unwrap(), "0x70000");
+            assert_eq!(attribute(&tree, "edimax", "checksum").unwrap(), "verified");
+            assert_survives_damage(&bytes, 20, 5);
+        }
     }
 }
