@@ -28,6 +28,7 @@ pub(crate) mod lzop;
 mod lzw;
 mod lzx;
 mod member;
+pub(crate) mod nrv2b;
 mod output;
 mod prefix;
 mod quantum;

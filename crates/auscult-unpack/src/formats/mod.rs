@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format, SecondLook},
+    format::{Candidate, Format, Opened, SecondLook},
     probe::Probe,
 };
 
@@ -19,6 +19,7 @@ mod boot;
 mod disk;
 mod filesystem;
 mod mcu;
+mod soc;
 mod stream;
 mod support;
 #[cfg(test)]
@@ -33,6 +34,7 @@ static FAMILIES: &[&[&Format]] = &[
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
+    soc::FORMATS,
     vendor::FORMATS,
     uefi::FORMATS,
     mcu::FORMATS,
@@ -55,6 +57,7 @@ pub(crate) static PROBES: &[&Probe] = &[
     &boot::linux_kernel::PROBE,
     &uefi::seabios::PROBE,
     &mcu::nordic::PROBE,
+    &mcu::encoded_text::PROBE,
     &mcu::cortex_m::PROBE,
 ];
 
@@ -77,6 +80,13 @@ pub(crate) fn is_archive(extent: &Extent) -> bool {
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|format| format.name).chain(PROBES.iter().map(|probe| probe.name))
+}
+
+/// Opens these bytes as one format, for a module that has taken a maker's dress off it.
+fn open_as(name: &str, extent: &Extent) -> Option<Opened> {
+    let format = REGISTRY.iter().find(|format| format.name == name)?;
+    let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+    (format.open)(&candidate).ok()
 }
 
 /// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the

@@ -12,9 +12,11 @@ mod lha;
 mod ole;
 mod rar;
 mod recognised;
+mod riff;
 mod rpm;
 mod sevenz;
 mod shar;
+mod signed_data;
 mod tar;
 mod wim;
 mod xar;
@@ -41,6 +43,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &zoo::FORMAT,
     &xar::FORMAT,
     &shar::FORMAT,
+    &riff::FORMAT,
+    &signed_data::FORMAT,
     &recognised::ACE,
     &recognised::STUFFIT,
     &recognised::ZPAQ,

@@ -39,6 +39,8 @@ pub(crate) static FORMAT: Format = Format {
         Magic::start(&[0x6e, 0, 0]),
         // pb=0 and pb=4 with lc=3.
         Magic::start(&[0xb7, 0, 0]),
+        // pb=1 lp=1 with lc=3, for 2-byte instructions, in firmware of printers.
+        Magic::start(&[0x39, 0, 0]),
     ],
     carve: true,
     open,
