@@ -19,6 +19,7 @@ mod boot;
 mod disk;
 mod filesystem;
 mod mcu;
+mod media;
 mod soc;
 mod stream;
 mod support;
@@ -39,6 +40,7 @@ static FAMILIES: &[&[&Format]] = &[
     uefi::FORMATS,
     mcu::FORMATS,
     archive::FORMATS,
+    media::FORMATS,
     stream::FORMATS,
 ];
 
@@ -59,6 +61,7 @@ pub(crate) static PROBES: &[&Probe] = &[
     &mcu::nordic::PROBE,
     &mcu::encoded_text::PROBE,
     &mcu::cortex_m::PROBE,
+    &media::text::PROBE,
 ];
 
 /// What needs the whole tree, in this order.

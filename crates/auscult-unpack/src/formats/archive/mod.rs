@@ -12,7 +12,6 @@ mod lha;
 mod ole;
 mod rar;
 mod recognised;
-mod riff;
 mod rpm;
 mod sevenz;
 mod shar;
@@ -43,7 +42,6 @@ pub(super) static FORMATS: &[&Format] = &[
     &zoo::FORMAT,
     &xar::FORMAT,
     &shar::FORMAT,
-    &riff::FORMAT,
     &signed_data::FORMAT,
     &recognised::ACE,
     &recognised::STUFFIT,
