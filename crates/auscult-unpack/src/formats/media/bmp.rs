@@ -37,10 +37,12 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         && compression <= 6
         && pixels >= FILE_HEADER_BYTES + header
         && pixels < length;
+    if !plausible {
+        return Err(NotThis);
+    }
     // Rows are filled up to four bytes. Packed pictures (1 and 2) have any length.
     let row = (width * u64::from(bits)).div_ceil(32) * 4;
-    let stored = length.checked_sub(pixels).is_some_and(|bytes| bytes >= row * height);
-    if !plausible || !(stored || matches!(compression, 1 | 2)) {
+    if length - pixels < row * height && !matches!(compression, 1 | 2) {
         return Err(NotThis);
     }
     let attributes = vec![("size", format!("{width}x{height}")), ("bits", bits.to_string())];
