@@ -217,6 +217,19 @@ fn members_of_a_cut_archive_are_found_by_their_local_headers() {
 }
 
 #[test]
+fn an_encrypted_directory_is_said() {
+    let mut image = zip(&[ZipMember::file("1", ZipMethod::Stored, "????")]);
+    image[6..8].copy_from_slice(&[0x41, 0x20]);
+    let directory = image.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let end = image.len() - 22;
+    image[directory..end].fill(0x5a);
+    let length = image.len() as u64;
+    let tree = open(image);
+    assert_eq!(tree.coverage().bytes_unread, length);
+    assert_eq!(tree.coverage().regions_unread[0].reason, "zip: encrypted");
+}
+
+#[test]
 fn signatures_of_android_are_named() {
     let mut image = zip(&[ZipMember::file("classes.dex", ZipMethod::Stored, "dex")]);
     let directory = image.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
