@@ -5,9 +5,11 @@ use auscult_testkit::zip::{ZipMember, ZipMethod, zip};
 
 use crate::{
     EntryKind, Node, NodeKind, Tree,
+    checksum::Crc32,
+    codec::packers,
     formats::testing::{
         hostile::{self, attribute},
-        reference::{assert_same, assert_same_contents, make_directory, run, sample},
+        reference::{assert_same, assert_same_contents, installed, make_directory, run, sample},
     },
 };
 
@@ -160,6 +162,54 @@ fn every_method_of_the_reference_programs() {
     for options in [&["-y"][..], &["-y", "-Z", "bzip2"], &["-y", "-fd"], &["-y", "-fz"]] {
         let Some(archive) = pack("zip", options, &root) else { return };
         assert_same(archive, "zip", &root);
+    }
+}
+
+/// An archive of one member that is packed already.
+fn packed_zip(method: u16, flags: u16, packed: &[u8], content: &[u8]) -> Vec<u8> {
+    let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+    let about = [
+        &flags.to_le_bytes()[..],
+        &method.to_le_bytes(),
+        &[0, 0, 0x21, 0],
+        &Crc32::of(content).to_le_bytes(),
+        &word(packed.len()),
+        &word(content.len()),
+        &[4, 0, 0, 0],
+    ]
+    .concat();
+    let local = [b"PK\x03\x04\x14\0", &about[..], b"file", packed].concat();
+    let central = [b"PK\x01\x02\x14\0\x14\0", &about[..], &[0; 14], b"file"].concat();
+    let counts = [0, 0, 0, 0, 1, 0, 1, 0];
+    let end = [b"PK\x05\x06", &counts[..], &word(central.len()), &word(local.len()), &[0, 0]];
+    [local, central, end.concat()].concat()
+}
+
+#[test]
+fn old_methods_as_the_reference_tool_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = b"some text of quite a few words, ".repeat(40);
+    let content = [sample(60_000, 1), text.clone(), sample(700, 2), text].concat();
+    let cases = [
+        (1, 0, packers::shrink(&content)),
+        (6, 0, packers::implode(&content, false, false)),
+        (6, 2, packers::implode(&content, true, false)),
+        (6, 4, packers::implode(&content, false, true)),
+        (6, 6, packers::implode(&content, true, true)),
+    ];
+    for (method, flags, packed) in cases {
+        let archive = packed_zip(method, flags, &packed, &content);
+        let tree = open(archive.clone());
+        assert_eq!(tree.problems(), [], "{method} {flags}");
+        assert!(member(&tree, "/file").content.as_ref().unwrap().read_all().unwrap() == content);
+        let path = folder.path().join("out.zip");
+        std::fs::write(&path, archive).unwrap();
+        let script = format!("cd {} && unzip -qo out.zip", folder.path().display());
+        if installed("unzip") && run("sh", &["-c", &script]) {
+            assert!(std::fs::read(folder.path().join("file")).unwrap() == content);
+        }
+        let head = packed_zip(method, flags, &packed[..150], &content[..200]);
+        hostile::check(&head, 40);
     }
 }
 
