@@ -1,6 +1,6 @@
 //! Checksums that headers store against damage. None of them proves where bytes come from.
 
-use crc::{CRC_64_XZ, Crc, Digest, Table};
+use crc::{CRC_32_ISCSI, CRC_64_XZ, Crc, Digest, Table};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Extent, Fault};
@@ -39,6 +39,17 @@ impl Crc32 {
         each_piece(extent, |bytes| crc.update(bytes))?;
         Ok(crc.value())
     }
+}
+
+static CASTAGNOLI: crc::Crc<u32, Table<16>> = crc::Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// The checksum of iSCSI (RFC 3720, polynomial 82f63b78) as the kernel's `crc32c(seed, bytes)`,
+/// which inverts nothing: the usual value is `!crc32c_seeded(!0, bytes)`.
+pub(crate) fn crc32c_seeded(seed: u32, bytes: &[u8]) -> u32 {
+    // The digest of the crate starts from the reversed seed.
+    let mut digest = CASTAGNOLI.digest_with_initial(seed.reverse_bits());
+    digest.update(bytes);
+    !digest.finalize()
 }
 
 /// Shows all bytes of an extent to `take`, in pieces of bounded size.
@@ -112,5 +123,17 @@ impl Check {
             Self::Crc64(crc) => crc.clone().finalize().to_le_bytes().to_vec(),
             Self::Sha256(hash) => hash.clone().finalize().to_vec(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crc32c_seeded;
+
+    #[test]
+    fn published_values_of_crc32c() {
+        assert_eq!(crc32c_seeded(!0, b"123456789"), !0xe306_9283);
+        let half = crc32c_seeded(!0, b"12345");
+        assert_eq!(crc32c_seeded(half, b"6789"), !0xe306_9283);
     }
 }

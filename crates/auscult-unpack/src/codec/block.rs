@@ -6,7 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use lzma_rust2::LzmaReader;
 
 use super::{
-    LzmaProperties, WINDOW_KIB_MAX, input_fault, lzx::Lzx, output::Output, xpress, xz, zstd,
+    LzmaProperties, WINDOW_KIB_MAX, input_fault, lznt1, lzx::Lzx, output::Output, xpress, xz, zstd,
 };
 use crate::Fault;
 
@@ -15,6 +15,8 @@ use crate::Fault;
 pub(crate) enum BlockCodec {
     /// zlib (RFC 1950).
     Zlib,
+    /// Deflate without a header (RFC 1951).
+    Deflate,
     /// A whole xz stream.
     Xz,
     /// LZMA with its 13-byte header.
@@ -27,6 +29,8 @@ pub(crate) enum BlockCodec {
     Lz4,
     /// One LZO1X block.
     Lzo,
+    /// Chunks of LZNT1.
+    Lznt1,
     /// A chunk of LZX in a Windows image, with a window of so many bits.
     ImageLzx(u32),
     /// A chunk of XPRESS with Huffman codes (MS-XCA, section 2.1).
@@ -44,7 +48,8 @@ pub(crate) fn decode_block(
     output_max: usize,
 ) -> Result<Vec<u8>, Fault> {
     match codec {
-        BlockCodec::Zlib => inflate(input, output_max),
+        BlockCodec::Zlib => inflate(input, output_max, true),
+        BlockCodec::Deflate => inflate(input, output_max, false),
         BlockCodec::Xz => xz::decode_small(input, output_max),
         BlockCodec::LzmaAlone => {
             let reader = LzmaReader::new_mem_limit(input, WINDOW_KIB_MAX, None)
@@ -64,6 +69,7 @@ pub(crate) fn decode_block(
             let made = lz4_flex::block::decompress_into(input, &mut output);
             cut("lz4", output, made)
         }
+        BlockCodec::Lznt1 => lznt1::decode(input, output_max),
         BlockCodec::Lzo => {
             let mut output = vec![0; output_max];
             let made = lzo::decompress_into(input, &mut output);
@@ -98,10 +104,10 @@ fn fault(codec: &str, why: &str) -> Fault {
     Fault::new(0, format!("decompress {codec}"), why)
 }
 
-fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
-    let codec = "zlib";
+fn inflate(input: &[u8], output_max: usize, has_header: bool) -> Result<Vec<u8>, Fault> {
+    let codec = if has_header { "zlib" } else { "deflate" };
     let mut output = vec![0; output_max];
-    let mut decoder = Decompress::new(true);
+    let mut decoder = Decompress::new(has_header);
     let status = decoder.decompress(input, &mut output, FlushDecompress::Finish);
     let made = usize::try_from(decoder.total_out()).unwrap_or(usize::MAX);
     match status {
@@ -117,7 +123,10 @@ fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
 
 /// Reads an LZMA block. Many packers leave out the end marker and the size: then the block ends
 /// with its input or when it is full.
-fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_lzma(
+    mut reader: LzmaReader<&[u8]>,
+    output_max: usize,
+) -> Result<Vec<u8>, Fault> {
     reader.set_defer_errors(true);
     let mut output = vec![0; output_max];
     let mut made = 0;
@@ -131,4 +140,17 @@ fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>
     }
     output.truncate(made);
     Ok(output)
+}
+
+pub(super) fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
+    let mut made = 0;
+    while let Some(rest) = output.get_mut(made..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => made += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
 }

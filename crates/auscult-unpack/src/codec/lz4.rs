@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, Read};
 
-use xxhash_rust::xxh32::{Xxh32, xxh32};
+use std::hash::Hasher as _;
+
+use twox_hash::XxHash32;
 
 use super::{input_fault, skip, take};
 use crate::{Endian, Fault, Sink, View, checksum::agrees};
@@ -59,7 +61,7 @@ impl Descriptor {
         length += if content_bytes.is_some() { 8 } else { 0 };
         let dictionary = flags & 1 != 0;
         length += if dictionary { 4 } else { 0 };
-        let [_, checksum, ..] = xxh32(view.bytes(4, length - 4)?, 0).to_le_bytes();
+        let [_, checksum, ..] = XxHash32::oneshot(0, view.bytes(4, length - 4)?).to_le_bytes();
         if !agrees(view.u8(length)?, checksum) {
             return Err(fault("its checksum is wrong"));
         }
@@ -86,7 +88,7 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
     if descriptor.dictionary {
         return Err(fault("a dictionary is needed, which no image names"));
     }
-    let (start, mut content) = (sink.len(), Xxh32::new(0));
+    let (start, mut content) = (sink.len(), XxHash32::with_seed(0));
     let mut packed = Vec::new();
     let mut block = vec![0; descriptor.block_bytes_max];
     loop {
@@ -106,12 +108,12 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         }
         whole?;
         if descriptor.block_checksums
-            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(&packed, 0))
+            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), XxHash32::oneshot(0, &packed))
         {
             return Err(fault("the checksum of a block is wrong"));
         }
         if stored {
-            content.update(&packed);
+            content.write(&packed);
             sink.push(&packed)?;
             continue;
         }
@@ -119,10 +121,10 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         let made = lz4_flex::block::decompress_into_with_dict(&packed, &mut block, history)
             .map_err(|error| fault(&error.to_string()))?;
         let bytes = block.get(..made).unwrap_or_default();
-        content.update(bytes);
+        content.write(bytes);
         sink.push(bytes)?;
     }
-    verify_end(input, &descriptor, content.digest(), sink.len() - start)
+    verify_end(input, &descriptor, content.finish_32(), sink.len() - start)
 }
 
 fn take_descriptor(input: &mut impl BufRead, magic: [u8; 4]) -> Result<Descriptor, Fault> {
@@ -200,6 +202,67 @@ pub(super) fn take_bytes(
     let count =
         Read::take(input, limit).read_to_end(bytes).map_err(|error| input_fault("lz4", &error))?;
     if count == size { Ok(()) } else { Err(fault("the input ends early")) }
+}
+
+/// Decodes the first `length` bytes of a block (LZ4 Block Format); fewer where the input ends right
+/// after a literal run. What follows in the input is not looked at.
+pub(super) fn decode_prefix(input: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
+    let early = || fault("the input ends early");
+    let mut output = Vec::with_capacity(length);
+    let mut rest = input;
+    while output.len() < length {
+        let (&token, after) = rest.split_first().ok_or_else(early)?;
+        rest = after;
+        let literals = take_length(token >> 4, &mut rest)?;
+        let wanted = literals.min(length - output.len());
+        output.extend_from_slice(rest.get(..wanted).ok_or_else(early)?);
+        rest = rest.get(literals..).unwrap_or_default();
+        if output.len() == length || rest.is_empty() {
+            break;
+        }
+        let (offset, after) = rest.split_first_chunk::<2>().ok_or_else(early)?;
+        rest = after;
+        let count = take_length(token & 0xf, &mut rest)?.saturating_add(MATCH_BYTES_MIN);
+        copy_match(&mut output, u16::from_le_bytes(*offset).into(), count, length)?;
+    }
+    Ok(output)
+}
+
+/// The shortest match of the block format.
+const MATCH_BYTES_MIN: usize = 4;
+
+/// A length: 15 in its nibble goes on in bytes, up to the first that is not 255.
+fn take_length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
+    let mut length = usize::from(nibble);
+    if nibble == 15 {
+        loop {
+            let (&byte, after) = rest.split_first().ok_or_else(|| fault("the input ends early"))?;
+            *rest = after;
+            length += usize::from(byte);
+            if byte != 255 {
+                break;
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// Repeats `count` bytes from `offset` bytes back, up to a total length.
+fn copy_match(
+    output: &mut Vec<u8>,
+    offset: usize,
+    count: usize,
+    length: usize,
+) -> Result<(), Fault> {
+    let start = output.len().checked_sub(offset).filter(|_| offset > 0);
+    let start = start.ok_or_else(|| fault("a match from before the start"))?;
+    let end = output.len().saturating_add(count).min(length);
+    // A match may overlap itself: what was copied is copied again.
+    while output.len() < end {
+        let step = (output.len() - start).min(end - output.len());
+        output.extend_from_within(start..start + step);
+    }
+    Ok(())
 }
 
 fn fault(why: &str) -> Fault {

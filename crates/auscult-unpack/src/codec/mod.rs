@@ -22,11 +22,14 @@ pub(crate) mod lz4;
 mod lzh;
 mod lzhuf;
 mod lzma;
+mod lznt1;
+mod lzo_rle;
 pub(crate) mod lzop;
 mod lzw;
 mod lzx;
 mod member;
 mod output;
+mod prefix;
 mod quantum;
 mod squeeze;
 mod xpress;
@@ -36,8 +39,10 @@ mod zstd;
 pub(crate) use block::{BlockCodec, decode_block};
 pub(crate) use frames::{FrameCodec, decode_frames};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use lzo_rle::decode_lzo_rle;
 pub(crate) use lzw::{COMPRESS_MAGIC, LzwVariant, compress_header};
 pub(crate) use member::{MemberCodec, Unpacking};
+pub(crate) use prefix::{decode_prefix, decode_up_to};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// What a decoder without a stream format of its own gives, or what is wrong with its input.

@@ -11,6 +11,7 @@ mod lzma;
 mod lzop;
 mod recognised;
 mod xz;
+pub(super) mod zisofs;
 mod zlib;
 mod zstd;
 
@@ -19,6 +20,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &gzip::FORMAT,
     &xz::FORMAT,
     &zstd::FORMAT,
+    &zisofs::FORMAT,
     &lz4::FORMAT,
     &bzip2::FORMAT,
     &lzip::FORMAT,
