@@ -6,7 +6,7 @@
 
 use auscult_model::{Coverage, UnreadRegion};
 
-use crate::{NodeId, NodeKind, Reading, Tree, entropy};
+use crate::{Extent, NodeId, NodeKind, Reading, Tree, entropy};
 
 /// Bytes of a node, split three ways; they add up to its length.
 #[derive(Clone, Copy, Default)]
@@ -87,7 +87,7 @@ fn of_container(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Acc
         });
         return Account { unread: node.len(), ..Account::default() };
     }
-    let mut inside = Account::default();
+    let (mut inside, mut packed) = (Account::default(), Vec::new());
     for &member in &node.children {
         if let Some(unread) = &tree.node(member).unread {
             inside.unread += unread.bytes;
@@ -99,16 +99,34 @@ fn of_container(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Acc
                 profile: Vec::new(),
             });
         }
-        if tree.node(member).reading != Reading::Carve {
-            continue;
-        }
-        let part = of_bytes(tree, member, regions);
         let content = tree.node(member).content.as_ref();
         let direct =
             content.zip(node.content.as_ref()).and_then(|(inner, outer)| inner.offset_in(outer));
-        // A part cut out of the container counts byte by byte. The payload of a transform stands
-        // for the whole container, less its direct parts.
-        inside.add(if direct.is_some() { part } else { part.scaled_to(node.len()) });
+        if tree.node(member).reading != Reading::Carve {
+            // What lies there was read; the whole once more, kept beside its parts, says nothing.
+            let whole = tree.node(member).name.as_bytes().is_empty();
+            inside.read += direct.filter(|_| !whole).map_or(0, |_| tree.node(member).len());
+            continue;
+        }
+        let part = of_bytes(tree, member, regions);
+        match (direct, content) {
+            (None, Some(content)) => packed.push((part, content)),
+            _ => inside.add(part),
+        }
+    }
+    // A part cut out of the container counts byte by byte. What transforms and joins make counts
+    // by the bytes that it comes from; alone, it stands for the whole container.
+    let room = node.len().saturating_sub(inside.total());
+    let alone = inside.total() == 0;
+    let weight_of = |extent: &Extent| u128::from(extent.weight());
+    let all = if alone {
+        packed.iter().map(|(_, content)| weight_of(content)).sum()
+    } else {
+        node.content.as_ref().map_or(0, weight_of)
+    };
+    for (part, content) in packed {
+        let share = u128::from(node.len()) * weight_of(content) / u128::max(all, 1);
+        inside.add(part.scaled_to(u64::try_from(share).unwrap_or(u64::MAX).min(room)));
     }
     let (padding, unread) = (inside.padding.min(node.len()), inside.unread.min(node.len()));
     let padding = padding.min(node.len() - unread);

@@ -6,6 +6,8 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+use crate::{Extent, Fault, checksum::each_piece};
+
 /// The digest of this name, as a device tree or a header names it; nothing for other names.
 pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(match algorithm {
@@ -18,9 +20,37 @@ pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// The digest of this name of all bytes of an extent, read in pieces; nothing for other names, and
+/// where the bytes cannot be read.
+pub(crate) fn of_extent(algorithm: &str, extent: &Extent) -> Option<Vec<u8>> {
+    fn run<D: sha2::Digest>(extent: &Extent) -> Option<Vec<u8>> {
+        let mut digest = D::new();
+        each_piece(extent, |bytes| digest.update(bytes)).ok()?;
+        Some(digest.finalize().to_vec())
+    }
+    match algorithm {
+        "md5" => run::<Md5>(extent),
+        "sha1" => run::<Sha1>(extent),
+        "sha256" => run::<Sha256>(extent),
+        "sha384" => run::<Sha384>(extent),
+        "sha512" => run::<Sha512>(extent),
+        _ => None,
+    }
+}
+
 /// The MD5 digest.
 pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
+}
+
+/// The SHA-256 digest of all bytes of an extent, read in pieces.
+///
+/// # Errors
+/// The fault that stops reading.
+pub(crate) fn sha256_of(extent: &Extent) -> Result<Vec<u8>, Fault> {
+    let mut sha256 = Sha256::new();
+    each_piece(extent, |bytes| sha256.update(bytes))?;
+    Ok(sha256.finalize().to_vec())
 }
 
 /// Bytes as lower case hexadecimal digits.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auscult_model::ByteName;
 
-use crate::{Extent, Fault, Vault};
+use crate::{Extent, Fault, NodeId, Tree, Vault};
 
 /// A format: how to spot it, and how to open it.
 #[derive(Debug)]
@@ -82,6 +82,20 @@ pub(crate) struct Opened {
     /// Set where the format was recognised but its content could not be read: these bytes count as
     /// unread, for this reason ("encrypted", "not extracted: lzma with a private header").
     pub(crate) unread: Option<String>,
+}
+
+/// Looks at a whole tree for what one place alone does not tell: a signature whose key lies elsewhere.
+pub(crate) type SecondLook = fn(&Tree) -> Vec<Remark>;
+
+/// What a second look adds to a container.
+#[derive(Debug)]
+pub(crate) struct Remark {
+    /// The container.
+    pub(crate) node: NodeId,
+    /// Attributes that it gets besides its own.
+    pub(crate) attributes: Vec<(&'static str, String)>,
+    /// What is wrong; offsets are relative to the container.
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// One thing inside a container.

@@ -19,6 +19,7 @@ mod format;
 mod formats;
 mod padding;
 mod probe;
+mod signature;
 mod sink;
 mod spill;
 mod tree;

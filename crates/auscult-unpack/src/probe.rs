@@ -42,7 +42,7 @@ pub(crate) struct Found {
 
 /// Formats that code embeds: firmware tables, configurations, initial file systems, device trees.
 pub(crate) const EMBEDDED: &[&str] =
-    &["bzip2", "cpio", "dtb", "elf", "gzip", "lz4", "lzip", "lzma", "lzo", "xz", "zlib", "zstd"];
+    &["bzip2", "cpio", "dtb", "elf", "gzip", "lz4", "lzip", "lzma", "lzop", "xz", "zlib", "zstd"];
 /// Smaller streams in code are test vectors and tables.
 const EMBEDDED_BYTES_MIN: u64 = 512;
 /// A region is read at once.

@@ -13,6 +13,8 @@ use crate::{
     Entry, EntryKind, Extent, Fault, Metadata, Reading, Unread, Vault,
     carve::{self, Container, Stretch, StretchKind},
     coverage,
+    format::Remark,
+    formats::SECOND_LOOKS,
 };
 
 /// The place of a node in its tree.
@@ -153,6 +155,11 @@ impl Tree {
         };
         tree.report(NodeId(0), faults);
         tree.attach(NodeId(0), stretches);
+        for look in SECOND_LOOKS {
+            for remark in look(&tree) {
+                tree.note(remark);
+            }
+        }
         tree.problems.sort();
         tree.coverage = coverage::of(&tree);
         tree
@@ -323,6 +330,17 @@ impl Tree {
             what: fault.what,
             why: fault.why,
         }));
+    }
+
+    /// Adds what a second look found out.
+    fn note(&mut self, remark: Remark) {
+        let Remark { node, attributes: more, faults } = remark;
+        if let Some(Node { kind: NodeKind::Container { attributes, .. }, .. }) =
+            self.nodes.get_mut(node.0)
+        {
+            attributes.extend(more);
+        }
+        self.report(node, faults);
     }
 
     fn push(&mut self, node: Node) -> NodeId {

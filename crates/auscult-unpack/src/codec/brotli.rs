@@ -1,4 +1,4 @@
-//! Brotli streams (RFC 7932). They have no magic: whoever names one must know that it is one.
+//! Brotli streams (RFC 7932), which have no magic, no checksum and no size.
 
 use std::io::BufRead;
 
@@ -7,18 +7,19 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, Sta
 use super::{BUFFER_BYTES, input_fault};
 use crate::{Fault, Sink};
 
-/// Decodes one stream and stops right after its last byte.
+/// Decodes one stream; stops right after its last byte. Windows of more than 16 MiB, which the RFC
+/// does not know, are refused.
 pub(super) fn decode(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
-    let allocator = StandardAlloc::default;
-    let mut state = BrotliState::new(allocator(), allocator(), allocator());
+    let alloc = StandardAlloc::default;
+    let mut state = BrotliState::new_strict(alloc(), alloc(), alloc());
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut total = 0;
     loop {
         let chunk = input.fill_buf().map_err(|error| input_fault("brotli", &error))?;
-        let (mut there, mut used) = (chunk.len(), 0);
-        let (mut room, mut made) = (buffer.len(), 0);
+        let (at_end, mut available) = (chunk.is_empty(), chunk.len());
+        let (mut used, mut room, mut made) = (0, buffer.len(), 0);
         let result = BrotliDecompressStream(
-            &mut there,
+            &mut available,
             &mut used,
             chunk,
             &mut room,
@@ -27,14 +28,14 @@ pub(super) fn decode(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<()
             &mut total,
             &mut state,
         );
-        let at_end = chunk.is_empty();
         input.consume(used);
         sink.push(buffer.get(..made).unwrap_or_default())?;
         match result {
             BrotliResult::ResultSuccess => return Ok(()),
-            BrotliResult::NeedsMoreInput if at_end => return Err(fault("the input ends early")),
-            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-            BrotliResult::ResultFailure => return Err(fault("a damaged stream")),
+            BrotliResult::NeedsMoreOutput => {}
+            BrotliResult::NeedsMoreInput if !at_end => {}
+            BrotliResult::NeedsMoreInput => return Err(fault("the input ends early")),
+            BrotliResult::ResultFailure => return Err(fault("the stream is damaged")),
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::io::{BufRead, Read};
 
-use lzma_rust2::LzmaReader;
+use lzma_rust2::{LzmaReader, filter::bcj::BcjReader};
 
-use super::{Stop, WINDOW_BYTES_MAX, fault_of, input_fault, pump, take};
+use super::{Stop, WINDOW_BYTES_MAX, WINDOW_KIB_MAX, fault_of, input_fault, pump, take};
 use crate::{
     Fault, Sink,
     checksum::{Crc32, agrees},
@@ -56,6 +56,14 @@ pub(super) fn decode_alone(
         .ok_or_else(|| Fault::new(0, "decompress lzma", "impossible properties"))?;
     let size = Some(u64::from_le_bytes(size)).filter(|&size| size != u64::MAX);
     decode_raw(input, sink, properties, size, unused, |_| ())
+}
+
+/// Decodes an LZMA alone stream of code for x86. How far the decoder read ahead is not told.
+pub(super) fn decode_alone_x86(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
+    let reader = LzmaReader::new_mem_limit(input, WINDOW_KIB_MAX, None)
+        .map_err(|error| input_fault("lzma", &error))?;
+    let mut reader = BcjReader::new_x86(reader, 0);
+    pump(&mut reader, sink, |_| ()).map_err(|stop| fault_of("lzma", &stop))
 }
 
 /// Decodes a raw LZMA stream, as [`decode_alone`].

@@ -28,10 +28,12 @@ pub(crate) mod lzop;
 mod lzw;
 mod lzx;
 mod member;
+pub(crate) mod nrv2b;
 mod output;
 mod prefix;
 mod quantum;
 mod squeeze;
+mod tiano;
 mod xpress;
 pub(crate) mod xz;
 mod zstd;
@@ -59,6 +61,12 @@ pub(crate) enum Codec {
     Xz,
     /// An LZMA stream with its 13-byte header.
     LzmaAlone,
+    /// The same, of code for x86 whose jumps were made absolute before.
+    LzmaX86,
+    /// UEFI's own compression, with its header of two sizes.
+    Efi,
+    /// Intel's variant of it.
+    Tiano,
     /// One lzip member.
     Lzip,
     /// One Zstandard frame (RFC 8878) or a skippable one.
@@ -105,14 +113,17 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
         Codec::Gzip => gzip::decode(&mut stream, sink),
         Codec::Deflate => inflate::decode(&mut stream, sink, false, |_| ()),
         Codec::Xz => return xz::decode(input, sink),
+        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
+        Codec::LzmaX86 => lzma::decode_alone_x86(&mut stream, sink),
+        Codec::Efi => tiano::decode(&mut stream, sink, 4),
+        Codec::Tiano => tiano::decode(&mut stream, sink, 5),
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
+        Codec::Brotli => brotli::decode(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
-        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
-        Codec::Brotli => brotli::decode(&mut stream, sink),
         Codec::Compress => lzw::decode_file(&mut stream, sink),
         Codec::LzmaBehind { header_bytes, properties, size } => {
             skip(&mut stream, u64::from(header_bytes), "lzma").and_then(|()| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auscult_model::Limits;
 use auscult_testkit::stream;
 
-use super::{BlockCodec, Codec, LzmaProperties, decode, decode_block};
+use super::{BlockCodec, Codec, LzmaProperties, decode, decode_block, payload};
 use crate::{Extent, Vault};
 
 fn text() -> Vec<u8> {
@@ -15,10 +15,10 @@ fn text() -> Vec<u8> {
 type Encoder = fn(&[u8]) -> Vec<u8>;
 
 const STREAMS: [(Codec, Encoder); 11] = [
-    (Codec::Zlib, stream::zlib),
     (Codec::Gzip, stream::gzip),
     (Codec::Gzip, |bytes| stream::gzip_named("name", 7, bytes)),
     (Codec::Deflate, stream::deflate),
+    (Codec::Zlib, stream::zlib),
     (Codec::Xz, stream::xz),
     (Codec::LzmaAlone, stream::lzma_alone),
     (Codec::LzmaAlone, stream::lzma_alone_with_end_marker),
@@ -205,5 +205,40 @@ fn brotli_streams_of_the_reference_tool_end_exactly() {
         }
         let limits = Limits { stream_bytes: 1000, ..Limits::default() };
         assert!(run(Codec::Brotli, &packed, limits).0.len() <= 1000);
+    }
+}
+
+/// Streams of EDK II's compressor, of the lines below.
+const EFI: &str = "9c000000ea050000007c53aead4524f3b403bd86c6301427d1831622f327122d3ab40dd21be6000011a4\
+         a5fc7bb140b7ec5c6feac58b7ec163bed82f9b75f3c17db5efd3ff0cf3c35cf0eafab6cf11259e245f12\
+         ae13672e51d253805bd062d5429e175a85d82ee9218ba385e28a1e912842f6aa317470bc91cc729ba5ec\
+         17b618b980bcc18e812fa85eeadaa8620a1c04613312b8f53ecd054838eacaaeaf14b9f0bc00";
+const TIANO: &str = "9c000000ea050000007c53aead4524f3b403bd86c6301427d1831622f327122d3ab40dd21be3000008d2\
+         52fe3dd8a05bf62e37f562c5bf60b1df6c17cdbaf9e0bedaf7e9ff8679e1ae78757d5b678892cf122f89\
+         5709b39728e929c02de8316aa14f0bad42ec177490c5d1c2f1450f4894217b5518ba385e48e6394dd2f6\
+         0bdb0c5cc05e60c74097d42f756d5431050e023099895c7a9f6682a41c756557578a5cf85e00";
+
+#[test]
+fn both_variants_of_the_compression_of_uefi() {
+    let unhex = |text: &str| -> Vec<u8> {
+        let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let pair = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
+        digits.chunks(2).map(pair).collect()
+    };
+    let lines = (0..40)
+        .map(|number: u32| format!("line {} of some text that packs well\n", number * number));
+    let text = lines.collect::<String>();
+    for (codec, packed) in [(Codec::Efi, unhex(EFI)), (Codec::Tiano, unhex(TIANO))] {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let open = |bytes: Vec<u8>| payload(codec, &Extent::from_memory(&vault, bytes), |_| false);
+        let good = open(packed.clone());
+        assert_eq!(good.extent.read_all().unwrap(), text, "{codec:?}");
+        assert_eq!((good.consumed, good.fault), (packed.len() as u64, None));
+        for at in 0..packed.len() {
+            let mut damaged = packed.clone();
+            damaged[at] ^= 0x55;
+            open(damaged);
+            open(packed[..at].to_vec());
+        }
     }
 }

@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format},
+    format::{Candidate, Format, Opened, SecondLook},
     probe::Probe,
 };
 
@@ -19,6 +19,7 @@ mod boot;
 mod disk;
 mod filesystem;
 mod mcu;
+mod soc;
 mod stream;
 mod support;
 #[cfg(test)]
@@ -29,9 +30,11 @@ mod vendor;
 /// The families. A file system may begin with a boot sector that looks like a partition table, and
 /// LZMA has no real magic: streams come last.
 static FAMILIES: &[&[&Format]] = &[
+    archive::BUNDLES,
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
+    soc::FORMATS,
     vendor::FORMATS,
     uefi::FORMATS,
     mcu::FORMATS,
@@ -46,8 +49,21 @@ const HEAD_BYTES: u64 = 128 << 10;
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] =
-    &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] = &[
+    &mcu::dfu::PROBE,
+    &mcu::cypress::PROBE,
+    &boot::uboot_env::PROBE,
+    &boot::u_boot::PROBE,
+    &boot::linux_kernel::PROBE,
+    &uefi::seabios::PROBE,
+    &mcu::nordic::PROBE,
+    &mcu::encoded_text::PROBE,
+    &mcu::cortex_m::PROBE,
+];
+
+/// What needs the whole tree, in this order.
+pub(crate) static SECOND_LOOKS: &[SecondLook] =
+    &[boot::fit::second_look, archive::bundle::second_look];
 
 /// Whether these bytes start with an archive, a file system or a compressed stream that opens. Formats
 /// with a weak magic do not count.
@@ -64,6 +80,13 @@ pub(crate) fn is_archive(extent: &Extent) -> bool {
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|format| format.name).chain(PROBES.iter().map(|probe| probe.name))
+}
+
+/// Opens these bytes as one format, for a module that has taken a maker's dress off it.
+fn open_as(name: &str, extent: &Extent) -> Option<Opened> {
+    let format = REGISTRY.iter().find(|format| format.name == name)?;
+    let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+    (format.open)(&candidate).ok()
 }
 
 /// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the

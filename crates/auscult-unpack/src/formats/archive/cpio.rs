@@ -226,6 +226,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         }
     }
     hardlinks::fill(&mut opened.entries);
+    super::bundle::annotate(&mut opened);
     if opened.entries.is_empty() && opened.faults.is_empty() && opened.length < 200 {
         // Only a trailer: the empty archive that kernels carry. It is one, with nothing in it.
         opened.attributes.push(("empty", "true".to_owned()));

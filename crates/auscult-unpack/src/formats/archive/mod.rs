@@ -5,15 +5,18 @@ use crate::{format::Format, formats::support::dos_time::dos_time};
 mod ar;
 mod arc;
 mod arj;
+pub(in crate::formats) mod bundle;
 mod cab;
 mod cpio;
 mod lha;
 mod ole;
 mod rar;
 mod recognised;
+mod riff;
 mod rpm;
 mod sevenz;
 mod shar;
+mod signed_data;
 mod tar;
 mod wim;
 mod xar;
@@ -40,6 +43,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &zoo::FORMAT,
     &xar::FORMAT,
     &shar::FORMAT,
+    &riff::FORMAT,
+    &signed_data::FORMAT,
     &recognised::ACE,
     &recognised::STUFFIT,
     &recognised::ZPAQ,
@@ -51,3 +56,6 @@ fn dos_word(word: u32) -> Option<i64> {
     let [t0, t1, d0, d1] = word.to_le_bytes();
     dos_time(u16::from_le_bytes([d0, d1]), u16::from_le_bytes([t0, t1]))
 }
+
+/// Bundles that begin like a file system: they are tried before it.
+pub(super) static BUNDLES: &[&Format] = &[&bundle::RAUC];

@@ -157,6 +157,7 @@ fn read(extent: &Extent, variant: &str, old: bool) -> Opened {
     reader.opened.attributes.push(("variant", variant.to_owned()));
     reader.read_all();
     hardlinks::fill(&mut reader.opened.entries);
+    super::bundle::annotate(&mut reader.opened);
     reader.opened
 }
 

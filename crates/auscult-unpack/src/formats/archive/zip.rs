@@ -81,6 +81,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         opened.faults.extend(fault);
     }
     opened.faults.extend(promise::verify(&promises));
+    super::bundle::annotate(&mut opened);
     if let Some(kind) = found.records.iter().find_map(Record::encryption) {
         opened.attributes.push(("encrypted-members", encrypted.to_string()));
         opened.attributes.push(("encryption", kind.to_owned()));

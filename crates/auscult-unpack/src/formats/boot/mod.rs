@@ -2,15 +2,22 @@
 
 use crate::format::Format;
 
+mod android;
 mod dtb;
 mod egon;
 mod elf;
 mod fdt;
-mod fit;
+pub(in crate::formats) mod fit;
 pub(in crate::formats) mod linux_kernel;
+mod packed;
+pub(in crate::formats) mod pe;
+mod qnx;
+mod qnx_deflate;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
+mod vxworks;
+mod wince;
 mod zimage;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -21,5 +28,22 @@ pub(super) static FORMATS: &[&Format] = &[
     &egon::FORMAT,
     &zimage::ARM,
     &zimage::X86,
+    &zimage::EFI,
     &elf::FORMAT,
+    &pe::FORMAT,
+    &android::SPARSE,
+    &android::BOOT_IMAGE,
+    &android::VENDOR_BOOT,
+    &android::DEVICE_TREE_TABLE,
+    &android::DYNAMIC_PARTITIONS,
+    &android::PAYLOAD,
+    &android::VERIFIED_BOOT,
+    &android::BOOTLOADER,
+    &android::DEVICE_STATE,
+    &qnx::STARTUP,
+    &qnx::IMAGE,
+    &qnx_deflate::FORMAT,
+    &vxworks::FORMAT,
+    &wince::RECORDS,
+    &wince::ROM,
 ];

@@ -1,15 +1,16 @@
 //! U-Boot's legacy image: a header of 64 bytes with two checksums (`include/image.h` of U-Boot).
 //!
 //! The header's checksum must hold; a wrong one over the data is told as a fault. Several images in
-//! one file (types multi and script) have a table of sizes. Packed data is left to carving.
+//! one file (types multi and script) have a table of sizes. Scripts are text and stay as they are.
 
 use crate::{
     Endian::Big,
-    Entry, Extent, Fault, View,
+    Entry, Extent, Fault, Reading, View,
     checksum::{Crc32, agrees},
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
+use super::packed;
 use crate::formats::support::{date::iso_8601, layout::text_of};
 
 pub(crate) static FORMAT: Format = Format {
@@ -143,10 +144,14 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         faults.extend(check(&data, view.u32(24, Big)?));
     }
     let [os, architecture, kind, compression] = view.array(28)?;
+    let compression = named(COMPRESSIONS, compression);
     let entries = match kind {
-        TYPE_MULTI | TYPE_SCRIPT => images(&data, &mut faults),
+        TYPE_MULTI => images(&data, &compression, &mut faults),
+        TYPE_SCRIPT => images(&data, "none", &mut faults).map(scripts),
         _ => None,
     };
+    let entries =
+        entries.unwrap_or_else(|| vec![packed::part("", data, &compression, &mut faults)]);
     Ok(Opened {
         length: HEADER_BYTES + size,
         attributes: vec![
@@ -157,9 +162,9 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
             ("os", named(OPERATING_SYSTEMS, os)),
             ("arch", named(ARCHITECTURES, architecture)),
             ("type", named(TYPES, kind)),
-            ("compression", named(COMPRESSIONS, compression)),
+            ("compression", compression),
         ],
-        entries: entries.unwrap_or_else(|| vec![Entry::payload(data)]),
+        entries,
         faults,
         unread: None,
     })
@@ -180,8 +185,17 @@ fn check(data: &Extent, stored: u32) -> Option<Fault> {
     }
 }
 
-/// The images behind a table of sizes that ends with zero; each starts at a multiple of 4.
-fn images(data: &Extent, faults: &mut Vec<Fault>) -> Option<Vec<Entry>> {
+/// Scripts are read as they are: nothing is looked for in them.
+fn scripts(mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in entries.iter_mut().filter(|entry| entry.path.as_bytes() != b"rest") {
+        entry.reading = Reading::Leaf;
+    }
+    entries
+}
+
+/// The images behind a table of sizes that ends with zero; each starts at a multiple of 4. The
+/// header's compression is that of the first one, the kernel.
+fn images(data: &Extent, compression: &str, faults: &mut Vec<Fault>) -> Option<Vec<Entry>> {
     let mut sizes = Vec::new();
     for index in 0..IMAGES_MAX {
         let size = View(&data.read(index * 4, 4).ok()?).u32(0, Big).ok()?;
@@ -203,7 +217,8 @@ fn images(data: &Extent, faults: &mut Vec<Fault>) -> Option<Vec<Entry>> {
             let what = format!("read image {number} whole");
             faults.push(Fault::new(HEADER_BYTES + offset + image.len(), what, why));
         }
-        entries.push(Entry::part(format!("image{number}").into_bytes(), image));
+        let compression = if number == 1 { compression } else { "none" };
+        entries.push(packed::part(&format!("image{number}"), image, compression, faults));
         offset = offset.saturating_add(size).saturating_add(3) & !3;
     }
     let rest = data.from(offset);
@@ -220,7 +235,10 @@ mod tests {
 
     use crate::{
         Tree,
-        formats::testing::hostile::{self, attribute, locators},
+        formats::testing::{
+            hostile::{self, attribute, locators},
+            reference::run,
+        },
     };
 
     fn image() -> Vec<u8> {
@@ -272,6 +290,56 @@ mod tests {
         let (node, _) = tree.resolve(&"image@0x0/uimage:/image2".parse().unwrap()).unwrap();
         assert_eq!(tree.bytes(node).unwrap(), "second");
         assert!(tree.problems().is_empty());
+    }
+
+    #[test]
+    fn lzma_that_carving_would_not_see_is_unpacked_because_the_header_says_so() {
+        let text = b"a kernel in lzma, a kernel in lzma, a kernel in lzma".repeat(40);
+        let mut data = stream::lzma_alone(&text);
+        // A dictionary size that no packer of today writes.
+        data[1..5].copy_from_slice(&0x0012_3456_u32.to_le_bytes());
+        let bytes = UImage { compression: 3, data: &data, ..UImage::default() }.build();
+        let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
+        let (node, _) = tree.resolve(&"image@0x0/uimage".parse().unwrap()).unwrap();
+        assert!(tree.bytes(node).unwrap() == text);
+        assert_eq!(tree.problems(), []);
+        let wrong = UImage { compression: 3, data: b"no lzma at all", ..UImage::default() };
+        let tree = Tree::from_bytes(wrong.build(), &Limits::default());
+        assert_eq!(tree.problems()[0].why, "it is not lzma");
+        let (node, _) = tree.resolve(&"image@0x0/uimage".parse().unwrap()).unwrap();
+        assert_eq!(tree.bytes(node).unwrap(), "no lzma at all");
+    }
+
+    #[test]
+    fn images_of_the_reference_tool() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let text = b"the quick brown fox ".repeat(500);
+        std::fs::write(path("kernel"), stream::zstd(&text)).unwrap();
+        std::fs::write(path("script"), b"echo hello\nbootm 0x1000\n").unwrap();
+        let image = path("image");
+        let (kernel, script) = (path("kernel"), path("script"));
+        let packed = ["-A", "arm", "-T", "kernel", "-C", "zstd", "-n", "k", "-d", &kernel, &image];
+        if !run("mkimage", &packed) {
+            return;
+        }
+        let tree = Tree::from_bytes(std::fs::read(&image).unwrap(), &Limits::default());
+        let (node, _) = tree.resolve(&"image@0x0/uimage@0x0/zstd".parse().unwrap()).unwrap();
+        assert!(tree.bytes(node).unwrap() == text);
+        assert!(run(
+            "mkimage",
+            &["-A", "mips", "-T", "script", "-C", "none", "-d", &script, &image]
+        ));
+        let tree = Tree::from_bytes(std::fs::read(&image).unwrap(), &Limits::default());
+        let (node, _) = tree.resolve(&"image@0x0/uimage:/image1".parse().unwrap()).unwrap();
+        assert!(tree.bytes(node).unwrap().starts_with(b"echo hello"));
+        assert_eq!((tree.problems(), tree.coverage().bytes_unread), (&[][..], 0));
+        let both = format!("{kernel}:{script}");
+        assert!(run("mkimage", &["-A", "arm", "-T", "multi", "-C", "zstd", "-d", &both, &image]));
+        let tree = Tree::from_bytes(std::fs::read(&image).unwrap(), &Limits::default());
+        let first = "image@0x0/uimage:/image1@0x0/zstd".parse().unwrap();
+        assert!(tree.bytes(tree.resolve(&first).unwrap().0).unwrap() == text);
+        assert_eq!(tree.problems(), []);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) static FORMAT: Format = Format {
         Magic::start(&[0x6e, 0, 0]),
         // pb=0 and pb=4 with lc=3.
         Magic::start(&[0xb7, 0, 0]),
+        // pb=1 lp=1 with lc=3, for 2-byte instructions, in firmware of printers.
+        Magic::start(&[0x39, 0, 0]),
     ],
     carve: true,
     open,
@@ -52,6 +54,12 @@ const PROOF_BYTES: u64 = 1024;
 /// Shorter streams behind the headers of makers may be chance.
 const VARIANT_BYTES_MIN: u64 = 64;
 const VARIANT_CONTENT_BYTES_MIN: u64 = 256;
+
+/// Whether these bytes begin as carving wants it.
+pub(in crate::formats) fn is_likely(head: &[u8]) -> bool {
+    let seen = FORMAT.magics.iter().any(|magic| head.starts_with(magic.bytes));
+    seen && Header::parse(head).is_ok()
+}
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     open_alone(candidate).or_else(|_| open_variant(candidate))

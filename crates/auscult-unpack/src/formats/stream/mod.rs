@@ -15,6 +15,8 @@ pub(super) mod zisofs;
 mod zlib;
 mod zstd;
 
+pub(in crate::formats) use lzma::is_likely as is_likely_lzma;
+
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &gzip::FORMAT,

@@ -1,7 +1,8 @@
-//! UEFI firmware volumes with their files and sections (UEFI Platform Initialization 1.8, volume 3).
+//! UEFI firmware volumes with their files and sections (UEFI Platform Initialization 1.8, volume 3), of file
+//! systems 2 and 3 and the one before.
 //!
-//! Each file is a part named by its user interface name or its GUID. Sections that hold others, plain
-//! or packed with LZMA, are looked into; those packed with Tiano's own method are told as not read.
+//! Programs, volumes inside and data are parts named after their file. Sections that hold others are opened,
+//! as they are packed. Names, versions and dependencies are told or passed over.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use crate::{
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
-use crate::formats::support::{guid::guid, layout::sanitize};
+use super::section::{self, Inside, Section};
+use crate::formats::support::{guid::guid, known::begins_known, layout::sanitize};
 
 pub(crate) static FORMAT: Format =
     Format { name: "uefi-volume", magics: &[Magic::at(40, b"_FVH")], carve: true, open };
@@ -20,17 +22,24 @@ const HEADER_BYTES: u64 = 56;
 const FILE_BYTES: u64 = 24;
 const LARGE_FILE_BYTES: u64 = 32;
 const ATTRIBUTE_LARGE: u8 = 1;
+const ATTRIBUTE_CHECKSUM: u8 = 0x40;
+/// What stands in the place of a checksum that is not kept.
+const NO_CHECKSUM: [u8; 2] = [0xaa, 0x5a];
 const FILES_MAX: usize = 1 << 16;
 const DEPTH_MAX: u32 = 8;
 const TYPE_RAW: u8 = 1;
 const TYPE_PAD: u8 = 0xf0;
+/// Raw sections that only align others are smaller.
+const FILLING_BYTES_MAX: u64 = 4096;
 
-const SECTION_COMPRESSED: u8 = 1;
-const SECTION_GUIDED: u8 = 2;
-const SECTION_NAME: u8 = 0x15;
-const SECTION_VOLUME: u8 = 0x17;
-/// `LZMA_CUSTOM_DECOMPRESS_GUID` of EDK II.
-const GUID_LZMA: &str = "ee4e5898-3914-4259-9d6e-dc7bd79403cf";
+/// GUIDs of file systems that hold files.
+const FILE_SYSTEMS: &[&str] = &[
+    "7a9354d9-0468-444a-81ce-0bf617d890df",
+    "8c8ce578-8a3d-4f1c-9935-896185c32dd3",
+    "5473c07a-3dcb-4dca-bd6f-1e9689e7349a",
+    "04adeead-61ff-4d31-b6ba-64f8bf901f5a",
+    "ad3ffffe-d28b-44c4-9f13-9ea98a97f9f0",
+];
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
@@ -50,24 +59,21 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let volume = extent.clamp(0, length);
     let mut walk = Walk::default();
     let mut start = header_bytes;
-    if extended != 0 {
-        let size = View(&volume.read(extended, 20)?).u32(16, Little)?;
-        start = (extended + u64::from(size)).next_multiple_of(8);
-    }
-    // Volumes of variables hold no files and have another file system GUID.
     let system = guid(&view.array(16)?);
-    let holds_files = matches!(
-        system.as_str(),
-        "8c8ce578-8a3d-4f1c-9935-896185c32dd3"
-            | "5473c07a-3dcb-4dca-bd6f-1e9689e7349a"
-            | "7a9354d9-0468-444a-81ce-0bf617d890df"
-    );
-    if holds_files {
+    let mut attributes = vec![("file-system", system.clone()), ("revision", revision.to_string())];
+    if extended != 0 {
+        let more = volume.read(extended, 20)?;
+        attributes.push(("name", guid(&View(&more).array(0)?)));
+        start = (extended + u64::from(View(&more).u32(16, Little)?)).next_multiple_of(8);
+    }
+    // Volumes of variables hold no files and have another GUID.
+    let first = volume.read_up_to(start, LARGE_FILE_BYTES)?;
+    if FILE_SYSTEMS.contains(&system.as_str()) || file(View(&first)).is_some() {
         walk.files(&volume, start);
+        attributes.push(("files", walk.files.to_string()));
     } else {
         walk.entries.push(Entry::payload(volume.from(start)));
     }
-    let attributes = vec![("file-system", system), ("revision", revision.to_string())];
     Ok(Opened { length, attributes, entries: walk.entries, faults: walk.faults, unread: None })
 }
 
@@ -81,20 +87,36 @@ fn sum(bytes: &[u8]) -> u16 {
 struct Walk {
     entries: Vec<Entry>,
     faults: Vec<Fault>,
+    files: usize,
+}
+
+/// A file's header.
+struct File {
+    range: Range<u64>,
+    kind: u8,
+    attributes: u8,
+    /// Checksum of the data.
+    checksum: u8,
+}
+
+/// What the sections of a file have told so far.
+#[derive(Default)]
+struct Told {
+    name: Option<String>,
+    parts: Vec<(String, Extent, bool)>,
 }
 
 impl Walk {
     /// Walks the files from `start`; the erased rest ends them.
     fn files(&mut self, volume: &Extent, start: u64) {
         let mut at = start;
-        while at + FILE_BYTES <= volume.len() && self.entries.len() < FILES_MAX {
+        while at + FILE_BYTES <= volume.len() && self.files < FILES_MAX {
             let Ok(head) = volume.read_up_to(at, LARGE_FILE_BYTES) else { return };
-            let erased = |byte: &u8| *byte == 0xff;
-            if head.iter().take(24).all(erased) {
-                return;
+            let erased = |value: u8| head.iter().take(24).all(|&byte| byte == value);
+            if erased(0xff) || erased(0) {
+                break;
             }
-            let Some((range, kind)) =
-                file(View(&head)).filter(|file| at + file.0.end <= volume.len())
+            let Some(file) = file(View(&head)).filter(|file| at + file.range.end <= volume.len())
             else {
                 let why = "its header or its size is impossible";
                 self.faults.push(Fault::new(at, "read a file of the volume", why));
@@ -102,73 +124,134 @@ impl Walk {
                     .push(Entry::part(format!("rest-{at:#x}").into_bytes(), volume.from(at)));
                 return;
             };
-            let content = volume.clamp(at + range.start, range.end - range.start);
+            self.files += 1;
+            let content = volume.clamp(at + file.range.start, file.range.end - file.range.start);
             let name = guid(&View(&head).array(0).unwrap_or_default());
-            match kind {
-                TYPE_PAD => {}
+            self.check(&file, &content, &name, at);
+            match file.kind {
+                TYPE_PAD => self.leftover(&format!("padding-{at:#x}"), content),
                 TYPE_RAW => self.entries.push(Entry::part(name.into_bytes(), content)),
-                _ => self.sections(&name, &content, 0),
+                _ => self.sectioned(name, content, at),
             }
-            at = (at + range.end).next_multiple_of(8);
+            at = (at + file.range.end).next_multiple_of(8);
+        }
+        self.leftover(&format!("free-{at:#x}"), volume.from(at));
+    }
+
+    /// Bytes that should be empty become a part where they are not.
+    fn leftover(&mut self, name: &str, content: Extent) {
+        const STEP_BYTES: u64 = 1 << 20;
+        let mut at = 0;
+        while at < content.len() {
+            let Ok(bytes) = content.read_up_to(at, STEP_BYTES) else { break };
+            if !bytes.iter().all(|&byte| byte == 0xff) && !bytes.iter().all(|&byte| byte == 0) {
+                self.entries.push(Entry::part(name.as_bytes(), content));
+                return;
+            }
+            at += STEP_BYTES;
         }
     }
 
-    /// Walks the sections of a file: one part for itself, and one for each section that holds others.
-    fn sections(&mut self, file: &str, content: &Extent, depth: u32) {
-        let (mut at, mut name, mut holders) = (0, None, 0);
-        while let Some((range, kind)) = section(content, at) {
+    /// Compares the checksum over a file's data, where it is kept.
+    fn check(&mut self, file: &File, content: &Extent, name: &str, at: u64) {
+        if file.attributes & ATTRIBUTE_CHECKSUM == 0 || NO_CHECKSUM.contains(&file.checksum) {
+            return;
+        }
+        let Ok(bytes) = content.read_all() else { return };
+        let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        if sum.wrapping_add(file.checksum) != 0 {
+            let what = format!("check the data of file {name}");
+            self.faults.push(Fault::new(at, what, "its checksum is wrong"));
+        }
+    }
+
+    /// The parts of a file that is made of sections.
+    fn sectioned(&mut self, file: String, content: Extent, at: u64) {
+        if section::read(&content, 0).is_none() {
+            self.entries.push(part(file.into_bytes(), content, false));
+            return;
+        }
+        let mut told = Told::default();
+        self.sections(&content, 0, &mut told, at);
+        let name = sanitize(&told.name.unwrap_or_else(|| file.clone()));
+        let mut programs = 0;
+        for (suffix, content, searched) in told.parts {
+            // Mostly there is one program, which has the file's name.
+            programs += usize::from(suffix.is_empty());
+            let path = match (suffix.as_str(), programs) {
+                ("", 1) => name.clone(),
+                ("", number) => format!("{name}-program{number}"),
+                (suffix, _) => format!("{name}-{suffix}"),
+            };
+            self.entries.push(part(path.into_bytes(), content, searched));
+        }
+    }
+
+    /// Walks sections one after the other, and those inside of others.
+    fn sections(&mut self, content: &Extent, depth: u32, told: &mut Told, place: u64) {
+        let mut at = 0;
+        while let Some(Section { kind, range }) = section::read(content, at) {
             let inside = content.clamp(range.start, range.end - range.start);
+            let number = told.parts.len();
             match kind {
-                SECTION_NAME => name = name_of(&inside),
-                SECTION_VOLUME => {
-                    holders += 1;
-                    let path = format!("{file}-volume-{at:#x}");
-                    self.entries.push(Entry::part(path.into_bytes(), inside));
+                section::NAME => told.name = section::text(&inside),
+                section::VERSION
+                | section::DEPENDENCIES
+                | section::DEPENDENCIES_PEI
+                | section::DEPENDENCIES_MM => {}
+                section::PROGRAM | section::PROGRAM_PIC | section::PROGRAM_TERSE => {
+                    told.parts.push((String::new(), inside, true));
                 }
-                SECTION_GUIDED | SECTION_COMPRESSED => {
-                    holders += 1;
-                    self.packed(file, &inside, kind, at, depth);
+                section::VOLUME => told.parts.push((format!("volume{number}"), inside, true)),
+                section::COMPRESSED..=section::DISPOSABLE if depth < DEPTH_MAX => {
+                    let mut faults = Vec::new();
+                    match section::open(kind, &inside, &mut faults) {
+                        Inside::Sections(inner) => self.sections(&inner, depth + 1, told, place),
+                        Inside::Unknown(data, why) => self.closed(told, data, why, place),
+                    }
+                    self.faults.extend(faults.into_iter().map(|fault| fault.within(place)));
                 }
-                _ => {}
+                section::FREEFORM => {
+                    let head = inside.read_up_to(0, 16).unwrap_or_default();
+                    let name = guid(&View(&head).array(0).unwrap_or_default());
+                    told.parts.push((name, inside.from(16), false));
+                }
+                section::RAW if is_filling(&inside) => {}
+                section::RAW | section::PROGRAM_16 => {
+                    told.parts.push((format!("raw{number}"), inside, false));
+                }
+                other => told.parts.push((format!("{other:#04x}-{number}"), inside, true)),
             }
             at = range.end.next_multiple_of(4);
         }
-        if holders == 0 && depth == 0 {
-            let path = name.unwrap_or_else(|| file.to_owned());
-            let mut entry = Entry::part(sanitize(&path).into_bytes(), content.clone());
-            entry.reading = Reading::Leaf;
-            self.entries.push(entry);
-        }
     }
 
-    /// A section that is packed or guarded.
-    fn packed(&mut self, file: &str, inside: &Extent, kind: u8, at: u64, depth: u32) {
-        let Ok(head) = inside.read_up_to(0, 20) else { return };
-        let view = View(&head);
-        let path = format!("{file}-section-{at:#x}");
-        if kind == SECTION_COMPRESSED {
-            let stored = view.u8(4).is_ok_and(|method| method == 0);
-            if stored && depth < DEPTH_MAX {
-                self.sections(file, &inside.from(5), depth + 1);
-            } else {
-                self.entries.push(Entry::part(path.into_bytes(), inside.from(5)));
-            }
-            return;
-        }
-        // The data offset counts from the section's header of four bytes.
-        let data = view.u16(16, Little).map_or(20, |offset| u64::from(offset).saturating_sub(4));
-        let packer = guid(&view.array(0).unwrap_or_default());
-        let content = inside.from(data);
-        if packer == GUID_LZMA || depth >= DEPTH_MAX || section(&content, 0).is_none() {
-            self.entries.push(Entry::part(path.into_bytes(), content));
-        } else {
-            self.sections(file, &content, depth + 1);
-        }
+    /// A section that could not be opened.
+    fn closed(&mut self, told: &mut Told, data: Extent, why: String, place: u64) {
+        let number = told.parts.len();
+        self.faults.push(Fault::new(place, "open a section", why));
+        told.parts.push((format!("packed{number}"), data, true));
     }
 }
 
-/// The place of a file's content and its type.
-fn file(view: View<'_>) -> Option<(Range<u64>, u8)> {
+/// Raw sections in front of others only align them.
+fn is_filling(content: &Extent) -> bool {
+    let bytes = content.read_up_to(0, FILLING_BYTES_MAX).unwrap_or_default();
+    let uniform = [0, 0xff].iter().any(|value| bytes.iter().all(|byte| byte == value));
+    content.len() <= FILLING_BYTES_MAX && uniform
+}
+
+/// A part that is searched, or one of data that is only looked at where it begins like a known format.
+fn part(path: Vec<u8>, content: Extent, searched: bool) -> Entry {
+    let mut entry = Entry::part(path, content);
+    if !searched && !entry.content.as_ref().is_some_and(begins_known) {
+        entry.reading = Reading::Leaf;
+    }
+    entry
+}
+
+/// The header of a file, if its checksum holds.
+fn file(view: View<'_>) -> Option<File> {
     let (header, kind, attributes) =
         (view.bytes(0, 23).ok()?, view.u8(18).ok()?, view.u8(19).ok()?);
     let large = attributes & ATTRIBUTE_LARGE != 0;
@@ -181,102 +264,10 @@ fn file(view: View<'_>) -> Option<(Range<u64>, u8)> {
     // The header's checksum leaves out the one of the data, and the state.
     let rest = if large { view.bytes(24, 8).ok()? } else { &[] };
     let bytes = header.iter().chain(rest).fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-    let sum = bytes.wrapping_sub(view.u8(17).ok()?);
-    (sum == 0 && end >= start).then_some((start..end, kind))
-}
-
-/// The place of a section's content behind the common header, and its type.
-fn section(content: &Extent, at: u64) -> Option<(Range<u64>, u8)> {
-    let head = content.read_up_to(at, 8).ok()?;
-    let [a, b, c, kind] = View(&head).array(0).ok()?;
-    let size = u64::from(u32::from_le_bytes([a, b, c, 0]));
-    let (header, size) = if size == 0x00ff_ffff {
-        (8, u64::from(View(&head).u32(4, Little).ok()?))
-    } else {
-        (4, size)
-    };
-    let known = (1..=0x1c).contains(&kind);
-    (known && size >= header && at + size <= content.len())
-        .then_some((at + header..at + size, kind))
-}
-
-/// A name in UTF-16.
-fn name_of(inside: &Extent) -> Option<String> {
-    let bytes = inside.read_up_to(0, 512).ok()?;
-    let units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-    let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
-    (!units.is_empty()).then(|| String::from_utf16_lossy(&units))
+    let checksum = view.u8(17).ok()?;
+    let sum = bytes.wrapping_sub(checksum);
+    (sum == 0 && end >= start).then_some(File { range: start..end, kind, attributes, checksum })
 }
 
 #[cfg(test)]
-mod tests {
-    use auscult_model::Limits;
-    use auscult_testkit::stream;
-
-    use crate::{
-        Tree,
-        formats::testing::hostile::{attribute, check, locators},
-    };
-
-    fn section(kind: u8, data: &[u8]) -> Vec<u8> {
-        let size = u32::try_from(data.len() + 4).unwrap().to_le_bytes();
-        let mut bytes = vec![size[0], size[1], size[2], kind];
-        bytes.extend(data);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
-
-    fn file(id: u8, kind: u8, data: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![id; 16];
-        let size = u32::try_from(data.len() + 24).unwrap().to_le_bytes();
-        bytes.extend([0, 0, kind, 0, size[0], size[1], size[2], 0xf8]);
-        let sum = bytes[..23].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-        bytes[16] = 0_u8.wrapping_sub(sum);
-        bytes.extend(data);
-        bytes.resize(bytes.len().next_multiple_of(8), 0xff);
-        bytes
-    }
-
-    fn volume(files: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = vec![0; 16];
-        bytes.extend([0x78, 0xe5, 0x8c, 0x8c, 0x3d, 0x8a, 0x1c, 0x4f]);
-        bytes.extend([0x99, 0x35, 0x89, 0x61, 0x85, 0xc3, 0x2d, 0xd3]);
-        let length = 72 + files.iter().map(Vec::len).sum::<usize>() as u64 + 64;
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(b"_FVH\0\0\0\0\x48\0\0\0\0\0\0\x02");
-        bytes.resize(72, 0);
-        let sum = super::sum(&bytes);
-        bytes[50..52].copy_from_slice(&0_u16.wrapping_sub(sum).to_le_bytes());
-        bytes.extend(files.concat());
-        bytes.resize(usize::try_from(length).unwrap(), 0xff);
-        bytes
-    }
-
-    fn image() -> Vec<u8> {
-        let name: Vec<u8> = "Shell\0".bytes().flat_map(|byte| [byte, 0]).collect();
-        let program = [section(0x10, b"MZ program"), section(0x15, &name)].concat();
-        let inner = volume(&[file(1, 7, &program)]);
-        let sections = section(0x17, &inner);
-        let mut guided = vec![0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42];
-        guided.extend([0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf, 24, 0, 1, 0]);
-        guided.extend(stream::lzma_alone(&sections));
-        volume(&[file(2, 0x0b, &section(2, &guided)), file(3, TYPE_PAD, b"")])
-    }
-
-    use super::TYPE_PAD;
-
-    #[test]
-    fn files_in_packed_volumes_have_their_names() {
-        let tree = Tree::from_bytes(image(), &Limits::default());
-        let found = locators(&tree);
-        let shell = found.iter().find(|locator| locator.ends_with("uefi-volume:/Shell"));
-        assert!(shell.is_some_and(|shell| shell.contains("/lzma@0x4/uefi-volume")), "{found:?}");
-        assert_eq!(attribute(&tree, "uefi-volume", "revision").unwrap(), "2");
-        assert!(tree.problems().is_empty(), "{:?}", tree.problems());
-    }
-
-    #[test]
-    fn damage_does_no_harm() {
-        check(&image(), 200);
-    }
-}
+mod tests;

@@ -1,25 +1,39 @@
 //! U-Boot's flattened image trees (FIT, `doc/usage/fit/source_file_format.rst` of U-Boot): kernels,
 //! ramdisks and device trees with their hashes and signatures in one device tree.
 //!
-//! Hashes are verified. Signatures are listed with their key's name; no key is known here.
+//! Hashes are verified here. Signatures are verified once the whole image is open, since the public
+//! keys lie in the device tree of the boot loader: see the module `signature`.
 
 use crate::{
-    Extent, Fault,
+    Entry, Extent, Fault, Reading,
     checksum::Crc32,
     digest,
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
-use super::fdt::{self, Node};
+use super::{
+    fdt::{self, Node},
+    packed,
+};
 use crate::formats::support::layout::Layout;
 
-pub(crate) static FORMAT: Format =
-    Format { name: "fit", magics: &[Magic::start(fdt::MAGIC)], carve: true, open };
+mod region;
+mod signature;
+
+pub(in crate::formats) use signature::second_look;
+
+pub(super) static FORMAT: Format =
+    Format { name: NAME, magics: &[Magic::start(fdt::MAGIC)], carve: true, open };
+
+const NAME: &str = "fit";
 
 struct Image {
     name: String,
     offset: u64,
     length: u64,
+    compression: String,
+    /// How it is encrypted, and with which key.
+    cipher: Option<String>,
     summary: String,
 }
 
@@ -45,8 +59,30 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     }
     let laid = layout.finish();
     faults.extend(laid.faults);
+    let mut entries = laid.entries;
+    for entry in &mut entries {
+        let image = images.iter().find(|image| image.name.as_bytes() == entry.path.as_bytes());
+        if let Some(image) = image {
+            open_up(entry, image, &mut faults);
+        }
+    }
     let attributes = attributes(&data, &root, &images);
-    Ok(Opened { length: claimed, attributes, entries: laid.entries, faults, unread: None })
+    Ok(Opened { length: claimed, attributes, entries, faults, unread: None })
+}
+
+/// Unpacks an image that carving would not see as packed, and closes one that is encrypted.
+fn open_up(entry: &mut Entry, image: &Image, faults: &mut Vec<Fault>) {
+    let Some(content) = entry.content.take() else { return };
+    if let Some(cipher) = &image.cipher {
+        let bytes = content.len();
+        let closed = entry.clone().with_content(content);
+        *entry = closed.unreadable(bytes, format!("encrypted: {cipher}"));
+        entry.reading = Reading::Leaf;
+        return;
+    }
+    let mut told = Vec::new();
+    *entry = packed::part(&image.name, content, &image.compression, &mut told);
+    faults.extend(told.into_iter().map(|fault| fault.within(image.offset)));
 }
 
 /// Where an image's data is: in the tree, behind it, or at a place of its own.
@@ -69,6 +105,10 @@ fn image(
         (offset, node.number(data, "data-size")?)
     };
     let content = candidate.extent.clamp(offset, length);
+    let cipher = node.child("cipher").map(|cipher| {
+        let of = |name| cipher.text(data, name).unwrap_or_default();
+        format!("{} with key {:?}", of("algo"), of("key-name-hint"))
+    });
     let mut summary = vec![node.name.clone()];
     for name in ["type", "arch", "os", "compression"] {
         summary.extend(node.text(data, name).map(|text| format!("{name} {text}")));
@@ -81,8 +121,11 @@ fn image(
             summary.extend(verify(data, hash, &content, node, offset, faults));
         }
     }
+    summary.extend(cipher.as_ref().map(|cipher| format!("encrypted by {cipher}")));
     summary.extend(node.children.iter().filter_map(|child| signature(data, child)));
-    Some(Image { name: node.name.clone(), offset, length, summary: summary.join(", ") })
+    let compression = node.text(data, "compression").unwrap_or_default();
+    let (name, summary) = (node.name.clone(), summary.join(", "));
+    Some(Image { name, offset, length, compression, cipher, summary })
 }
 
 /// Checks one hash; tells it in the summary, and as a fault where it is wrong.
@@ -154,59 +197,4 @@ fn configuration(data: &[u8], node: &Node) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use auscult_model::Limits;
-    use auscult_testkit::{
-        stream,
-        uboot::{DeviceTreeNode, FitImage, fit},
-    };
-
-    use crate::{
-        Tree,
-        formats::testing::hostile::{attribute, check, locators},
-    };
-
-    fn image() -> Vec<u8> {
-        let packed = stream::gzip(b"a kernel");
-        let kernel = FitImage {
-            name: "kernel-1",
-            kind: "kernel",
-            architecture: "arm64",
-            compression: "gzip",
-            data: &packed,
-        };
-        fit("Field update", &[kernel])
-    }
-
-    #[test]
-    fn images_are_parts_and_their_hashes_hold() {
-        let tree = Tree::from_bytes(image(), &Limits::default());
-        let found = locators(&tree);
-        assert!(found.contains(&"image@0x0/fit:/kernel-1@0x0/gzip".to_owned()), "{found:?}");
-        let images = attribute(&tree, "fit", "images").unwrap();
-        assert!(images.contains("type kernel, arch arm64"), "{images}");
-        assert!(images.contains(" verified"), "{images}");
-        assert_eq!(attribute(&tree, "fit", "default-configuration").unwrap(), "conf-1");
-        assert!(tree.problems().is_empty(), "{:?}", tree.problems());
-    }
-
-    #[test]
-    fn a_wrong_hash_and_data_outside_of_the_tree() {
-        let hash = DeviceTreeNode::new("hash-1").text("algo", "md5").bytes("value", &[0; 16]);
-        let outside = DeviceTreeNode::new("fdt-1").cell("data-offset", 8).cell("data-size", 5);
-        let images = DeviceTreeNode::new("images").child(outside.child(hash));
-        let mut bytes = DeviceTreeNode::new("").child(images).build();
-        bytes.resize(bytes.len().next_multiple_of(4) + 8, 1);
-        bytes.extend(b"inside, not");
-        let tree = Tree::from_bytes(bytes, &Limits::default());
-        let (part, _) = tree.resolve(&"image@0x0/fit:/fdt-1".parse().unwrap()).unwrap();
-        assert_eq!(tree.bytes(part).unwrap(), "insid");
-        assert!(tree.problems()[0].what.contains("md5 of fdt-1"));
-        assert_eq!(tree.coverage().bytes_unread, 8 + 11);
-    }
-
-    #[test]
-    fn damage_does_no_harm() {
-        check(&image(), 400);
-    }
-}
+mod tests;

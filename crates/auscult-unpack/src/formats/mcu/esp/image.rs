@@ -3,9 +3,10 @@
 //!
 //! The magic is one byte: the chip, every segment and the checksum must fit.
 
+use super::{SECTOR_BYTES, secure_boot, segments};
 use crate::{
     Endian::Little,
-    Entry, Fault, View, digest,
+    Fault, View, digest,
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
@@ -15,11 +16,6 @@ pub(crate) static FORMAT: Format =
     Format { name: "esp32", magics: &[Magic::start(&[0xe9])], carve: true, open };
 
 const HEADER_BYTES: u64 = 24;
-const SEGMENTS_MAX: u8 = 16;
-const SEGMENT_BYTES_MAX: u64 = 16 << 20;
-/// Images are written at sectors of the flash.
-const SECTOR_BYTES: u64 = 4096;
-const CHECKSUM_SEED: u8 = 0xef;
 /// `esp_app_desc_t` at the start of the first segment.
 const DESCRIPTION_MAGIC: u32 = 0xabcd_5432;
 const CHIPS: &[(u16, &str)] = &[
@@ -42,44 +38,35 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
     let head = extent.read(0, HEADER_BYTES)?;
     let view = View(&head);
-    let (segments, hashed) = (view.u8(1)?, view.u8(23)?);
+    let (count, hashed) = (view.u8(1)?, view.u8(23)?);
     let chip = view.u16(12, Little)?;
     let chip = CHIPS.iter().find(|known| known.0 == chip).ok_or(NotThis)?.1;
-    if !(1..=SEGMENTS_MAX).contains(&segments) || hashed > 1 || view.u8(2)? > 5 {
+    if hashed > 1 || view.u8(2)? > 5 {
         return Err(NotThis);
     }
-    let (mut at, mut sum, mut entries) = (HEADER_BYTES, CHECKSUM_SEED, Vec::new());
-    for number in 0..segments {
-        let segment = extent.read(at, 8)?;
-        let address = View(&segment).u32(0, Little)?;
-        let length = u64::from(View(&segment).u32(4, Little)?);
-        if !length.is_multiple_of(4) || length > SEGMENT_BYTES_MAX {
-            return Err(NotThis);
-        }
-        let data = extent.slice(at + 8, length).ok_or(NotThis)?;
-        sum = data.read_all()?.iter().fold(sum, |sum, byte| sum ^ byte);
-        entries.push(Entry::part(format!("segment{number}-{address:#010x}").into_bytes(), data));
-        at += 8 + length;
-    }
-    // The checksum is the last byte of the block of 16 that the segments end in.
-    let end = at | 15;
-    if View(&extent.read(end, 1)?).u8(0)? != sum {
-        return Err(NotThis);
-    }
-    let mut length = end + 1;
+    let segments = segments(extent, HEADER_BYTES, count)?;
+    let mut length = segments.end;
     let mut faults = Vec::new();
+    let mut attributes =
+        vec![("chip", chip.to_owned()), ("entry-point", format!("{:#010x}", view.u32(4, Little)?))];
     if hashed == 1 {
-        let computed = digest::of("sha256", &extent.read(0, length)?);
-        if extent.read(length, 32).ok().map(|stored| stored.to_vec()) != computed {
+        let computed = digest::sha256_of(&extent.clamp(0, length)).ok();
+        let stored = extent.read(length, 32).ok().map(|stored| stored.to_vec());
+        let holds = stored == computed;
+        attributes.push(("sha256", if holds { "verified" } else { "wrong" }.to_owned()));
+        if !holds {
             faults.push(Fault::new(length, "check the image's sha256", "it does not fit"));
         }
         length += 32;
     }
-    let mut attributes =
-        vec![("chip", chip.to_owned()), ("entry-point", format!("{:#010x}", view.u32(4, Little)?))];
-    if let Ok(first) = extent.read(HEADER_BYTES + 8, 256) {
+    if let Ok(first) = extent.read_up_to(HEADER_BYTES + 8, 256) {
         attributes.extend(description(View(&first)).unwrap_or_default());
     }
+    if let Some(signed) = secure_boot::signature(extent, length, &mut faults) {
+        attributes.push(("signature", signed.told));
+        length = signed.end;
+    }
+    let entries = segments.entries;
     Ok(Opened { length, attributes, entries, faults, unread: None })
 }
 
@@ -88,12 +75,15 @@ fn description(view: View<'_>) -> Result<Vec<(&'static str, String)>, Fault> {
     if view.u32(0, Little)? != DESCRIPTION_MAGIC {
         return Ok(Vec::new());
     }
-    Ok(vec![
+    let mut attributes = vec![
         ("version", text_of(view.text(16, 32)?)),
         ("project", text_of(view.text(48, 32)?)),
         ("created", format!("{} {}", text_of(view.text(96, 16)?), text_of(view.text(80, 16)?))),
         ("idf-version", text_of(view.text(112, 32)?)),
-    ])
+    ];
+    let secure = view.u32(4, Little)?;
+    attributes.extend((secure > 0).then(|| ("secure-version", secure.to_string())));
+    Ok(attributes)
 }
 
 #[cfg(test)]
