@@ -71,3 +71,61 @@ pub(super) fn decode(input: &[u8], output: &mut Output, large: bool, literals: b
     }
     Ok(())
 }
+
+/// Implodes bytes, for tests: codes of equal length, literals and one kind of match.
+#[cfg(test)]
+pub(crate) fn implode(bytes: &[u8], large: bool, literals: bool) -> Vec<u8> {
+    let mut bits = Vec::new();
+    let number = |bits: &mut Vec<bool>, value: usize, width: u32| {
+        bits.extend((0..width).map(|bit| value >> bit & 1 == 1));
+    };
+    // Runs of sixteen symbols with a code of so many bits.
+    let code = |bits: &mut Vec<bool>, symbols: usize, width: usize| {
+        number(bits, symbols / 16 - 1, 8);
+        for _ in 0..symbols / 16 {
+            number(bits, width - 1, 4);
+            number(bits, 15, 4);
+        }
+    };
+    let symbol = |bits: &mut Vec<bool>, value: usize, width: u32| {
+        bits.extend((0..width).rev().map(|bit| value >> bit & 1 == 0));
+    };
+    if literals {
+        code(&mut bits, 256, 8);
+    }
+    code(&mut bits, 64, 6);
+    code(&mut bits, 64, 6);
+    let (low_bits, shortest) = (if large { 7 } else { 6 }, if literals { 3 } else { 2 });
+    let mut at = 0;
+    while at < bytes.len() {
+        // The same bytes 700 before, where there are some.
+        let same = |length: &usize| {
+            at >= 700
+                && at + length <= bytes.len()
+                && bytes.get(at..at + length) == bytes.get(at - 700..at - 700 + length)
+        };
+        let length = (shortest..400).rev().find(same);
+        let Some(length) = length else {
+            number(&mut bits, 1, 1);
+            if literals {
+                symbol(&mut bits, usize::from(bytes[at]), 8);
+            } else {
+                number(&mut bits, usize::from(bytes[at]), 8);
+            }
+            at += 1;
+            continue;
+        };
+        let length = length.min(63 + 255 + shortest);
+        number(&mut bits, 0, 1);
+        number(&mut bits, 699 % (1 << low_bits), low_bits);
+        symbol(&mut bits, 699 >> low_bits, 6);
+        symbol(&mut bits, (length - shortest).min(63), 6);
+        if length - shortest >= 63 {
+            number(&mut bits, length - shortest - 63, 8);
+        }
+        at += length;
+    }
+    bits.chunks(8)
+        .map(|chunk| chunk.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit)))
+        .collect()
+}

@@ -165,3 +165,30 @@ pub(super) fn decode(input: &[u8], output: &mut Output) -> Step<()> {
     }
     Ok(())
 }
+
+/// Packs bytes, for tests: literals, and a match where 40 bytes are those before.
+#[cfg(test)]
+pub(crate) fn encode(bytes: &[u8]) -> Vec<u8> {
+    let (mut tree, mut bits, mut at) = (Tree::new(), Vec::new(), 0);
+    while at < bytes.len() {
+        let same = at >= 40 && bytes.get(at..at + 40) == bytes.get(at - 40..at);
+        let symbol = if same { 256 + 40 - 3 } else { usize::from(bytes[at]) };
+        let (mut path, mut node) = (Vec::new(), tree.parent[symbol + NODES]);
+        while node != ROOT {
+            path.push(node & 1 == 1);
+            node = tree.parent[node];
+        }
+        bits.extend(path.into_iter().rev());
+        tree.count(symbol);
+        at += if same { 40 } else { 1 };
+        if same {
+            // The first code for the upper bits, which are zero, then the distance less one.
+            bits.extend([false; 3]);
+            bits.extend((0..6).rev().map(|bit| 39 >> bit & 1 == 1));
+        }
+    }
+    bits.resize(bits.len().next_multiple_of(8), false);
+    bits.chunks(8)
+        .map(|chunk| chunk.iter().fold(0, |byte, &bit| byte << 1 | u8::from(bit)))
+        .collect()
+}

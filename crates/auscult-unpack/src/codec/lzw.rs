@@ -208,94 +208,154 @@ impl<'data> Codes<'data> {
     }
 }
 
+/// Codes of a shrunk member: of 13 bits at most, without the one that controls.
+const SHRUNK_CODES: usize = 1 << 13;
+const SHRUNK_CONTROL: u16 = 256;
+/// Packers clear a full table only: more often is an attempt to waste time.
+const CLEAR_BYTES_MIN: usize = 64;
+
+/// The table of a shrunk member. A code that stands for nothing has no prefix.
+struct Shrunk {
+    prefix: Vec<u16>,
+    suffix: Vec<u8>,
+    /// The code that was defined last.
+    last: usize,
+}
+
+impl Shrunk {
+    fn prefix_of(&self, code: u16) -> u16 {
+        self.prefix.get(usize::from(code)).copied().unwrap_or(NONE)
+    }
+
+    fn is_free(&self, code: u16) -> bool {
+        usize::from(code) > LITERALS && self.prefix_of(code) == NONE
+    }
+
+    /// The bytes of a code, the last one first.
+    fn string(&self, code: u16, string: &mut Vec<u8>) -> Step<()> {
+        let mut code = code;
+        while usize::from(code) >= LITERALS {
+            if self.is_free(code) || string.len() > SHRUNK_CODES {
+                return Err("a code that stands for nothing");
+            }
+            string.push(self.suffix.get(usize::from(code)).copied().unwrap_or(0));
+            code = self.prefix_of(code);
+        }
+        string.push(u8::try_from(code).unwrap_or(0));
+        Ok(())
+    }
+
+    /// Defines the next free code; nothing where there is none.
+    fn define(&mut self, prefix: u16, suffix: u8) {
+        let start = self.last + 1;
+        let free = self.prefix.iter().skip(start).position(|&prefix| prefix == NONE);
+        let free = free.map_or(SHRUNK_CODES, |free| start + free);
+        if let (Some(p), Some(s)) = (self.prefix.get_mut(free), self.suffix.get_mut(free)) {
+            (*p, *s) = (prefix, suffix);
+        }
+        self.last = free.min(SHRUNK_CODES);
+    }
+
+    /// Frees every code that is the prefix of no other one.
+    fn clear_leaves(&mut self) {
+        let mut inner = vec![false; SHRUNK_CODES];
+        for &prefix in self.prefix.iter().skip(LITERALS + 1) {
+            if let Some(slot) = inner.get_mut(usize::from(prefix)) {
+                *slot = true;
+            }
+        }
+        let codes = self.prefix.iter_mut().zip(inner).skip(LITERALS + 1);
+        codes.filter(|(_, inner)| !inner).for_each(|(prefix, _)| *prefix = NONE);
+        self.last = LITERALS;
+    }
+}
+
 /// Decodes a shrunk member: the length of codes is switched by hand, and the table loses all its
 /// leaves at once when it is full.
 pub(super) fn unshrink(input: &[u8], output: &mut Output) -> Step<()> {
-    const CONTROL: u16 = 256;
-    const CODES: usize = 1 << 13;
-    // Packers clear a full table only: more often is an attempt to waste time.
-    const CLEAR_BYTES_MIN: usize = 64;
     let mut bits = LowBits::new(input);
-    let mut table = Table::new();
-    table.truncate(CODES);
-    let (mut width, mut free, mut cleared) = (9, LITERALS + 1, 0);
+    let (mut width, mut cleared) = (9, 0);
+    let mut table =
+        Shrunk { prefix: vec![NONE; SHRUNK_CODES], suffix: vec![0; SHRUNK_CODES], last: LITERALS };
     let mut previous: Option<(u16, u8)> = None;
+    let mut string = Vec::new();
     while !output.is_full() {
         let code = u16::try_from(bits.take(width)?).unwrap_or(NONE);
-        if code == CONTROL {
+        if code == SHRUNK_CONTROL {
             match bits.take(width)? {
                 1 if width < 13 => width += 1,
                 2 if bits.position() >= cleared + CLEAR_BYTES_MIN => {
-                    clear_leaves(&mut table);
-                    (free, cleared) = (LITERALS + 1, bits.position());
+                    table.clear_leaves();
+                    cleared = bits.position();
                 }
                 2 => return Err("the table is cleared too often"),
                 _ => return Err("an unknown control code"),
             }
             continue;
         }
-        let Some((before, first)) = previous else {
-            previous = Some((code, table.put(code, output)?));
-            continue;
-        };
-        // What a freed code was the start of grows or shrinks with it once it is used anew.
-        measure(&mut table, code);
-        while free < CODES && table.length_of(u16::try_from(free).unwrap_or(NONE)) != 0 {
-            free += 1;
+        string.clear();
+        match previous {
+            // A code that is just being defined repeats the string before it and its first byte.
+            Some((before, first)) if table.is_free(code) => {
+                string.push(first);
+                table.string(before, &mut string)?;
+            }
+            _ => table.string(code, &mut string)?,
         }
-        let own = free < CODES && usize::from(code) == free;
-        if own {
-            set(&mut table, free, before, first);
+        string.reverse();
+        output.extend(&string);
+        let first = string.first().copied().unwrap_or(0);
+        if let Some((before, _)) = previous {
+            table.define(before, first);
         }
-        let byte = table.put(code, output)?;
-        if !own && free < CODES {
-            set(&mut table, free, before, byte);
-        }
-        previous = Some((code, byte));
+        previous = Some((code, first));
     }
     Ok(())
 }
 
-/// Counts the bytes that a code stands for.
-fn measure(table: &mut Table, code: u16) {
-    let (mut at, mut length) = (code, 0_u32);
-    while let Some(&prefix) = table.prefix.get(usize::from(at))
-        && table.length_of(at) != 0
-        && usize::try_from(length).is_ok_and(|length| length <= table.len())
-    {
-        (at, length) = (prefix, length + 1);
-    }
-    if at == NONE
-        && let Some(slot) = table.length.get_mut(usize::from(code))
-    {
-        *slot = length;
-    }
-}
-
-fn set(table: &mut Table, code: usize, prefix: u16, suffix: u8) {
-    let length = table.length.get(usize::from(prefix)).copied().unwrap_or(0).saturating_add(1);
-    if let (Some(p), Some(s), Some(l)) =
-        (table.prefix.get_mut(code), table.suffix.get_mut(code), table.length.get_mut(code))
-    {
-        (*p, *s, *l) = (prefix, suffix, length);
-    }
-}
-
-/// Frees every code that no other one extends, the one just used too.
-fn clear_leaves(table: &mut Table) {
-    let mut inner = vec![false; table.len()];
-    for (&prefix, &length) in table.prefix.iter().zip(&table.length) {
-        if length > 1
-            && let Some(slot) = inner.get_mut(usize::from(prefix))
-        {
-            *slot = true;
+/// Shrinks bytes, for tests: the longest string that is known each time, and every control code.
+#[cfg(test)]
+pub(crate) fn shrink(bytes: &[u8]) -> Vec<u8> {
+    use std::collections::HashMap;
+    let mut bits = Vec::new();
+    let put = |bits: &mut Vec<bool>, code: u16, width: u32| {
+        bits.extend((0..width).map(|bit| code >> bit & 1 == 1));
+    };
+    let mut table =
+        Shrunk { prefix: vec![NONE; SHRUNK_CODES], suffix: vec![0; SHRUNK_CODES], last: LITERALS };
+    let mut known: HashMap<(u16, u8), u16> = HashMap::new();
+    let (mut width, mut at) = (9, 0);
+    while at < bytes.len() {
+        let mut code = u16::from(bytes[at]);
+        at += 1;
+        while let Some(&longer) = bytes.get(at).and_then(|&byte| known.get(&(code, byte))) {
+            (code, at) = (longer, at + 1);
+        }
+        while code >= 1 << width {
+            put(&mut bits, SHRUNK_CONTROL, width);
+            put(&mut bits, 1, width);
+            width += 1;
+        }
+        put(&mut bits, code, width);
+        let Some(&next) = bytes.get(at) else { break };
+        let full = table.last + 1 >= SHRUNK_CODES;
+        if full {
+            put(&mut bits, SHRUNK_CONTROL, width);
+            put(&mut bits, 2, width);
+            table.clear_leaves();
+        }
+        table.define(code, next);
+        if full {
+            known = (257..8192_u16)
+                .map(|code| (table.prefix_of(code), table.suffix[usize::from(code)], code))
+                .filter(|&(prefix, ..)| prefix != NONE && !table.is_free(prefix))
+                .map(|(prefix, suffix, code)| ((prefix, suffix), code))
+                .collect();
+        } else if !table.is_free(code) {
+            known.insert((code, next), u16::try_from(table.last).unwrap());
         }
     }
-    for ((length, prefix), inner) in
-        table.length.iter_mut().zip(&mut table.prefix).zip(inner).skip(LITERALS + 1)
-    {
-        if !inner {
-            (*length, *prefix) = (0, NONE);
-        }
-    }
+    bits.chunks(8)
+        .map(|chunk| chunk.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit)))
+        .collect()
 }

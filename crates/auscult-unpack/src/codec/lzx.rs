@@ -275,3 +275,25 @@ fn update(bits: &mut HighBits<'_>, lengths: &mut [u8]) -> Step<()> {
     }
     Ok(())
 }
+
+/// Puts the only block of a chunk of an image behind the headers of a cabinet's first frame, for
+/// tests: the rest of the two is the same.
+#[cfg(test)]
+pub(super) fn frame_of_chunk(chunk: &[u8], size: usize) -> Vec<u8> {
+    let mut input = HighBits::of_words(chunk);
+    let kind = input.take(3).unwrap();
+    let told = if input.take(1).unwrap() == 1 { FRAME_BYTES } else { input.number(16).unwrap() };
+    assert_eq!(told, size, "more than one block");
+    let mut bits = vec![false];
+    let mut put =
+        |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+    put(kind, 3);
+    put(u32::try_from(size).unwrap(), 24);
+    while let Ok(bit) = input.take(1) {
+        put(bit, 1);
+    }
+    bits.resize(bits.len().next_multiple_of(16), false);
+    let words =
+        bits.chunks(16).map(|chunk| chunk.iter().fold(0, |word, &bit| word << 1 | u16::from(bit)));
+    words.flat_map(u16::to_le_bytes).collect()
+}

@@ -306,5 +306,23 @@ fn skip(input: &mut impl BufRead, count: u64, codec: &str) -> Result<(), Fault> 
     Ok(())
 }
 
+/// Packers without a free program, for tests of the formats that have them.
+#[cfg(test)]
+pub(crate) mod packers {
+    pub(crate) use super::{implode::implode, lzhuf::encode as lzhuf, lzw::shrink};
+    use super::{lzx, quantum};
+
+    /// Frames of Quantum that go on from each other.
+    pub(crate) fn quantum(frames: &[&[u8]], distance: usize) -> Vec<Vec<u8>> {
+        let mut state = quantum::Quantum::new(16).unwrap();
+        frames.iter().map(|frame| quantum::encode(&mut state, frame, distance)).collect()
+    }
+
+    /// The only block of a chunk of a Windows image as the first frame of a cabinet.
+    pub(crate) fn lzx_of_chunk(chunk: &[u8], size: usize) -> Vec<u8> {
+        lzx::frame_of_chunk(chunk, size)
+    }
+}
+
 #[cfg(test)]
 mod tests;

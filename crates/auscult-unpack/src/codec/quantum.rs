@@ -223,3 +223,75 @@ impl Coder<'_> {
         }
     }
 }
+
+/// Packs one frame, for tests: literals, and a match of any of the three kinds where one fits.
+#[cfg(test)]
+pub(super) fn encode(state: &mut Quantum, bytes: &[u8], distance: usize) -> Vec<u8> {
+    struct Encoder {
+        bits: Vec<bool>,
+        low: u32,
+        high: u32,
+        pending: usize,
+    }
+    impl Encoder {
+        fn symbol(&mut self, model: &mut Model, symbol: u16) {
+            let place = model.symbols.iter().position(|known| known.0 == symbol).unwrap();
+            let (range, total) = (self.high - self.low + 1, model.total());
+            self.high = self.low + model.symbols[place].1 * range / total - 1;
+            self.low += model.symbols[place + 1].1 * range / total;
+            model.count(place);
+            self.shift();
+        }
+        fn shift(&mut self) {
+            loop {
+                if (self.low ^ self.high) & 0x8000 == 0 {
+                    self.put(self.low & 0x8000 != 0);
+                } else if self.low & 0x4000 != 0 && self.high & 0x4000 == 0 {
+                    self.pending += 1;
+                    self.low &= 0x3fff;
+                    self.high |= 0x4000;
+                } else {
+                    return;
+                }
+                self.low = self.low << 1 & 0xffff;
+                self.high = (self.high << 1 | 1) & 0xffff;
+            }
+        }
+        fn put(&mut self, bit: bool) {
+            self.bits.push(bit);
+            self.bits.extend(std::iter::repeat_n(!bit, self.pending));
+            self.pending = 0;
+        }
+    }
+    let mut encoder = Encoder { bits: Vec::new(), low: 0, high: 0xffff, pending: 0 };
+    let mut at = 0;
+    while at < bytes.len() {
+        let same = |length: &usize| {
+            at >= distance
+                && at + length <= bytes.len()
+                && bytes.get(at..at + length) == bytes.get(at - distance..at - distance + length)
+        };
+        // Distances up to four need no further bits, nor do lengths up to ten.
+        if let Some(length) = (3..=10).rev().find(same) {
+            let kind = (length - 3).min(2);
+            encoder.symbol(&mut state.selector, u16::try_from(4 + kind).unwrap());
+            if kind == 2 {
+                encoder.symbol(&mut state.lengths, u16::try_from(length - 5).unwrap());
+            }
+            encoder.symbol(&mut state.distances[kind], u16::try_from(distance - 1).unwrap());
+            at += length;
+        } else {
+            let group = usize::from(bytes[at] / 64);
+            encoder.symbol(&mut state.selector, u16::try_from(group).unwrap());
+            encoder.symbol(&mut state.literals[group], u16::from(bytes[at]));
+            at += 1;
+        }
+    }
+    encoder.pending += 1;
+    let bit = encoder.low & 0x4000 != 0;
+    encoder.put(bit);
+    encoder.bits.extend([false; 32]);
+    encoder.bits.resize(encoder.bits.len().next_multiple_of(8), false);
+    let octets = encoder.bits.chunks(8);
+    octets.map(|chunk| chunk.iter().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect()
+}

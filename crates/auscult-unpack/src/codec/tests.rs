@@ -180,6 +180,34 @@ fn a_stream_seen_again_is_not_decoded_again() {
     assert!(super::payload(Codec::Gzip, &longer, |_| false).limited);
 }
 
+#[test]
+fn brotli_streams_of_the_reference_tool_end_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for bytes in [text(), b"x".to_vec(), vec![0; 300_000]] {
+        std::fs::write(&path, &bytes).unwrap();
+        let packed = folder.path().join("file.br");
+        let _ = std::fs::remove_file(&packed);
+        if !crate::formats::testing::reference::run("brotli", &[path.to_str().unwrap()]) {
+            return;
+        }
+        let packed = std::fs::read(&packed).unwrap();
+        for tail in [&b""[..], &[0xff; 40]] {
+            let (output, consumed, fault) =
+                run(Codec::Brotli, &[&packed, tail].concat(), Limits::default());
+            assert_eq!((consumed, fault), (packed.len() as u64, None));
+            assert!(output == bytes);
+        }
+        for length in 0..packed.len().min(200) {
+            let (output, _, fault) = run(Codec::Brotli, &packed[..length], Limits::default());
+            assert!(length == packed.len() || fault.is_some());
+            assert!(bytes.starts_with(&output));
+        }
+        let limits = Limits { stream_bytes: 1000, ..Limits::default() };
+        assert!(run(Codec::Brotli, &packed, limits).0.len() <= 1000);
+    }
+}
+
 /// Streams of EDK II's compressor, of the lines below.
 const EFI: &str = "9c000000ea050000007c53aead4524f3b403bd86c6301427d1831622f327122d3ab40dd21be6000011a4\
          a5fc7bb140b7ec5c6feac58b7ec163bed82f9b75f3c17db5efd3ff0cf3c35cf0eafab6cf11259e245f12\

@@ -397,9 +397,10 @@ mod tests {
 
     use crate::{
         Tree,
+        codec::packers,
         formats::testing::{
             hostile::{self, attribute},
-            reference::{assert_same_files, container, run, sample},
+            reference::{assert_same_files, container, installed, run, sample},
         },
     };
 
@@ -428,6 +429,84 @@ mod tests {
             assert_eq!(tree.coverage().bytes_unread, 0);
             assert!(attribute(&tree, "cab", "compression").is_some());
         }
+    }
+
+    /// A cabinet of one folder with one file, in frames that are packed already.
+    fn packed_cabinet(method: u16, frames: &[(Vec<u8>, usize)]) -> Vec<u8> {
+        let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+        let half = |value: usize| u16::try_from(value).unwrap().to_le_bytes();
+        let size: usize = frames.iter().map(|frame| frame.1).sum();
+        let data: Vec<u8> = frames
+            .iter()
+            .flat_map(|(packed, size)| {
+                [&[0; 4][..], &half(packed.len()), &half(*size), packed].concat()
+            })
+            .collect();
+        let folder = [&word(36 + 8 + 21)[..], &half(frames.len()), &method.to_le_bytes()].concat();
+        let file = [&word(size)[..], &[0; 4], &[0, 0, 0x21, 0, 0, 0, 0x20, 0], b"file\0"].concat();
+        let length = 36 + folder.len() + file.len() + data.len();
+        let head = [
+            &b"MSCF\0\0\0\0"[..],
+            &word(length),
+            &[0; 4],
+            &word(36 + 8),
+            &[0, 0, 0, 0, 3, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0],
+        ];
+        [head.concat(), folder, file, data].concat()
+    }
+
+    fn assert_reads(cabinet: &[u8], content: &[u8]) {
+        let tree = Tree::from_bytes(cabinet.to_vec(), &Limits::default());
+        assert_eq!(tree.problems(), []);
+        let member = tree.member(container(&tree, "cab"), b"/file").unwrap();
+        let found = tree.bytes(member).unwrap();
+        let differs = found.iter().zip(content).position(|(one, other)| one != other);
+        assert_eq!((found.len(), differs), (content.len(), None));
+        let folder = tempfile::tempdir().unwrap();
+        let (path, out) = (folder.path().join("out.cab"), folder.path().to_str().unwrap());
+        fs::write(&path, cabinet).unwrap();
+        if installed("cabextract") && run("cabextract", &["-q", "-d", out, path.to_str().unwrap()])
+        {
+            assert!(fs::read(folder.path().join("file")).unwrap() == content);
+        }
+    }
+
+    #[test]
+    fn quantum_as_the_reference_tool_reads_it() {
+        for distance in 1..=4 {
+            let runs = [7, 8, 9, 10].repeat(700);
+            let content = [sample(40_000, 1), runs, vec![5; 900], sample(30_000, 2)].concat();
+            let pieces: Vec<&[u8]> = content.chunks(32 << 10).collect();
+            let packed = packers::quantum(&pieces, distance);
+            let frames: Vec<_> =
+                packed.into_iter().zip(pieces.iter().map(|piece| piece.len())).collect();
+            assert_reads(&packed_cabinet(2 | 7 << 4 | 16 << 8, &frames), &content);
+        }
+    }
+
+    #[test]
+    fn lzx_as_the_reference_tool_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(&root).unwrap();
+        let lines = (0..200_u32).map(|number| format!("line {} of a text\n", number * 977));
+        let content = lines.collect::<String>().into_bytes();
+        fs::write(root.join("file"), &content).unwrap();
+        let image = folder.path().join("out.wim");
+        let (root, path) = (root.to_str().unwrap(), image.to_str().unwrap());
+        if !run("wimlib-imagex", &["capture", root, path, "--compress=LZX"]) {
+            return;
+        }
+        let image = fs::read(&image).unwrap();
+        let word = |at: usize| {
+            usize::try_from(u64::from_le_bytes(image[at..at + 8].try_into().unwrap())).unwrap()
+        };
+        // The content is the resource with its size; its only chunk has no table in front.
+        let table = word(56)..word(56) + (word(48) & 0xff_ffff);
+        let entry = table.step_by(50).find(|&at| word(at + 16) == content.len()).unwrap();
+        let (packed, offset) = (word(entry) & 0xff_ffff_ffff_ffff, word(entry + 8));
+        let frame = packers::lzx_of_chunk(&image[offset..offset + packed], content.len());
+        assert_reads(&packed_cabinet(3 | 15 << 8, &[(frame, content.len())]), &content);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) static FORMAT: Format = Format {
 
 /// The old binary format: two bytes are too little to look for everywhere.
 pub(crate) static BINARY_FORMAT: Format = Format {
-    name: "cpio-binary",
+    name: "cpio",
     magics: &[Magic::start(&[0xc7, 0x71]), Magic::start(&[0x71, 0xc7])],
     carve: false,
     open,

@@ -20,7 +20,7 @@ pub(crate) static FORMAT: Format =
 
 /// Version 7: how programs end the field of the checksum is all that can be looked for.
 pub(crate) static OLD_FORMAT: Format = Format {
-    name: "tar-v7",
+    name: "tar",
     magics: &[Magic::at(154, b"\0 "), Magic::at(154, b" \0")],
     carve: false,
     open: open_old,
@@ -129,7 +129,7 @@ fn open_old(candidate: &Candidate) -> Result<Opened, NotThis> {
     let fields = [(100, 8), (108, 8), (116, 8), (136, 12)];
     let numbers = fields.iter().all(|&(at, length)| first.number(at, length).is_some());
     let sound = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
-    if !plain || !numbers || !sound || !matches!(first.kind, 0 | b'0'..=b'7') {
+    if !plain || !numbers || !sound || !matches!(first.kind, 0 | b'0'..=b'7' | b'V') {
         return Err(NotThis);
     }
     Ok(read(&candidate.extent, if star { "star" } else { "v7" }, true))

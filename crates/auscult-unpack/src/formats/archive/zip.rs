@@ -37,7 +37,12 @@ const TARGET_BYTES_MAX: u64 = 4096;
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
-    let found = directory::find(extent).ok_or(NotThis)?;
+    let Some(found) = directory::find(extent) else {
+        let length = directory::encrypted_end(extent).ok_or(NotThis)?;
+        let attributes = vec![("encryption", "strong encryption, with the directory".to_owned())];
+        let unread = Some("encrypted".to_owned());
+        return Ok(Opened { length, attributes, unread, ..Opened::default() });
+    };
     let mut opened = Opened { length: found.end, faults: found.faults, ..Opened::default() };
     if !found.comment.is_empty() {
         let comment = String::from_utf8_lossy(&found.comment).into_owned();

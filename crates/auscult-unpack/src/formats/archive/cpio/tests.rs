@@ -168,11 +168,9 @@ fn pack(format: &str, options: &str) -> Option<(tempfile::TempDir, Vec<u8>)> {
 
 #[test]
 fn every_variant_of_the_reference_tool() {
-    for (format, name) in
-        [("newc", "cpio"), ("crc", "cpio"), ("odc", "cpio"), ("bin", "cpio-binary")]
-    {
+    for format in ["newc", "crc", "odc", "bin"] {
         let Some((folder, archive)) = pack(format, "") else { return };
-        let tree = assert_same(archive, name, &folder.path().join("root"));
+        let tree = assert_same(archive, "cpio", &folder.path().join("root"));
         assert_eq!(tree.coverage().bytes_unread, 0, "{format}");
     }
 }
@@ -193,7 +191,7 @@ fn the_binary_format_in_the_other_byte_order() {
         swapped[at..at + 26].chunks_mut(2).for_each(<[u8]>::reverse);
         at += 26 + name + size.next_multiple_of(2);
     }
-    assert_same(swapped, "cpio-binary", &folder.path().join("root"));
+    assert_same(swapped, "cpio", &folder.path().join("root"));
 }
 
 #[test]

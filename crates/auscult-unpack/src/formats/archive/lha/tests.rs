@@ -7,6 +7,7 @@ use auscult_model::Limits;
 use super::crc16_arc;
 use crate::{
     EntryKind, NodeKind, Tree,
+    codec::packers,
     formats::testing::{
         hostile,
         reference::{assert_same_files, container, installed, run, sample},
@@ -102,6 +103,25 @@ fn headers_of_several_levels() {
     assert_eq!((named.mode, named.user, named.group), (Some(0o644), Some(9), Some(7)));
     assert_eq!(node("/link").kind, NodeKind::Member(EntryKind::Symlink("target".into())));
     assert_eq!(tree.coverage().bytes_unread, 4);
+}
+
+#[test]
+fn the_adaptive_code_as_the_reference_tool_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = b"forty bytes that come again right away! ".repeat(90);
+    let content = [sample(60_000, 1), text, sample(30_000, 2), vec![0; 5000]].concat();
+    let packed = packers::lzhuf(&content);
+    let archive = [level_0(b"file", b"-lh1-", &packed, &content, b""), vec![0]].concat();
+    let tree = Tree::from_bytes(archive.clone(), &Limits::default());
+    assert_eq!(tree.problems(), []);
+    let member = tree.member(container(&tree, "lha"), b"/file").unwrap();
+    assert!(tree.bytes(member).unwrap() == content);
+    let path = folder.path().join("out.lzh");
+    fs::write(&path, archive).unwrap();
+    let script = format!("cd {} && lha -xq out.lzh", folder.path().display());
+    if installed("lha") && run("sh", &["-c", &script]) {
+        assert!(fs::read(folder.path().join("file")).unwrap() == content);
+    }
 }
 
 #[test]

@@ -36,7 +36,6 @@ const FILE_BYTES: usize = 32;
 const BLOCK_BYTES: u64 = 7;
 
 const SYSTEMS: &[&str] = &["MS-DOS", "OS/2", "Windows", "Unix", "Mac OS", "BeOS"];
-const WINDOWS: u8 = 2;
 const UNIX: u8 = 3;
 /// "Stored" among the methods 0x30 to 0x35.
 const METHOD_STORED: u8 = 0x30;
@@ -161,9 +160,8 @@ fn member(block: &Block, place: u64, data: u64) -> Result<(Member, u8), Fault> {
     }
     let raw = view.bytes(at, usize::from(view.u16(26, Little)?))?;
     let mut name = if flags & FILE_UNICODE != 0 { wide_name(raw) } else { raw.to_vec() };
-    if host <= WINDOWS {
-        name.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
-    }
+    // Also programs for Unix write paths as those for Windows do.
+    name.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
     let mode = (host == UNIX).then_some(attributes);
     let metadata = Metadata {
         mode: mode.map(|mode| mode & 0o7777),

@@ -36,7 +36,29 @@ pub(super) fn find(extent: &Extent) -> Option<Found> {
         return read_end(extent, 0);
     }
     check_local(extent, 0)?;
-    find_at_the_end(extent).or_else(|| find_forward(extent)).or_else(|| scan::scan(extent))
+    let found = find_at_the_end(extent).or_else(|| find_forward(extent));
+    // Masked headers tell nothing.
+    found.or_else(|| if is_masked(extent) { None } else { scan::scan(extent) })
+}
+
+/// Whether the first member is encrypted and its local header masked.
+fn is_masked(extent: &Extent) -> bool {
+    const ENCRYPTED_AND_MASKED: u16 = 1 | 1 << 13;
+    let head = extent.read_up_to(0, LOCAL_BYTES).unwrap_or_default();
+    let flags = View(&head).u16(6, Endian::Little).unwrap_or(0);
+    flags & ENCRYPTED_AND_MASKED == ENCRYPTED_AND_MASKED
+}
+
+/// The end of an archive whose directory is encrypted (section 7.1): its members say so, and are
+/// masked themselves.
+pub(super) fn encrypted_end(extent: &Extent) -> Option<u64> {
+    check_local(extent, 0).filter(|_| is_masked(extent))?;
+    let start = extent.len().saturating_sub(END_BYTES + 0xffff);
+    let tail = extent.read_up_to(start, u64::MAX).ok()?;
+    let at = memmem::rfind(&tail, END).and_then(|at| u64::try_from(at).ok())?;
+    let end = extent.read(start + at, END_BYTES).ok()?;
+    let comment = u64::from(View(&end).u16(20, Endian::Little).ok()?);
+    Some((start + at + END_BYTES + comment).min(extent.len()))
 }
 
 /// The usual place: the end of the file, before a comment of at most 64 KiB.

@@ -5,9 +5,11 @@ use auscult_testkit::zip::{ZipMember, ZipMethod, zip};
 
 use crate::{
     EntryKind, Node, NodeKind, Tree,
+    checksum::Crc32,
+    codec::packers,
     formats::testing::{
         hostile::{self, attribute},
-        reference::{assert_same, assert_same_contents, make_directory, run, sample},
+        reference::{assert_same, assert_same_contents, installed, make_directory, run, sample},
     },
 };
 
@@ -163,6 +165,54 @@ fn every_method_of_the_reference_programs() {
     }
 }
 
+/// An archive of one member that is packed already.
+fn packed_zip(method: u16, flags: u16, packed: &[u8], content: &[u8]) -> Vec<u8> {
+    let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+    let about = [
+        &flags.to_le_bytes()[..],
+        &method.to_le_bytes(),
+        &[0, 0, 0x21, 0],
+        &Crc32::of(content).to_le_bytes(),
+        &word(packed.len()),
+        &word(content.len()),
+        &[4, 0, 0, 0],
+    ]
+    .concat();
+    let local = [b"PK\x03\x04\x14\0", &about[..], b"file", packed].concat();
+    let central = [b"PK\x01\x02\x14\0\x14\0", &about[..], &[0; 14], b"file"].concat();
+    let counts = [0, 0, 0, 0, 1, 0, 1, 0];
+    let end = [b"PK\x05\x06", &counts[..], &word(central.len()), &word(local.len()), &[0, 0]];
+    [local, central, end.concat()].concat()
+}
+
+#[test]
+fn old_methods_as_the_reference_tool_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = b"some text of quite a few words, ".repeat(40);
+    let content = [sample(60_000, 1), text.clone(), sample(700, 2), text].concat();
+    let cases = [
+        (1, 0, packers::shrink(&content)),
+        (6, 0, packers::implode(&content, false, false)),
+        (6, 2, packers::implode(&content, true, false)),
+        (6, 4, packers::implode(&content, false, true)),
+        (6, 6, packers::implode(&content, true, true)),
+    ];
+    for (method, flags, packed) in cases {
+        let archive = packed_zip(method, flags, &packed, &content);
+        let tree = open(archive.clone());
+        assert_eq!(tree.problems(), [], "{method} {flags}");
+        assert!(member(&tree, "/file").content.as_ref().unwrap().read_all().unwrap() == content);
+        let path = folder.path().join("out.zip");
+        std::fs::write(&path, archive).unwrap();
+        let script = format!("cd {} && unzip -qo out.zip", folder.path().display());
+        if installed("unzip") && run("sh", &["-c", &script]) {
+            assert!(std::fs::read(folder.path().join("file")).unwrap() == content);
+        }
+        let head = packed_zip(method, flags, &packed[..150], &content[..200]);
+        hostile::check(&head, 40);
+    }
+}
+
 #[test]
 fn a_wrong_checksum_is_told() {
     let mut image = zip(&[ZipMember::file("a", ZipMethod::Stored, "0123456789")]);
@@ -214,6 +264,19 @@ fn members_of_a_cut_archive_are_found_by_their_local_headers() {
         assert!(lengths[0] == 5000 || lengths[1] == 9000, "{options:?}: {lengths:?}");
         hostile::check(&archive[..400], 60);
     }
+}
+
+#[test]
+fn an_encrypted_directory_is_said() {
+    let mut image = zip(&[ZipMember::file("1", ZipMethod::Stored, "????")]);
+    image[6..8].copy_from_slice(&[0x41, 0x20]);
+    let directory = image.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let end = image.len() - 22;
+    image[directory..end].fill(0x5a);
+    let length = image.len() as u64;
+    let tree = open(image);
+    assert_eq!(tree.coverage().bytes_unread, length);
+    assert_eq!(tree.coverage().regions_unread[0].reason, "zip: encrypted");
 }
 
 #[test]
