@@ -19,6 +19,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.jfs", "jfsutils"),
     ("mkfs.xfs", "xfsprogs"),
     ("mkreiserfs", "reiserfsprogs"),
+    ("qemu-img", "qemu-utils"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
 ];

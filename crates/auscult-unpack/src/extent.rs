@@ -71,6 +71,15 @@ impl Joined {
     }
 }
 
+impl Joined {
+    /// Bytes of a hole from a place on, in the part that it lies in.
+    fn hole_at(&self, place: u64) -> u64 {
+        let index = self.starts.partition_point(|&start| start <= place).saturating_sub(1);
+        let found = self.starts.get(index).zip(self.parts.get(index));
+        found.map_or(0, |(start, part)| part.hole_at(place - start))
+    }
+}
+
 impl Extent {
     fn new(vault: &Arc<Vault>, length: u64, origin: Origin) -> Self {
         let source = Source { id: vault.source_id(), length, origin, vault: Arc::clone(vault) };
@@ -191,6 +200,16 @@ impl Extent {
     #[must_use]
     pub fn from(&self, offset: u64) -> Self {
         self.clamp(offset, u64::MAX)
+    }
+
+    /// How many bytes from `offset` on are a hole: known to be zeros without reading them.
+    pub fn hole_at(&self, offset: u64) -> u64 {
+        let left = self.length.saturating_sub(offset);
+        match &self.source.origin {
+            Origin::Zeros => left,
+            Origin::Joined(joined) => joined.hole_at(self.start.saturating_add(offset)).min(left),
+            Origin::File(_) | Origin::Memory(_) | Origin::Derived(_) | Origin::Missing(_) => 0,
+        }
     }
 
     /// The place of this extent in another one of the same source, as an offset.
@@ -461,6 +480,9 @@ mod tests {
         assert!(joined.read(8, 3).is_err());
         let sparse = Extent::joined(&vault, vec![one.clone(), Extent::zeros(&vault, 1 << 50)]);
         assert_eq!(sparse.read(4, 4).unwrap(), "ef\0\0");
+        let holes = [5, 6, 7, 1 << 51].map(|offset| sparse.hole_at(offset));
+        assert_eq!(holes, [0, 1 << 50, (1 << 50) - 1, 0]);
+        assert_eq!(sparse.slice(4, 100).unwrap().hole_at(10), 90);
         let fault = Fault::new(0, "find a block", "cut");
         let holed = Extent::joined(
             &vault,

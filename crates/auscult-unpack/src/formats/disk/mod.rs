@@ -2,9 +2,29 @@
 
 use crate::format::Format;
 
+mod assembly;
 mod gpt;
 mod mbr;
+mod qcow;
 mod ubi;
+mod vdi;
+mod vhd;
+mod vhdx;
+#[cfg(test)]
+mod virtual_tests;
+mod vmdk;
 
 /// All of them; where two fit at the same place, the first wins.
-pub(super) static FORMATS: &[&Format] = &[&gpt::FORMAT, &mbr::FORMAT, &ubi::FORMAT];
+pub(super) static FORMATS: &[&Format] = &[
+    &qcow::FORMAT,
+    &vdi::FORMAT,
+    &vhd::FORMAT,
+    &vhdx::FORMAT,
+    &vmdk::FORMAT,
+    &vmdk::DESCRIPTOR,
+    &vmdk::COWD,
+    &vmdk::SESPARSE,
+    &gpt::FORMAT,
+    &mbr::FORMAT,
+    &ubi::FORMAT,
+];
