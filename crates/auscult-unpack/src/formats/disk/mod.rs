@@ -3,8 +3,11 @@
 use crate::format::Format;
 
 mod assembly;
+mod disklabel;
 mod gpt;
+mod lvm;
 mod mbr;
+mod md;
 mod qcow;
 mod ubi;
 mod vdi;
@@ -24,6 +27,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &vmdk::DESCRIPTOR,
     &vmdk::COWD,
     &vmdk::SESPARSE,
+    &lvm::FORMAT,
+    &md::FORMAT,
+    &disklabel::FORMAT,
     &gpt::FORMAT,
     &mbr::FORMAT,
     &ubi::FORMAT,
