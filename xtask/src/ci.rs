@@ -8,6 +8,7 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("cryptsetup", "cryptsetup-bin"),
     ("genromfs", "genromfs"),
     ("lzop", "lzop"),
     ("mkfs.btrfs", "btrfs-progs"),
@@ -22,6 +23,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("qemu-img", "qemu-utils"),
     ("setfattr", "attr"),
     ("unsquashfs", "squashfs-tools"),
+    ("veritysetup", "cryptsetup-bin"),
 ];
 
 fn install_tools() -> anyhow::Result<()> {

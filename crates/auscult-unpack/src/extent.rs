@@ -202,6 +202,17 @@ impl Extent {
         self.clamp(offset, u64::MAX)
     }
 
+    /// The same bytes with so many before them, as far as the source has them.
+    #[must_use]
+    pub fn reaching_back(&self, count: u64) -> Self {
+        let count = count.min(self.start);
+        Self {
+            source: Arc::clone(&self.source),
+            start: self.start - count,
+            length: self.length.saturating_add(count),
+        }
+    }
+
     /// How many bytes from `offset` on are a hole: known to be zeros without reading them.
     pub fn hole_at(&self, offset: u64) -> u64 {
         let left = self.length.saturating_sub(offset);
@@ -492,5 +503,6 @@ mod tests {
         assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
         assert!(sparse.read_all().unwrap_err().why.contains("stream-bytes"));
         assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
+        assert_eq!(one.slice(3, 2).unwrap().reaching_back(2).read_all().unwrap(), "bcde");
     }
 }

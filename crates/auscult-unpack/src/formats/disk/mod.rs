@@ -3,14 +3,21 @@
 use crate::format::Format;
 
 mod assembly;
+mod avb;
+mod bitlocker;
 mod disklabel;
+mod ecryptfs;
 mod gpt;
+mod hash_tree;
+mod integrity;
+mod luks;
 mod lvm;
 mod mbr;
 mod md;
 mod qcow;
 mod ubi;
 mod vdi;
+mod verity;
 mod vhd;
 mod vhdx;
 #[cfg(test)]
@@ -27,6 +34,13 @@ pub(super) static FORMATS: &[&Format] = &[
     &vmdk::DESCRIPTOR,
     &vmdk::COWD,
     &vmdk::SESPARSE,
+    &luks::FORMAT,
+    &bitlocker::FORMAT,
+    &verity::FORMAT,
+    &avb::FORMAT,
+    &avb::FOOTER,
+    &integrity::FORMAT,
+    &ecryptfs::FORMAT,
     &lvm::FORMAT,
     &md::FORMAT,
     &disklabel::FORMAT,
