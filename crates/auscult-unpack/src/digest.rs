@@ -6,6 +6,8 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+use crate::{Extent, Fault, checksum::each_piece};
+
 /// The digest of this name, as a device tree or a header names it; nothing for other names.
 pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(match algorithm {
@@ -16,6 +18,31 @@ pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "sha512" => Sha512::digest(bytes).to_vec(),
         _ => return None,
     })
+}
+
+/// The digest of an extent behind a salt, read in pieces; nothing for names that are not known.
+///
+/// # Errors
+/// The fault that stops reading.
+pub(crate) fn of_extent(
+    algorithm: &str,
+    salt: &[u8],
+    extent: &Extent,
+) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(Some(match algorithm {
+        "sha1" => in_pieces::<Sha1>(salt, extent)?,
+        "sha256" => in_pieces::<Sha256>(salt, extent)?,
+        "sha384" => in_pieces::<Sha384>(salt, extent)?,
+        "sha512" => in_pieces::<Sha512>(salt, extent)?,
+        _ => return Ok(None),
+    }))
+}
+
+fn in_pieces<D: sha2::Digest>(salt: &[u8], extent: &Extent) -> Result<Vec<u8>, Fault> {
+    let mut digest = D::new();
+    digest.update(salt);
+    each_piece(extent, |bytes| digest.update(bytes))?;
+    Ok(digest.finalize().to_vec())
 }
 
 /// The MD5 digest.
