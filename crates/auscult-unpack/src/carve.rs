@@ -188,8 +188,13 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let (mut claimed, mut window) = (0, 0);
     while window < extent.len() {
-        // Holes hold nothing; what begins before one may reach into it.
-        window = extent.next_data(window);
+        // Nothing begins in a hole but a header whose magic stands behind it.
+        let reach = SEARCHER.as_ref().map_or(0, |searcher| searcher.reach);
+        let hole = extent.hole_at(window).saturating_sub(reach);
+        if hole > WINDOW_BYTES {
+            window += hole;
+            continue;
+        }
         let end = (window + WINDOW_BYTES).min(extent.len());
         let candidates = SEARCHER.as_ref().map(|searcher| searcher.candidates(extent, window, end));
         let candidates = match candidates.unwrap_or(Ok(Vec::new())) {
@@ -315,10 +320,10 @@ pub(crate) fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut position = from;
     while position < to {
-        let data = extent.next_data(position).min(to);
-        if data - position >= HOLE_BYTES_MIN {
-            push_padding(&mut stretches, position, data - position);
-            position = data;
+        let hole = extent.hole_at(position).min(to - position);
+        if hole >= HOLE_BYTES_MIN {
+            push_padding(&mut stretches, position, hole);
+            position += hole;
             continue;
         }
         let length = (to - position).min(WINDOW_BYTES);

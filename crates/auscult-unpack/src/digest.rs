@@ -20,22 +20,30 @@ pub(crate) fn of(algorithm: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The digest of this name of all bytes of an extent, read in pieces; nothing for other names, and
-/// where the bytes cannot be read.
-pub(crate) fn of_extent(algorithm: &str, extent: &Extent) -> Option<Vec<u8>> {
-    fn run<D: sha2::Digest>(extent: &Extent) -> Option<Vec<u8>> {
-        let mut digest = D::new();
-        each_piece(extent, |bytes| digest.update(bytes)).ok()?;
-        Some(digest.finalize().to_vec())
-    }
-    match algorithm {
-        "md5" => run::<Md5>(extent),
-        "sha1" => run::<Sha1>(extent),
-        "sha256" => run::<Sha256>(extent),
-        "sha384" => run::<Sha384>(extent),
-        "sha512" => run::<Sha512>(extent),
-        _ => None,
-    }
+/// The digest of an extent behind a salt, read in pieces; nothing for names that are not known.
+///
+/// # Errors
+/// The fault that stops reading.
+pub(crate) fn of_extent(
+    algorithm: &str,
+    salt: &[u8],
+    extent: &Extent,
+) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(Some(match algorithm {
+        "md5" => in_pieces::<Md5>(salt, extent)?,
+        "sha1" => in_pieces::<Sha1>(salt, extent)?,
+        "sha256" => in_pieces::<Sha256>(salt, extent)?,
+        "sha384" => in_pieces::<Sha384>(salt, extent)?,
+        "sha512" => in_pieces::<Sha512>(salt, extent)?,
+        _ => return Ok(None),
+    }))
+}
+
+fn in_pieces<D: sha2::Digest>(salt: &[u8], extent: &Extent) -> Result<Vec<u8>, Fault> {
+    let mut digest = D::new();
+    digest.update(salt);
+    each_piece(extent, |bytes| digest.update(bytes))?;
+    Ok(digest.finalize().to_vec())
 }
 
 /// The MD5 digest.

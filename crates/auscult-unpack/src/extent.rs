@@ -1,6 +1,12 @@
 //! Extents: a length of bytes in a source, read on demand.
 
-use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::{Buf as _, Bytes};
 use rayon::prelude::*;
@@ -65,6 +71,8 @@ struct Joined {
     parts: Vec<Extent>,
     /// Where each part starts.
     starts: Vec<u64>,
+    /// The weight of all parts, once it was asked for: a disk may have a million of them.
+    weight: OnceLock<u64>,
 }
 
 struct Source {
@@ -92,7 +100,10 @@ impl Joined {
     /// What the parts have of `start..end`, with its offset there.
     fn pieces(&self, start: u64, end: u64) -> Vec<(u64, Extent)> {
         let first = self.starts.partition_point(|&place| place <= start).saturating_sub(1);
-        let rest = self.starts.iter().zip(&self.parts).skip(first);
+        // Skipping over a zip would visit all that is skipped.
+        let starts = self.starts.get(first..).unwrap_or_default();
+        let parts = self.parts.get(first..).unwrap_or_default();
+        let rest = starts.iter().zip(parts);
         rest.take_while(|&(&place, _)| place < end)
             .map(|(&place, part)| {
                 let from = start.saturating_sub(place);
@@ -100,6 +111,20 @@ impl Joined {
             })
             .filter(|(_, piece)| !piece.is_empty())
             .collect()
+    }
+}
+
+impl Joined {
+    fn weight(&self) -> u64 {
+        let sum = || self.parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()));
+        *self.weight.get_or_init(sum)
+    }
+
+    /// Bytes of a hole from a place on, in the part that it lies in.
+    fn hole_at(&self, place: u64) -> u64 {
+        let index = self.starts.partition_point(|&start| start <= place).saturating_sub(1);
+        let found = self.starts.get(index).zip(self.parts.get(index));
+        found.map_or(0, |(start, part)| part.hole_at(place - start))
     }
 }
 
@@ -177,7 +202,7 @@ impl Extent {
             starts.push(length);
             length = length.saturating_add(part.length);
         }
-        Self::new(vault, length, Origin::Joined(Joined { parts, starts }))
+        Self::new(vault, length, Origin::Joined(Joined { parts, starts, weight: OnceLock::new() }))
     }
 
     /// Bytes that are all zero, such as a hole in a sparse file. They cost nothing until read.
@@ -203,9 +228,7 @@ impl Extent {
             Origin::File(_) | Origin::Memory(_) => return self.length,
             Origin::Zeros | Origin::Missing(_) => return 1,
             Origin::Derived(transform) => transform.input_bytes(),
-            Origin::Joined(joined) => {
-                joined.parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.weight()))
-            }
+            Origin::Joined(joined) => joined.weight(),
         };
         // What was stored rather than packed weighs no more than its length.
         let share =
@@ -266,29 +289,30 @@ impl Extent {
         bomb.then(|| format!("{length} bytes are more than {ratio} times the input (limit ratio)"))
     }
 
-    /// The first place from `offset` on that is not in a hole; the end if there is none.
-    pub(crate) fn next_data(&self, offset: u64) -> u64 {
-        match &self.source.origin {
-            Origin::Zeros => self.length,
-            Origin::Joined(joined) => {
-                let (start, end) = (self.start.saturating_add(offset), self.start + self.length);
-                let pieces = joined.starts.partition_point(|&place| place <= start);
-                let first = pieces.saturating_sub(1);
-                let mut rest = joined.starts.iter().zip(&joined.parts).skip(first);
-                let data = rest.find(|(place, part)| {
-                    !matches!(part.source.origin, Origin::Zeros)
-                        && place.saturating_add(part.length) > start
-                });
-                let place = data.map_or(end, |(&place, _)| place.max(start).min(end));
-                place.saturating_sub(self.start)
-            }
-            _ => offset.min(self.length),
-        }
-    }
-
     /// Whether these are the very same bytes of the same source.
     pub fn is_same(&self, other: &Self) -> bool {
         self.place() == other.place() && self.length == other.length
+    }
+
+    /// The same bytes with so many before them, as far as the source has them.
+    #[must_use]
+    pub fn reaching_back(&self, count: u64) -> Self {
+        let count = count.min(self.start);
+        Self {
+            source: Arc::clone(&self.source),
+            start: self.start - count,
+            length: self.length.saturating_add(count),
+        }
+    }
+
+    /// How many bytes from `offset` on are a hole: known to be zeros without reading them.
+    pub fn hole_at(&self, offset: u64) -> u64 {
+        let left = self.length.saturating_sub(offset);
+        match &self.source.origin {
+            Origin::Zeros => left,
+            Origin::Joined(joined) => joined.hole_at(self.start.saturating_add(offset)).min(left),
+            Origin::File(_) | Origin::Memory(_) | Origin::Derived(_) | Origin::Missing(_) => 0,
+        }
     }
 
     /// The place of this extent in another one of the same source, as an offset.
@@ -597,6 +621,21 @@ mod tests {
     }
 
     #[test]
+    fn a_million_parts_cost_no_more_than_one_at_each_look() {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let one = Extent::from_memory(&vault, &b"abcdef"[..]);
+        let parts: Vec<_> = (0..1_000_000).map(|n| one.slice(n % 3, 3).unwrap()).collect();
+        let joined = Extent::joined(&vault, parts);
+        let start = std::time::Instant::now();
+        for n in 0..200_000 {
+            let piece = joined.slice(n * 15, 3).unwrap();
+            assert_eq!((piece.weight(), piece.read_all().unwrap().len()), (3, 3));
+            assert_eq!(joined.hole_at(n), 0);
+        }
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    }
+
+    #[test]
     fn joined_extents_read_across_their_seams() {
         let vault = Arc::new(Vault::new(Limits::default()));
         let one = Extent::from_memory(&vault, &b"abcdef"[..]);
@@ -610,6 +649,9 @@ mod tests {
         assert!(joined.read(8, 3).is_err());
         let sparse = Extent::joined(&vault, vec![one.clone(), Extent::zeros(&vault, 1 << 50)]);
         assert_eq!(sparse.read(4, 4).unwrap(), "ef\0\0");
+        let holes = [5, 6, 7, 1 << 51].map(|offset| sparse.hole_at(offset));
+        assert_eq!(holes, [0, 1 << 50, (1 << 50) - 1, 0]);
+        assert_eq!(sparse.slice(4, 100).unwrap().hole_at(10), 90);
         let fault = Fault::new(0, "find a block", "cut");
         let holed = Extent::joined(
             &vault,
@@ -617,8 +659,6 @@ mod tests {
         );
         assert_eq!(holed.read(15, 2).unwrap(), "ab");
         assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
-        let places = [0, 5, 6, 1 << 40].map(|offset| sparse.next_data(offset));
-        assert_eq!(places, [0, 5, sparse.len(), sparse.len()]);
         assert!(sparse.refusal().is_some() && one.refusal().is_none());
         let salvage = holed.clamp(4, 15).salvage();
         assert_eq!(
@@ -627,5 +667,6 @@ mod tests {
         );
         assert!(sparse.read_all().unwrap_err().why.contains("at once"));
         assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
+        assert_eq!(one.slice(3, 2).unwrap().reaching_back(2).read_all().unwrap(), "bcde");
     }
 }

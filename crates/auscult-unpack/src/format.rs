@@ -51,6 +51,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// The enclosing bytes, whole: what a header at the end of something may refer to.
+    pub(crate) fn enclosing(&self) -> Extent {
+        self.extent.reaching_back(self.offset)
+    }
+
     /// The vault for derived extents.
     pub(crate) fn vault(&self) -> &Arc<Vault> {
         self.extent.vault()
