@@ -9,8 +9,6 @@ const LEVELS: usize = 3;
 const SUBDIRECTORY: u32 = 0x8000_0000;
 const VERSION_TYPE: u32 = 16;
 const VERSION_BYTES_MAX: u64 = 64 << 10;
-/// Types whose bytes are what they are: cursors, bitmaps, icons, menus, dialogs, strings, fonts, versions.
-const PLAIN_TYPES: [u32; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 16, 19, 20, 24];
 /// Names in the version information that are told.
 const TEXTS: &[(&str, &str)] = &[
     ("CompanyName", "company"),
@@ -23,7 +21,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("LegalCopyright", "copyright"),
 ];
 
-/// A resource that may hold anything.
+/// A resource.
 pub(super) struct Resource {
     pub(super) name: String,
     pub(super) offset: u64,
@@ -110,7 +108,6 @@ impl Walk<'_> {
                 let version = self.extent.read(offset, bytes.min(VERSION_BYTES_MAX));
                 found.attributes = version.map(|bytes| version_texts(&bytes)).unwrap_or_default();
             }
-            Some(Key::Number(kind)) if PLAIN_TYPES.contains(kind) => {}
             _ if bytes >= self.bytes_min => {
                 let names = keys.iter().map(|key| match key {
                     Key::Number(number) => number.to_string(),
