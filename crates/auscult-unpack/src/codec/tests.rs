@@ -163,6 +163,23 @@ fn raw_lzma_needs_neither_header_nor_end_marker() {
     assert!(block == bytes);
 }
 
+#[test]
+fn a_stream_seen_again_is_not_decoded_again() {
+    let packed = stream::gzip(&text());
+    let limits = Limits { derived_bytes: text().len() as u64, ..Limits::default() };
+    let vault = Arc::new(Vault::new(limits));
+    let extent = Extent::from_memory(&vault, [&packed, &b"behind"[..]].concat());
+    let first = super::payload(Codec::Gzip, &extent, |_| false);
+    // The limit allows to decode once only.
+    let part = extent.clamp(0, first.consumed);
+    let again = super::payload(Codec::Gzip, &part, |_| false);
+    assert_eq!((again.consumed, again.fault), (first.consumed, None));
+    assert!(again.extent.read_all().unwrap() == text());
+    assert!(!vault.is_exhausted());
+    let longer = Extent::from_memory(&vault, packed);
+    assert!(super::payload(Codec::Gzip, &longer, |_| false).limited);
+}
+
 /// Streams of EDK II's compressor, of the lines below.
 const EFI: &str = "9c000000ea050000007c53aead4524f3b403bd86c6301427d1831622f327122d3ab40dd21be6000011a4\
          a5fc7bb140b7ec5c6feac58b7ec163bed82f9b75f3c17db5efd3ff0cf3c35cf0eafab6cf11259e245f12\

@@ -10,7 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
-    format::{Candidate, Format, SecondLook},
+    format::{Candidate, Format, Opened, SecondLook},
     probe::Probe,
 };
 
@@ -19,6 +19,7 @@ mod boot;
 mod disk;
 mod filesystem;
 mod mcu;
+mod soc;
 mod stream;
 mod support;
 #[cfg(test)]
@@ -33,12 +34,16 @@ static FAMILIES: &[&[&Format]] = &[
     filesystem::FORMATS,
     disk::FORMATS,
     boot::FORMATS,
+    soc::FORMATS,
     vendor::FORMATS,
     uefi::FORMATS,
     mcu::FORMATS,
     archive::FORMATS,
     stream::FORMATS,
 ];
+
+/// How far from the start of archives and file systems a magic is looked for, where only those count.
+const HEAD_BYTES: u64 = 128 << 10;
 
 /// Every format the engine knows.
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
@@ -52,6 +57,7 @@ pub(crate) static PROBES: &[&Probe] = &[
     &boot::linux_kernel::PROBE,
     &uefi::seabios::PROBE,
     &mcu::nordic::PROBE,
+    &mcu::encoded_text::PROBE,
     &mcu::cortex_m::PROBE,
 ];
 
@@ -59,9 +65,28 @@ pub(crate) static PROBES: &[&Probe] = &[
 pub(crate) static SECOND_LOOKS: &[SecondLook] =
     &[boot::fit::second_look, archive::bundle::second_look];
 
+/// Whether these bytes start with an archive, a file system or a compressed stream that opens. Formats
+/// with a weak magic do not count.
+pub(crate) fn is_archive(extent: &Extent) -> bool {
+    let Ok(head) = extent.read_up_to(0, HEAD_BYTES) else { return false };
+    let families = [archive::FORMATS, filesystem::FORMATS, stream::FORMATS];
+    families.into_iter().flatten().filter(|format| format.carve).any(|format| {
+        let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+        let opens = || (format.open)(&candidate).is_ok_and(|opened| opened.length > 0);
+        crate::carve::seen(format, &head) && opens()
+    })
+}
+
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|format| format.name).chain(PROBES.iter().map(|probe| probe.name))
+}
+
+/// Opens these bytes as one format, for a module that has taken a maker's dress off it.
+fn open_as(name: &str, extent: &Extent) -> Option<Opened> {
+    let format = REGISTRY.iter().find(|format| format.name == name)?;
+    let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+    (format.open)(&candidate).ok()
 }
 
 /// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the

@@ -11,9 +11,13 @@ pub(in crate::formats) mod fit;
 pub(in crate::formats) mod linux_kernel;
 mod packed;
 pub(in crate::formats) mod pe;
+mod qnx;
+mod qnx_deflate;
 pub(in crate::formats) mod u_boot;
 pub(in crate::formats) mod uboot_env;
 mod uimage;
+mod vxworks;
+mod wince;
 mod zimage;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -36,4 +40,10 @@ pub(super) static FORMATS: &[&Format] = &[
     &android::VERIFIED_BOOT,
     &android::BOOTLOADER,
     &android::DEVICE_STATE,
+    &qnx::STARTUP,
+    &qnx::IMAGE,
+    &qnx_deflate::FORMAT,
+    &vxworks::FORMAT,
+    &wince::RECORDS,
+    &wince::ROM,
 ];

@@ -48,7 +48,7 @@ pub(super) fn parse(text: &[u8]) -> Option<Memory> {
 }
 
 /// The bytes of a record, if its length and its checksum hold.
-fn record(line: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn record(line: &[u8]) -> Option<Vec<u8>> {
     let bytes = unhex(line.strip_prefix(b":")?)?;
     let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     let length = usize::from(*bytes.first()?);

@@ -6,6 +6,7 @@ pub(in crate::formats) mod cortex_m;
 mod csr;
 pub(in crate::formats) mod cypress;
 pub(in crate::formats) mod dfu;
+pub(in crate::formats) mod encoded_text;
 mod esp;
 mod gecko;
 mod ihex;

@@ -23,7 +23,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 }
 
 /// A record: its kind, its address or count, its data.
-struct Record {
+pub(super) struct Record {
     kind: u8,
     address: u64,
     data: Vec<u8>,
@@ -64,7 +64,7 @@ fn parse(text: &[u8]) -> Option<Memory> {
 }
 
 /// Takes a record apart, if its length and its checksum hold.
-fn record(line: &[u8]) -> Option<Record> {
+pub(super) fn record(line: &[u8]) -> Option<Record> {
     let (&[b'S', kind], digits) = line.split_first_chunk::<2>()? else { return None };
     let bytes = unhex(digits)?;
     let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));

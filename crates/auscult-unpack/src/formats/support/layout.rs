@@ -3,7 +3,10 @@
 //! Gaps are parts too, since boot loaders and old data hide there: only the bytes that a module
 //! itself reads are left out.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
 use crate::{Entry, Extent, Fault, Reading};
 
@@ -19,8 +22,11 @@ pub(crate) struct Layout {
     parts: Vec<(Range<u64>, String)>,
     /// Names of the parts that are not looked into.
     leaves: Vec<String>,
+    /// Parts that cannot be read, by where they start, and why.
+    unread: BTreeMap<u64, String>,
     consumed: Vec<Range<u64>>,
     faults: Vec<Fault>,
+    disjoint: bool,
 }
 
 /// What a layout comes to.
@@ -38,9 +44,17 @@ impl Layout {
             extent,
             parts: Vec::new(),
             leaves: Vec::new(),
+            unread: BTreeMap::new(),
             consumed: Vec::new(),
             faults: Vec::new(),
+            disjoint: false,
         }
+    }
+
+    /// The same for formats whose parts must not overlap. One that starts inside another is kept as
+    /// a file and not looked into: a header could name the whole image a hundred times over.
+    pub(crate) fn disjoint(extent: Extent) -> Self {
+        Self { disjoint: true, ..Self::new(extent) }
     }
 
     /// Bytes that the module read itself.
@@ -80,6 +94,20 @@ impl Layout {
         }
     }
 
+    /// A part that cannot be read: encrypted, or packed in an unknown way. It is not looked into.
+    pub(crate) fn unread_part(
+        &mut self,
+        name: impl Into<String>,
+        offset: u64,
+        length: u64,
+        reason: impl Into<String>,
+    ) {
+        if length > 0 {
+            self.unread.insert(offset, reason.into());
+        }
+        self.part(name, offset, length);
+    }
+
     /// Sorts the parts and fills the gaps between them with parts named by their offset.
     pub(crate) fn finish(mut self) -> Laid {
         self.parts.sort_by(|one, other| {
@@ -87,27 +115,59 @@ impl Layout {
         });
         self.tell_overlaps();
         self.drop_excess();
-        let mut taken: Vec<Range<u64>> = self.parts.iter().map(|part| part.0.clone()).collect();
-        taken.append(&mut self.consumed);
+        let mut looked_into = self.looked_into();
+        let mut taken = [looked_into.as_slice(), &self.consumed].concat();
         taken.push(self.extent.len()..self.extent.len());
         taken.sort_by_key(|range| range.start);
         let mut position = 0;
         for range in taken {
             if range.start > position {
                 self.parts.push((position..range.start, format!("gap-{position:#x}")));
+                looked_into.push(position..range.start);
             }
             position = position.max(range.end);
         }
         self.parts.sort_by_key(|part| part.0.start);
-        let entries = self.parts.into_iter().map(|(range, name)| {
-            let content = self.extent.clamp(range.start, range.end - range.start);
-            let mut entry = Entry::part(sanitize(&name).into_bytes(), content);
-            if self.leaves.contains(&name) {
+        looked_into.sort_by_key(|range| range.start);
+        let faults = std::mem::take(&mut self.faults);
+        Laid { entries: self.entries(&looked_into), faults }
+    }
+
+    /// The ranges of the parts that are looked into.
+    fn looked_into(&self) -> Vec<Range<u64>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for (range, _) in &self.parts {
+            let end = ranges.last().map_or(0, |last| last.end);
+            let read = |own: &Range<u64>| own.start < range.end && range.start < own.end;
+            if !self.disjoint || range.start >= end && !self.consumed.iter().any(read) {
+                ranges.push(range.clone());
+            }
+        }
+        ranges
+    }
+
+    fn entries(self, looked_into: &[Range<u64>]) -> Vec<Entry> {
+        let Self { extent, parts, leaves, mut unread, disjoint, .. } = self;
+        let mut names = HashSet::new();
+        let mut entry = |(range, name): (Range<u64>, String)| {
+            let content = extent.clamp(range.start, range.end - range.start);
+            let leaf = leaves.contains(&name);
+            let mut name = sanitize(&name);
+            if !names.insert(name.clone()) {
+                name = format!("{name}-{:#x}", range.start);
+            }
+            let bytes = content.len();
+            let mut entry = Entry::part(name.into_bytes(), content);
+            let place = looked_into.partition_point(|part| part.start < range.start);
+            if leaf || disjoint && looked_into.get(place) != Some(&range) {
                 entry.reading = Reading::Leaf;
+            } else if let Some(reason) = unread.remove(&range.start) {
+                entry.reading = Reading::Leaf;
+                entry = entry.unreadable(bytes, reason);
             }
             entry
-        });
-        Laid { entries: entries.collect(), faults: self.faults }
+        };
+        parts.into_iter().map(&mut entry).collect()
     }
 
     /// Parts that lie over each other many times would be searched as often: the rest is dropped.
@@ -164,7 +224,7 @@ mod tests {
     use auscult_model::Limits;
 
     use super::Layout;
-    use crate::{Extent, Vault};
+    use crate::{Extent, Reading, Vault};
 
     #[test]
     fn gaps_become_parts_and_nothing_is_lost() {
@@ -182,5 +242,34 @@ mod tests {
         let expected = [("gap-0xa", 10), ("a_x", 10), ("gap-0x1e", 20), ("b", 50)];
         assert_eq!(parts, expected.map(|(name, length)| (name.to_owned(), length)));
         assert_eq!(laid.faults.len(), 1);
+    }
+
+    #[test]
+    fn parts_inside_others_are_not_looked_into_twice() {
+        let vault = Arc::new(Vault::new(Limits::default()));
+        let mut layout = Layout::disjoint(Extent::from_memory(&vault, vec![1; 100]));
+        layout.consumed(0, 10);
+        layout.part("whole", 0, 100);
+        layout.part("a", 20, 30);
+        layout.part("a", 40, 40);
+        layout.unread_part("sealed", 90, 10, "encrypted");
+        let laid = layout.finish();
+        let parts: Vec<_> = laid
+            .entries
+            .iter()
+            .map(|entry| (entry.path.to_string(), entry.reading, entry.unread.is_some()))
+            .collect();
+        let expected = [
+            ("whole", Reading::Leaf, false),
+            ("gap-0xa", Reading::Carve, false),
+            ("a", Reading::Carve, false),
+            ("a-0x28", Reading::Leaf, false),
+            ("gap-0x32", Reading::Carve, false),
+            ("sealed", Reading::Leaf, true),
+        ];
+        assert_eq!(
+            parts,
+            expected.map(|(name, reading, unread)| (name.to_owned(), reading, unread))
+        );
     }
 }
