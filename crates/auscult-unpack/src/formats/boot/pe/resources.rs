@@ -2,7 +2,11 @@
 //! version information says ("VS_VERSIONINFO structure").
 
 use super::header::{Header, RESOURCES};
-use crate::{Endian::Little, Extent, Fault, View, formats::support::layout::sanitize};
+use crate::{
+    Endian::Little,
+    Extent, Fault, View,
+    formats::support::{budget::Budget, layout::sanitize},
+};
 
 const ENTRIES_MAX: usize = 4096;
 const LEVELS: usize = 3;
@@ -43,7 +47,9 @@ pub(super) fn read(extent: &Extent, header: &Header, bytes_min: u64) -> Resource
     let Some((address, bytes)) = header.directory(RESOURCES) else { return found };
     let Some(offset) = header.place(address) else { return found };
     let tree = extent.clamp(offset, bytes);
-    let mut walk = Walk { extent, header, tree, bytes_min };
+    // In a sound file no two resources share their bytes.
+    let budget = Budget::new(extent.len().saturating_mul(2));
+    let mut walk = Walk { extent, header, tree, bytes_min, budget };
     walk.directory(0, &mut Vec::new(), &mut found);
     found
 }
@@ -53,6 +59,7 @@ struct Walk<'file> {
     header: &'file Header,
     tree: Extent,
     bytes_min: u64,
+    budget: Budget,
 }
 
 /// What leads to a resource: numbers, or names.
@@ -114,7 +121,10 @@ impl Walk<'_> {
                     Key::Name(name) => name.clone(),
                 });
                 let name = sanitize(&format!("resource-{}", names.collect::<Vec<_>>().join("-")));
-                found.large.push(Resource { name, offset, bytes });
+                match self.budget.take(bytes, offset, "list all resources") {
+                    Ok(()) => found.large.push(Resource { name, offset, bytes }),
+                    Err(fault) => found.faults = vec![fault],
+                }
             }
             _ => {}
         }
