@@ -74,7 +74,8 @@ impl RsaKey {
         }
         let parameters = BoxedMontyParams::new_vartime(self.modulus.clone());
         let exponent = BoxedUint::from(self.exponent);
-        let power = BoxedMontyForm::new(signature, &parameters).pow_bounded_exp(&exponent, 64);
+        let width = u64::BITS - self.exponent.leading_zeros();
+        let power = BoxedMontyForm::new(signature, &parameters).pow_bounded_exp(&exponent, width);
         let bytes = power.retrieve().to_be_bytes();
         bytes.get(bytes.len().checked_sub(self.modulus_bytes)?..).map(<[u8]>::to_vec)
     }

@@ -111,9 +111,9 @@ fn image(region: &Region, table: &Table, bytes: &[u8], start: usize) -> Option<F
 /// Where the code was most likely linked for: all handlers must lie in it. Of the addresses that allow
 /// that, the one at which most handlers stand behind the end of another function; of several, the roundest.
 fn load_address(table: &Table, bytes: &[u8]) -> Option<u32> {
-    const STEP: u32 = 0x100;
-    const HANDLERS_MAX: usize = 64;
-    const CANDIDATES_MAX: usize = 1 << 16;
+    const STEP_MIN: u32 = 0x100;
+    const HANDLERS_MAX: usize = 32;
+    const CANDIDATES_MAX: u32 = 1 << 13;
     let mut handlers: Vec<u32> = table
         .handlers
         .iter()
@@ -125,14 +125,17 @@ fn load_address(table: &Table, bytes: &[u8]) -> Option<u32> {
     let length = u32::try_from(bytes.len()).ok()?;
     let table_bytes = u32::try_from(table.handlers.len() * 4 + 4).ok()?;
     let highest = handlers.first()?.checked_sub(table_bytes)?;
-    let lowest = handlers.last()?.saturating_sub(length).checked_next_multiple_of(STEP)?;
+    let lowest = handlers.last()?.saturating_sub(length);
+    // Larger images are linked for rounder addresses.
+    let range = highest.checked_sub(lowest)?;
+    let step = (range / CANDIDATES_MAX).next_power_of_two().max(STEP_MIN);
+    let lowest = lowest.checked_next_multiple_of(step)?;
     let score = |base: u32| {
         let ends = |&&handler: &&u32| follows_an_end(bytes, handler - base);
         handlers.iter().take(HANDLERS_MAX).filter(ends).count()
     };
     (lowest..=highest)
-        .step_by(usize::try_from(STEP).ok()?)
-        .take(CANDIDATES_MAX)
+        .step_by(usize::try_from(step).ok()?)
         .max_by_key(|&base| (score(base), base.trailing_zeros(), std::cmp::Reverse(base)))
 }
 

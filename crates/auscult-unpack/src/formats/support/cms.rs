@@ -23,6 +23,8 @@ const DIGESTS: &[(&[u8], &str)] = &[
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3], "sha512"),
 ];
 const CERTIFICATES_MAX: usize = 64;
+/// Mostly there is one; each costs a verification.
+const SIGNERS_MAX: usize = 8;
 
 /// A message and those who signed it.
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl<'data> SignedData<'data> {
             .take(CERTIFICATES_MAX)
             .filter_map(certificate)
             .collect();
-        let signers = fields.want(SET)?.inside().take(CERTIFICATES_MAX);
+        let signers = fields.want(SET)?.inside().take(SIGNERS_MAX);
         let signers = signers.filter_map(|one| signer(one, &mut certificates)).collect();
         Some(Self { content_type, content, signers, length: info.whole.len() })
     }

@@ -1,5 +1,6 @@
-//! Marks of makers in the firmware of PCs: images in Insyde's flash programs (`$_IFLASH_`), and the segments by
-//! which Phoenix' BIOS tells its version (`BCPSEGMENT`, as `phnxdeco` reads them).
+//! Marks of makers in the firmware of PCs: images in Insyde's flash programs (`$_IFLASH_`), the segments by
+//! which Phoenix' BIOS tells its version (`BCPSEGMENT`, as `phnxdeco` reads them), and AMI's name at the start
+//! of its modules, with what stands behind it.
 
 use crate::{
     Endian::Little,
@@ -20,6 +21,13 @@ pub(crate) static PHOENIX: Format = Format {
     magics: &[Magic::start(b"BCPSEGMENT")],
     carve: true,
     open: open_phoenix,
+};
+
+pub(crate) static AMI: Format = Format {
+    name: "ami-mark",
+    magics: &[Magic::start(b"AMIBOOTEFI"), Magic::start(b"AMIBIOSC")],
+    carve: true,
+    open: open_ami,
 };
 
 const INSYDE_HEADER_BYTES: u64 = 24;
@@ -82,6 +90,16 @@ fn open_phoenix(candidate: &Candidate) -> Result<Opened, NotThis> {
     Ok(Opened { length: at, attributes, ..Opened::default() })
 }
 
+/// The mark and the text that goes on behind it: a version of four digits, or nothing.
+fn open_ami(candidate: &Candidate) -> Result<Opened, NotThis> {
+    const TEXT_BYTES_MAX: u64 = 64;
+    let text = candidate.extent.read_up_to(0, TEXT_BYTES_MAX)?;
+    let end = text.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(text.len());
+    let mark = text_of(text.get(..end).unwrap_or_default());
+    let length = u64::try_from(end).map_err(|_| NotThis)?;
+    Ok(Opened { length, attributes: vec![("mark", mark)], ..Opened::default() })
+}
+
 #[cfg(test)]
 mod tests {
     use auscult_model::Limits;
@@ -102,6 +120,14 @@ mod tests {
         assert_eq!(tree.bytes(part).unwrap(), "image");
         assert!(locators(&tree).contains(&"image@0x1d".to_owned()));
         check(&bytes, 24);
+    }
+
+    #[test]
+    fn the_mark_of_ami_is_told() {
+        let bytes = b"\x01AMIBIOSC0800\0\x01code".to_vec();
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        assert_eq!(attribute(&tree, "ami-mark", "mark").unwrap(), "AMIBIOSC0800");
+        assert_eq!(tree.coverage().bytes_read, 12);
     }
 
     #[test]

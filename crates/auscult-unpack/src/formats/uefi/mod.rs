@@ -37,4 +37,5 @@ pub(super) static FORMATS: &[&Format] = &[
     &coreboot::FLASH_MAP,
     &makers::INSYDE,
     &makers::PHOENIX,
+    &makers::AMI,
 ];

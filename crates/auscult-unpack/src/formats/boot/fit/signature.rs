@@ -19,8 +19,8 @@ use crate::{
 const TREES_MAX: usize = 64;
 const KEYS_MAX: usize = 64;
 const TREE_BYTES_MAX: u64 = 8 << 20;
-/// Signatures that are verified in one image.
-const SIGNATURES_MAX: usize = 256;
+/// Signatures are compared with this many keys in one image, all together.
+const VERIFICATIONS_MAX: usize = 256;
 
 enum Key {
     Rsa(RsaKey),
@@ -44,7 +44,7 @@ pub(in crate::formats) fn second_look(tree: &Tree) -> Vec<Remark> {
     if signed.is_empty() {
         return Vec::new();
     }
-    let mut look = Look { keys: keys(tree), left: SIGNATURES_MAX };
+    let mut look = Look { keys: keys(tree), left: VERIFICATIONS_MAX };
     let extents = signed.iter().filter_map(|(id, node)| Some((*id, node.content.as_ref()?)));
     extents.filter_map(|(id, extent)| look.remark(id, extent).ok().flatten()).collect()
 }
@@ -133,17 +133,20 @@ impl Look {
         if self.keys.is_empty() {
             return Verdict::NotVerified("the key is not in the image");
         }
-        if self.left == 0 {
-            return Verdict::NotVerified("there are too many");
-        }
-        self.left -= 1;
         let Some(digest) = digest::of(hash, message) else {
             return Verdict::NotVerified("its digest is unknown");
         };
         // The hint is only that: boot loaders try the other keys too.
         let named = self.keys.get_key_value(&signature.hint).into_iter();
-        for (name, keys) in named.chain(&self.keys) {
-            if keys.iter().any(|key| holds(key, signature, hash, &digest)) {
+        let others = self.keys.iter().filter(|(name, _)| **name != signature.hint);
+        for (name, key) in
+            named.chain(others).flat_map(|(name, keys)| keys.iter().map(move |key| (name, key)))
+        {
+            let Some(left) = self.left.checked_sub(1) else {
+                return Verdict::NotVerified("there are too many");
+            };
+            self.left = left;
+            if holds(key, signature, hash, &digest) {
                 return Verdict::Verified(name.clone());
             }
         }

@@ -34,6 +34,15 @@ pub(super) fn table(extent: &Extent, header: &Header) -> Option<(u64, u64)> {
         .then_some((offset, bytes))
 }
 
+/// Digests of a file that were computed, by algorithm: signatures mostly share one.
+struct Digests<'file> {
+    extent: &'file Extent,
+    header: &'file Header,
+    /// Where the certificates start.
+    end: u64,
+    known: Vec<(String, Option<Vec<u8>>)>,
+}
+
 /// What each signature is worth, in words.
 pub(super) fn signatures(
     extent: &Extent,
@@ -42,6 +51,7 @@ pub(super) fn signatures(
     faults: &mut Vec<Fault>,
 ) -> Vec<String> {
     let (mut told, mut at) = (Vec::new(), offset);
+    let mut digests = Digests { extent, header, end: offset, known: Vec::new() };
     let end = offset + bytes;
     while at + ENTRY_BYTES < end && told.len() < SIGNATURES_MAX {
         let Ok(entry) = extent.read(at, ENTRY_BYTES) else { break };
@@ -52,7 +62,7 @@ pub(super) fn signatures(
         let kind = View(&entry).u16(6, Little).unwrap_or(0);
         let message = extent.read(at + ENTRY_BYTES, length - ENTRY_BYTES).unwrap_or_default();
         told.push(match SignedData::read(&message).filter(|_| kind == SIGNED_DATA) {
-            Some(data) => tell(extent, header, &data, (offset, end), at, faults),
+            Some(data) => tell(&data, &mut digests, at, faults),
             None => format!("of kind {kind}, not read"),
         });
         at = (at + length).next_multiple_of(8);
@@ -61,10 +71,8 @@ pub(super) fn signatures(
 }
 
 fn tell(
-    extent: &Extent,
-    header: &Header,
     data: &SignedData<'_>,
-    table: (u64, u64),
+    digests: &mut Digests<'_>,
     place: u64,
     faults: &mut Vec<Fault>,
 ) -> String {
@@ -79,12 +87,11 @@ fn tell(
     });
     let mut words = Vec::new();
     for signer in &data.signers {
-        let digest =
-            match signed.map(|stored| (stored, digest(extent, header, &signer.digest, table))) {
-                Some((stored, Some(computed))) if computed == stored => "digest verified",
-                Some((_, Some(_))) => "digest wrong",
-                _ => "digest not verified",
-            };
+        let digest = match signed.map(|stored| (stored, digests.of(&signer.digest))) {
+            Some((stored, Some(computed))) if computed == stored => "digest verified",
+            Some((_, Some(_))) => "digest wrong",
+            _ => "digest not verified",
+        };
         let covered = signer.covers(content.body) == Some(true);
         let signature = match signer.verify(content.body) {
             Verdict::Verified if covered => "signature verified with the certificate inside",
@@ -101,18 +108,24 @@ fn tell(
     words.join("; ")
 }
 
-/// The digest of the file without what a signature changes.
-fn digest(extent: &Extent, header: &Header, algorithm: &str, table: (u64, u64)) -> Option<Vec<u8>> {
-    let (checksum, entry) = (header.checksum_at, header.certificates_at);
-    let parts = [0..checksum, checksum + 4..entry, entry + 8..table.0];
-    let hashed = match algorithm {
-        "sha1" => hash::<sha1::Sha1>(extent, &parts),
-        "sha256" => hash::<sha2::Sha256>(extent, &parts),
-        "sha384" => hash::<sha2::Sha384>(extent, &parts),
-        "sha512" => hash::<sha2::Sha512>(extent, &parts),
-        _ => return None,
-    };
-    hashed.ok()
+impl Digests<'_> {
+    /// The digest of the file without what a signature changes.
+    fn of(&mut self, algorithm: &str) -> Option<Vec<u8>> {
+        if let Some((_, digest)) = self.known.iter().find(|known| known.0 == algorithm) {
+            return digest.clone();
+        }
+        let (checksum, entry) = (self.header.checksum_at, self.header.certificates_at);
+        let parts = [0..checksum, checksum + 4..entry, entry + 8..self.end];
+        let hashed = match algorithm {
+            "sha1" => hash::<sha1::Sha1>(self.extent, &parts),
+            "sha256" => hash::<sha2::Sha256>(self.extent, &parts),
+            "sha384" => hash::<sha2::Sha384>(self.extent, &parts),
+            "sha512" => hash::<sha2::Sha512>(self.extent, &parts),
+            _ => return None,
+        };
+        self.known.push((algorithm.to_owned(), hashed.ok()));
+        self.known.last().and_then(|known| known.1.clone())
+    }
 }
 
 fn hash<D: sha2::Digest>(

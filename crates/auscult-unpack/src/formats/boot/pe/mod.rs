@@ -21,7 +21,7 @@ pub(in crate::formats) use header::{machine, subsystem};
 pub(super) static FORMAT: Format =
     Format { name: "pe", magics: &[Magic::start(b"MZ")], carve: true, open };
 
-/// Smaller resources are pictures and texts; larger ones are parts where they begin like a format.
+/// Smaller resources are no parts; larger ones are searched where they begin like a format.
 const RESOURCE_BYTES_MIN: u64 = 4 << 10;
 const TEXT_BYTES_MAX: u64 = 4 << 10;
 const DLL: u16 = 0x2000;
@@ -58,7 +58,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     if is_more_than_padding(&overlay) {
         entries.push(Entry::part(&b"overlay"[..], overlay));
     }
-    if file && entries.is_empty() {
+    if file && entries.iter().all(|entry| entry.reading == Reading::Leaf) {
         return Err(NotThis);
     }
     let mut attributes = attributes(&header);
@@ -102,8 +102,13 @@ fn parts(extent: &Extent, header: &Header, found: &resources::Resources) -> Vec<
     let part = |(name, offset, bytes): (&str, u64, u64)| {
         Entry::part(name.as_bytes(), extent.clamp(offset, bytes))
     };
-    let archives = |entry: &Entry| entry.content.as_ref().is_some_and(begins_known);
-    sections.map(part).chain(resources.map(part).filter(archives)).collect()
+    let plain = |mut entry: Entry| {
+        if !entry.content.as_ref().is_some_and(begins_known) {
+            entry.reading = Reading::Leaf;
+        }
+        entry
+    };
+    sections.map(part).chain(resources.map(part).map(plain)).collect()
 }
 
 fn attributes(header: &Header) -> Vec<(&'static str, String)> {

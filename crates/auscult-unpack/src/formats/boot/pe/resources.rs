@@ -2,15 +2,17 @@
 //! version information says ("VS_VERSIONINFO structure").
 
 use super::header::{Header, RESOURCES};
-use crate::{Endian::Little, Extent, Fault, View, formats::support::layout::sanitize};
+use crate::{
+    Endian::Little,
+    Extent, Fault, View,
+    formats::support::{budget::Budget, layout::sanitize},
+};
 
 const ENTRIES_MAX: usize = 4096;
 const LEVELS: usize = 3;
 const SUBDIRECTORY: u32 = 0x8000_0000;
 const VERSION_TYPE: u32 = 16;
 const VERSION_BYTES_MAX: u64 = 64 << 10;
-/// Types whose bytes are what they are: cursors, bitmaps, icons, menus, dialogs, strings, fonts, versions.
-const PLAIN_TYPES: [u32; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 16, 19, 20, 24];
 /// Names in the version information that are told.
 const TEXTS: &[(&str, &str)] = &[
     ("CompanyName", "company"),
@@ -23,7 +25,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("LegalCopyright", "copyright"),
 ];
 
-/// A resource that may hold anything.
+/// A resource.
 pub(super) struct Resource {
     pub(super) name: String,
     pub(super) offset: u64,
@@ -45,7 +47,9 @@ pub(super) fn read(extent: &Extent, header: &Header, bytes_min: u64) -> Resource
     let Some((address, bytes)) = header.directory(RESOURCES) else { return found };
     let Some(offset) = header.place(address) else { return found };
     let tree = extent.clamp(offset, bytes);
-    let mut walk = Walk { extent, header, tree, bytes_min };
+    // In a sound file no two resources share their bytes.
+    let budget = Budget::new(extent.len().saturating_mul(2));
+    let mut walk = Walk { extent, header, tree, bytes_min, budget };
     walk.directory(0, &mut Vec::new(), &mut found);
     found
 }
@@ -55,6 +59,7 @@ struct Walk<'file> {
     header: &'file Header,
     tree: Extent,
     bytes_min: u64,
+    budget: Budget,
 }
 
 /// What leads to a resource: numbers, or names.
@@ -110,14 +115,16 @@ impl Walk<'_> {
                 let version = self.extent.read(offset, bytes.min(VERSION_BYTES_MAX));
                 found.attributes = version.map(|bytes| version_texts(&bytes)).unwrap_or_default();
             }
-            Some(Key::Number(kind)) if PLAIN_TYPES.contains(kind) => {}
             _ if bytes >= self.bytes_min => {
                 let names = keys.iter().map(|key| match key {
                     Key::Number(number) => number.to_string(),
                     Key::Name(name) => name.clone(),
                 });
                 let name = sanitize(&format!("resource-{}", names.collect::<Vec<_>>().join("-")));
-                found.large.push(Resource { name, offset, bytes });
+                match self.budget.take(bytes, offset, "list all resources") {
+                    Ok(()) => found.large.push(Resource { name, offset, bytes }),
+                    Err(fault) => found.faults = vec![fault],
+                }
             }
             _ => {}
         }
