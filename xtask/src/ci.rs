@@ -19,6 +19,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkfs.jffs2", "mtd-utils"),
     ("mkntfs", "ntfs-3g"),
     ("mkzftree", "genisoimage"),
+    ("mkudffs", "udftools"),
     ("unsquashfs", "squashfs-tools"),
     ("xorriso", "xorriso"),
 ];

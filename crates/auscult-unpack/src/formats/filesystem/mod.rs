@@ -12,6 +12,7 @@ mod ntfs;
 mod recognised;
 mod romfs;
 mod squashfs;
+mod udf;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -20,6 +21,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &fat::FORMAT,
     &fat::UNNAMED,
     &ntfs::FORMAT,
+    &udf::FORMAT,
     &iso9660::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
