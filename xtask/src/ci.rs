@@ -10,6 +10,7 @@ use crate::{
 const DEBIAN: &[(&str, &str)] = &[
     ("genisoimage", "genisoimage"),
     ("genromfs", "genromfs"),
+    ("hformat", "hfsutils"),
     ("mcopy", "mtools"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),

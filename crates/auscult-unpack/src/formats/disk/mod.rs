@@ -2,9 +2,10 @@
 
 use crate::format::Format;
 
+pub(super) mod apm;
 mod gpt;
 mod mbr;
 mod ubi;
 
 /// All of them; where two fit at the same place, the first wins.
-pub(super) static FORMATS: &[&Format] = &[&gpt::FORMAT, &mbr::FORMAT, &ubi::FORMAT];
+pub(super) static FORMATS: &[&Format] = &[&gpt::FORMAT, &apm::FORMAT, &mbr::FORMAT, &ubi::FORMAT];

@@ -6,6 +6,7 @@ mod cramfs;
 mod exfat;
 mod ext;
 mod fat;
+mod hfs;
 mod iso9660;
 mod jffs2;
 mod ntfs;
@@ -23,6 +24,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &ntfs::FORMAT,
     &udf::FORMAT,
     &iso9660::FORMAT,
+    &hfs::PLUS,
+    &hfs::CLASSIC,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,

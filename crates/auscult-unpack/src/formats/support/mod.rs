@@ -8,6 +8,7 @@ pub(crate) mod epoch;
 pub(crate) mod gathering;
 pub(crate) mod guid;
 pub(crate) mod layout;
+pub(crate) mod mac_roman;
 pub(crate) mod pages;
 pub(crate) mod runs;
 pub(crate) mod unix_mode;
