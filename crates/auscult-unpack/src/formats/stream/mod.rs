@@ -3,13 +3,16 @@
 use crate::format::Format;
 
 mod bzip2;
+mod compress;
 mod gzip;
 mod lz4;
 mod lzip;
 mod lzma;
 mod lzop;
+mod recognised;
 mod xz;
 pub(super) mod zisofs;
+mod zlib;
 mod zstd;
 
 /// All of them; where two fit at the same place, the first wins.
@@ -22,5 +25,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &bzip2::FORMAT,
     &lzip::FORMAT,
     &lzop::FORMAT,
+    &compress::FORMAT,
+    &recognised::LRZIP,
+    &recognised::RZIP,
+    &zlib::FORMAT,
     &lzma::FORMAT,
 ];

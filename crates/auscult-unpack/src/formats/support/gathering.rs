@@ -56,6 +56,8 @@ impl Gathering {
         if let Some((first, _)) = self.linked.get(&identity) {
             entry.kind = EntryKind::Hardlink(first.clone());
             entry.reading = Reading::Leaf;
+            // What cannot be read counts once.
+            entry.unread = None;
         } else {
             self.linked.insert(identity, (entry.path.clone(), entry.content.clone()));
         }
