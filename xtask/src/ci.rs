@@ -37,6 +37,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkreiserfs", "reiserfsprogs"),
     ("mkudffs", "udftools"),
     ("mkzftree", "genisoimage"),
+    ("partclone.fat", "partclone"),
     ("rpmbuild", "rpm"),
     ("rzip", "rzip"),
     ("setfattr", "attr"),

@@ -20,8 +20,8 @@ mod ntfs;
 mod reiserfs;
 mod romfs;
 mod squashfs;
-mod udf;
 mod ubifs;
+mod udf;
 mod xfs;
 mod yaffs;
 
