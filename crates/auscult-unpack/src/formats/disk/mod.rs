@@ -2,6 +2,7 @@
 
 use crate::format::Format;
 
+pub(super) mod apm;
 mod assembly;
 mod avb;
 mod bitlocker;
@@ -14,6 +15,8 @@ mod luks;
 mod lvm;
 mod mbr;
 mod md;
+mod ntfsclone;
+mod partclone;
 mod qcow;
 mod ubi;
 mod vdi;
@@ -45,6 +48,9 @@ pub(super) static FORMATS: &[&Format] = &[
     &md::FORMAT,
     &disklabel::FORMAT,
     &gpt::FORMAT,
+    &apm::FORMAT,
     &mbr::FORMAT,
     &ubi::FORMAT,
+    &partclone::FORMAT,
+    &ntfsclone::FORMAT,
 ];

@@ -10,6 +10,7 @@ mod exfat;
 mod ext;
 mod f2fs;
 mod fat;
+mod hfs;
 mod iso9660;
 mod jffs2;
 mod jfs;
@@ -20,6 +21,7 @@ mod reiserfs;
 mod romfs;
 mod squashfs;
 mod ubifs;
+mod udf;
 mod xfs;
 mod yaffs;
 
@@ -30,7 +32,10 @@ pub(super) static FORMATS: &[&Format] = &[
     &fat::FORMAT,
     &fat::UNNAMED,
     &ntfs::FORMAT,
+    &udf::FORMAT,
     &iso9660::FORMAT,
+    &hfs::PLUS,
+    &hfs::CLASSIC,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,

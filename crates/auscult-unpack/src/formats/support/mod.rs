@@ -16,6 +16,7 @@ pub(crate) mod hardlinks;
 pub(crate) mod hex;
 pub(crate) mod known;
 pub(crate) mod layout;
+pub(crate) mod mac_roman;
 pub(crate) mod members;
 pub(crate) mod pages;
 pub(crate) mod promise;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use crate::{
-    Endian::Little, Entry, EntryKind, Extent, Fault, Metadata, Reading, View,
-    formats::filesystem::fat,
+    Endian::Little,
+    Entry, EntryKind, Extent, Fault, Metadata, Reading, View,
+    formats::{disk::apm, filesystem::fat},
 };
 use auscult_model::ByteName;
 
@@ -24,7 +25,7 @@ const IMAGES_MAX: usize = 64;
 const SYSTEM_AREA_BYTES: u64 = 16 * BLOCK_BYTES;
 /// Place of the partition table of a PC.
 const TABLE: usize = 446;
-/// `FILE` systems have no business in this folder.
+/// The folder of all that is no file of the image.
 const FOLDER: &str = "[boot]";
 
 /// A boot image as the catalog has it.
@@ -67,8 +68,8 @@ pub(super) fn entries(
         found.extend(content.map(|content| member(&name, content)));
     }
     let head = image.read_up_to(0, SYSTEM_AREA_BYTES).unwrap_or_default();
-    for (number, place, length) in partitions(&head) {
-        hybrid.push("mbr");
+    let macs = apm::mac_partitions(image);
+    for (number, place, length) in partitions(&head).chain(macs) {
         let is_known = known.contains_key(&place) || places.contains(&place);
         // One that covers the file system itself, or lies behind it, is none of its members.
         if place >= SYSTEM_AREA_BYTES && place < image.len() && !is_known {
@@ -76,11 +77,17 @@ pub(super) fn entries(
             found.push(member(&format!("{FOLDER}/partition{number}.img"), content));
         }
     }
+    if partitions(&head).next().is_some() {
+        hybrid.push("mbr");
+    }
     if head.get(512..520) == Some(b"EFI PART") {
         hybrid.push("gpt");
     }
     if head.get(512..514) == Some(b"PM") {
         hybrid.push("apple-partition-map");
+    }
+    if matches!(head.get(1024..1026), Some(b"BD" | b"H+" | b"HX")) {
+        hybrid.push("hfs");
     }
     if head.iter().any(|&byte| byte != 0) {
         let mut area =
@@ -88,7 +95,6 @@ pub(super) fn entries(
         area.reading = Reading::Leaf;
         found.push(area);
     }
-    hybrid.dedup();
     let told = [("boot", told.join("; ")), ("hybrid", hybrid.join(", "))];
     (found, told.into_iter().filter(|(_, text)| !text.is_empty()).collect())
 }
@@ -175,7 +181,7 @@ fn platform(number: u8) -> &'static str {
 }
 
 /// The partitions of a boot record: number, place and length in bytes.
-fn partitions(head: &[u8]) -> impl Iterator<Item = (usize, u64, u64)> {
+fn partitions(head: &[u8]) -> impl Iterator<Item = (u64, u64, u64)> {
     let marked = head.get(510..512) == Some(&[0x55, 0xaa]);
     let slots = head.get(TABLE..510).filter(|_| marked).unwrap_or_default();
     (1..).zip(slots.chunks_exact(16)).filter_map(|(number, slot)| {

@@ -20,6 +20,7 @@ use self::{
     descriptor::{Descriptors, Volume},
     walk::{Names, Node, Reader},
 };
+use super::udf;
 use crate::{
     Entry, EntryKind, Extent, Fault,
     format::{Candidate, Format, Magic, NotThis, Opened},
@@ -74,6 +75,9 @@ pub(super) fn list(extent: &Extent) -> Option<Listing> {
     }
     let mut attributes = descriptors.attributes();
     attributes.push(("names", names.told().to_owned()));
+    if udf::has_standard(extent) {
+        attributes.push(("also", "udf".to_owned()));
+    }
     Some(Listing { length, attributes, entries, faults })
 }
 

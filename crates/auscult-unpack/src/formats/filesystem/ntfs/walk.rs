@@ -27,6 +27,7 @@ use crate::{
 /// Records with a fixed place in the table.
 const VOLUME: u64 = 3;
 const ROOT: u64 = 5;
+const BAD_CLUSTERS: u64 = 8;
 /// Files without a way to the root hang here.
 const LOST: &[u8] = b"[lost]";
 /// `VOLUME_INFORMATION`: the volume was not unmounted.
@@ -251,6 +252,11 @@ impl Walk for Reader {
         let mut streams = Vec::new();
         for attribute in file.of_kind(DATA).filter(|attribute| !attribute.name.is_empty()) {
             if filtered && reparse::is_filter_stream(attribute) {
+                continue;
+            }
+            // As long as the volume, and hollow where no cluster is bad.
+            let stored = attribute.stored_bytes(self.table.cluster_bytes());
+            if file.number == BAD_CLUSTERS && stored == 0 {
                 continue;
             }
             let unread = self.unread_stream(attribute, None);
