@@ -43,8 +43,13 @@ static FAMILIES: &[&[&Format]] = &[
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
-pub(crate) static PROBES: &[&Probe] =
-    &[&mcu::dfu::PROBE, &boot::uboot_env::PROBE, &boot::u_boot::PROBE, &boot::linux_kernel::PROBE];
+pub(crate) static PROBES: &[&Probe] = &[
+    &filesystem::spiffs::PROBE,
+    &mcu::dfu::PROBE,
+    &boot::uboot_env::PROBE,
+    &boot::u_boot::PROBE,
+    &boot::linux_kernel::PROBE,
+];
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {

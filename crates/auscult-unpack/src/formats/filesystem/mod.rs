@@ -10,6 +10,7 @@ mod littlefs;
 mod minix;
 mod recognised;
 mod romfs;
+pub(super) mod spiffs;
 mod squashfs;
 mod ubifs;
 mod yaffs;
