@@ -16,8 +16,9 @@ pub(super) const INDEX: u16 = 0x8000;
 const MAGIC: u16 = 0x0529;
 /// Of this many pages that agree, one may not: a write may have been cut short.
 const ERROR_SHARE: u32 = 8;
-/// Blocks of a file system, at most.
+/// Blocks of a file system, at most, and those whose magic is looked at.
 const BLOCKS_MAX: u64 = 1 << 16;
+const BLOCKS_CHECKED: u64 = 8;
 
 /// Bits of a page's flags (`SPIFFS_PH_FLAG_…`), which are cleared to set them.
 pub(super) const USED: u8 = 1;
@@ -175,15 +176,24 @@ impl Geometry {
 
     fn find_magic(&self, image: &Extent) -> Magic {
         let page_bits = u16::try_from(self.page_bytes).unwrap_or(0);
-        let magic = |block| Some(self.magic_at(image, block)? ^ MAGIC ^ page_bits);
-        // The erase count behind the magic takes the place of the last entry of a full table.
-        match (magic(0), magic(1)) {
-            (Some(0), Some(0)) => Magic::Plain,
-            (Some(blocks), Some(next)) if blocks > 1 && next == blocks - 1 => {
-                Magic::WithLength { blocks: u64::from(blocks) }
+        let told = |block| Some(self.magic_at(image, block)? ^ MAGIC ^ page_bits);
+        let there = image.len() / self.block_bytes;
+        let (blocks, magic) = match told(0) {
+            Some(0) => (there, Magic::Plain),
+            Some(blocks) if blocks > 1 && u64::from(blocks) <= there => {
+                let blocks = u64::from(blocks);
+                (blocks, Magic::WithLength { blocks })
             }
-            _ => Magic::None,
-        }
+            _ => return Magic::None,
+        };
+        // Two bytes prove nothing: those of the blocks behind must go on so, and the tables fit.
+        let goes_on = |block: u64| {
+            let expected = if magic == Magic::Plain { 0 } else { blocks - block };
+            told(block).map(u64::from) == Some(expected)
+                && self.fit(image, block).is_some_and(Fit::is_good)
+        };
+        let checked = blocks.min(BLOCKS_CHECKED);
+        if checked > 1 && (1..checked).all(goes_on) { magic } else { Magic::None }
     }
 
     /// Whether the first blocks hold the header of an object.
