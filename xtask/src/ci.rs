@@ -8,11 +8,16 @@ use crate::{
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("fsck.minix", "util-linux"),
     ("genromfs", "genromfs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkfs.minix", "util-linux"),
+    ("mkfs.ubifs", "mtd-utils"),
+    ("sumtool", "mtd-utils"),
+    ("ubinize", "mtd-utils"),
     ("unsquashfs", "squashfs-tools"),
 ];
 
