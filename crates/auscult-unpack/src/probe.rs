@@ -29,6 +29,9 @@ pub(crate) struct Region {
     pub(crate) code: Extent,
     /// The same with the padding behind it.
     pub(crate) room: Extent,
+    /// Everything from there on, for what tells its own length: it may hold bytes that end a
+    /// region.
+    pub(crate) rest: Extent,
 }
 
 /// A place where a probe recognised its format.
@@ -66,6 +69,7 @@ pub(crate) fn absorb(
             let region = Region {
                 code: extent.clamp(start, code_end - start),
                 room: extent.clamp(start, room_end - start),
+                rest: extent.from(start),
             };
             for found in (probe.find)(&region) {
                 let from = start + found.offset;

@@ -52,6 +52,7 @@ pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FA
 
 /// Formats without a magic, looked for in what carving left over, in this order.
 pub(crate) static PROBES: &[&Probe] = &[
+    &filesystem::spiffs::PROBE,
     &mcu::dfu::PROBE,
     &mcu::cypress::PROBE,
     &boot::uboot_env::PROBE,

@@ -19,6 +19,7 @@ mod minix;
 mod ntfs;
 mod reiserfs;
 mod romfs;
+pub(super) mod spiffs;
 mod squashfs;
 mod ubifs;
 mod udf;

@@ -31,8 +31,9 @@ pub(crate) static FORMAT: Format =
 const HEADER_BYTES: u64 = 64;
 /// Largest erase block: those of NAND with many bits in a cell.
 const ERASE_BLOCK_BYTES_MAX: u64 = 16 << 20;
-/// Bytes read at once while the second erase block is looked for.
+/// Bytes read at once while the next erase blocks are looked for, and how many of these tell.
 const WINDOW_BYTES: u64 = 256 << 10;
+const HEADERS_COMPARED: usize = 8;
 /// Erase blocks in a row that are bad, blank or of another image inside an area.
 const GAP_BLOCKS_MAX: u64 = 64;
 /// Volumes from this number on are UBI's own (`UBI_INTERNAL_VOL_START`); the first one is the
@@ -139,13 +140,24 @@ fn checked_header(bytes: &[u8], magic: [u8; 4]) -> Option<View<'_>> {
     (bytes.starts_with(&magic) && agrees(stored, !Crc32::of(signed))).then_some(view)
 }
 
-/// The size of an erase block: the distance to the next header. Nothing tells it otherwise, and it
-/// is no power of two on some chips. A lone block is as long as the image.
+/// The size of an erase block: what the distances to the next headers have in common. Nothing tells
+/// it otherwise, and it is no power of two on some chips. A lone block is as long as the image.
 fn block_bytes(image: &Extent, header: EraseHeader) -> Option<u64> {
+    let headers = next_headers(image, header);
+    let common = headers.iter().fold(0, |common, &place| greatest_common_divisor(common, place));
+    // Headers of another UBI inside a volume stand anywhere: then the first distance has to do.
+    let fits = |&bytes: &u64| bytes > header.data;
+    let lone = Some(image.len()).filter(|length| length.is_power_of_two());
+    let found = Some(common).filter(fits).or_else(|| headers.first().copied());
+    found.or(lone).filter(fits).filter(|&bytes| bytes <= ERASE_BLOCK_BYTES_MAX)
+}
+
+/// Places of the next headers like this one.
+fn next_headers(image: &Extent, header: EraseHeader) -> Vec<u64> {
     let end = image.len().min(ERASE_BLOCK_BYTES_MAX + HEADER_BYTES);
-    let mut position = header.data;
-    while position < end {
-        let window = image.read_up_to(position, WINDOW_BYTES + HEADER_BYTES).ok()?;
+    let (mut headers, mut position) = (Vec::new(), header.data);
+    while position < end && headers.len() < HEADERS_COMPARED {
+        let Ok(window) = image.read_up_to(position, WINDOW_BYTES + HEADER_BYTES) else { break };
         for at in memmem::find_iter(&window, b"UBI#\x01\0\0\0") {
             let offset = position + u64::try_from(at).unwrap_or(u64::MAX);
             let other = window.get(at..).and_then(EraseHeader::parse);
@@ -154,13 +166,18 @@ fn block_bytes(image: &Extent, header: EraseHeader) -> Option<u64> {
             });
             // Flash is written in units of at least eight bytes.
             if same && offset > header.data && offset.is_multiple_of(8) {
-                return Some(offset);
+                headers.push(offset);
             }
         }
+        headers.dedup();
         position += WINDOW_BYTES;
     }
-    let lone = image.len();
-    (lone.is_power_of_two() && lone > header.data && lone <= ERASE_BLOCK_BYTES_MAX).then_some(lone)
+    headers.truncate(HEADERS_COMPARED);
+    headers
+}
+
+fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 
 /// Reads all erase blocks; the area ends with the last that has a header of this image.

@@ -131,6 +131,21 @@ fn static_volumes_are_as_long_as_their_blocks_say_and_are_verified() {
 }
 
 #[test]
+fn a_bad_second_block_does_not_double_the_size() {
+    let data = [b"zero", b"one.", b"two.", b"more"];
+    let blocks: Vec<_> = (0..4).zip(data).map(|(at, data)| block(0, at, 1, data)).collect();
+    let [zero, one, two, three] = &blocks[..] else { panic!() };
+    let bad = vec![0; BLOCK];
+    let image = [zero, &bad, one, two, three].map(Vec::as_slice).concat();
+    let tree = Tree::from_bytes(image, &Limits::default());
+    let (node, _) = tree.resolve(&"image@0x0/ubi:/volume0".parse().unwrap()).unwrap();
+    let bytes = tree.bytes(node).unwrap();
+    for (at, data) in data.into_iter().enumerate() {
+        assert!(bytes[at * (BLOCK - 128)..].starts_with(data));
+    }
+}
+
+#[test]
 fn two_images_in_a_file_stay_apart() {
     let of = |image_sequence, data: &[u8]| {
         let about = About { image_sequence, ..About::default() };

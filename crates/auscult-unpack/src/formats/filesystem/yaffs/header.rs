@@ -131,3 +131,37 @@ pub(super) fn attributes(area: &[u8], endian: Endian) -> Vec<(Vec<u8>, Vec<u8>)>
     }
     attributes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Header, Kind, attributes};
+    use crate::Endian::{Big, Little};
+
+    fn head(high: u32) -> Vec<u8> {
+        let mut head = vec![0xff; 512];
+        head[..16].copy_from_slice(b"\x01\0\0\0\x01\0\0\0\xff\xfflarge\0");
+        head[268..272].copy_from_slice(&0o100_644_u32.to_le_bytes());
+        head[292..296].copy_from_slice(&5_u32.to_le_bytes());
+        head[496..500].copy_from_slice(&high.to_le_bytes());
+        head
+    }
+
+    #[test]
+    fn sizes_have_an_upper_half_where_it_was_written() {
+        for (high, size) in [(u32::MAX, 5), (0, 5), (1, (1 << 32) + 5)] {
+            let header = Header::parse(&head(high), Little).unwrap();
+            assert_eq!((header.kind, header.size), (Kind::File, size));
+        }
+        assert!(Header::parse(&head(0), Big).is_none());
+        let mut directory_mode = head(0);
+        directory_mode[269] = 0x41;
+        assert!(Header::parse(&directory_mode, Little).is_none());
+    }
+
+    #[test]
+    fn attributes_end_at_erased_flash() {
+        let area = b"\x0a\0\0\0user\0v\xff\xff\xff\xff";
+        assert_eq!(attributes(area, Little), [(b"user".to_vec(), b"v".to_vec())]);
+        assert!(attributes(&[0; 40], Little).is_empty());
+    }
+}
