@@ -1,45 +1,57 @@
 //! `cargo xtask ci`: what must pass before a change lands, fast checks first.
 
 use crate::{
-    corpus,
+    corpus, reference,
     shell::{self, answers},
     tidy,
 };
 
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
+    ("7z", "p7zip-full"),
+    ("ar", "binutils"),
+    ("arc", "arc"),
+    ("arj", "arj"),
     ("bootgen", "xilinx-bootgen"),
+    ("bsdtar", "libarchive-tools"),
+    ("compress", "ncompress"),
+    ("cpio", "cpio"),
     ("fiptool", "arm-trusted-firmware-tools"),
+    ("gcab", "gcab"),
+    ("genisoimage", "genisoimage"),
     ("genromfs", "genromfs"),
+    ("jlha", "jlha-utils"),
+    ("lrzip", "lrzip"),
+    ("lzop", "lzop"),
+    ("mcopy", "mtools"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.cramfs", "util-linux"),
     ("mkfs.erofs", "erofs-utils"),
+    ("mkfs.exfat", "exfatprogs"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.f2fs", "f2fs-tools"),
+    ("mkfs.fat", "dosfstools"),
     ("mkfs.jffs2", "mtd-utils"),
+    ("mkfs.jfs", "jfsutils"),
+    ("mkfs.xfs", "xfsprogs"),
     ("mkimage", "u-boot-tools"),
+    ("mkntfs", "ntfs-3g"),
+    ("mkreiserfs", "reiserfsprogs"),
+    ("mkzftree", "genisoimage"),
     ("objcopy", "binutils"),
     ("openssl", "openssl"),
+    ("rpmbuild", "rpm"),
+    ("rzip", "rzip"),
+    ("setfattr", "attr"),
+    ("shar", "sharutils"),
     ("unsquashfs", "squashfs-tools"),
+    ("wimlib-imagex", "wimtools"),
+    ("wixl", "wixl"),
+    ("xorriso", "xorriso"),
+    ("xz", "xz-utils"),
+    ("zip", "zip"),
+    ("zpaq", "zpaq"),
 ];
-
-fn install_tools() -> anyhow::Result<()> {
-    let missing: Vec<&str> = DEBIAN
-        .iter()
-        .filter(|(program, _)| !is_installed(program))
-        .map(|&(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages = missing.join(" ");
-    println!("installing what some tests use: {packages}");
-    let installed = shell::run("apt-get update -q").and_then(|()| {
-        shell::run(&format!("apt-get install -q -y --no-install-recommends {packages}"))
-    });
-    if let Err(error) = installed {
-        anyhow::bail!("{error:#}\nmissing on this machine: {packages}; install them and run again");
-    }
-    Ok(())
-}
 
 fn check_dependencies() -> anyhow::Result<()> {
     if !answers("cargo-deny", "--version") {
@@ -50,19 +62,13 @@ fn check_dependencies() -> anyhow::Result<()> {
 }
 
 pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
-    install_tools()?;
+    shell::install_debian(DEBIAN)?;
     shell::run("cargo fmt --all --check")?;
     tidy::run(&[])?;
     shell::run("cargo clippy --workspace --all-targets --locked -- -D warnings")?;
     shell::run("cargo test --workspace --all-targets --locked")?;
     shell::run("cargo test --workspace --doc --locked")?;
     check_dependencies()?;
-    corpus::run(&[])
-}
-
-/// Whether a program lies in one of the folders of PATH, or where Debian keeps those of root.
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders.map(|folder| folder.join(program)).any(|file| file.is_file())
+    corpus::run(&[])?;
+    reference::run(&[])
 }

@@ -9,6 +9,7 @@ mod ci;
 mod corpus;
 mod fuzz;
 mod made;
+mod reference;
 mod shell;
 mod tidy;
 
@@ -26,6 +27,7 @@ const TASKS: &[Task] = &[
         "whole-process timings as ratios to a named peer; [unpack|scan|advisories]",
         bench::run,
     ),
+    ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
     ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),

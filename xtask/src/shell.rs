@@ -57,3 +57,30 @@ pub(crate) fn tracked() -> anyhow::Result<Vec<PathBuf>> {
     let names = output.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
 }
+
+/// Installs the Debian packages whose program is not there, or says what is missing.
+pub(crate) fn install_debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = programs
+        .iter()
+        .filter(|(program, _)| !is_installed(program))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    println!("installing what tests use: {packages}");
+    let installed = run("apt-get update -q")
+        .and_then(|()| run(&format!("apt-get install -q -y --no-install-recommends {packages}")));
+    if let Err(error) = installed {
+        bail!("{error:#}\nmissing on this machine: {packages}; install them and run again");
+    }
+    Ok(())
+}
+
+/// Whether a program lies in one of the folders of PATH, or where Debian keeps those of root.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(program)).any(|file| file.is_file())
+}

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(bytes);
     let limits = Limits::default();
     let start = Instant::now();
-    let tree = auscult_unpack::unpack(file, size, &limits);
+    let tree = auscult_unpack::unpack(file, size, &limits, None);
     let unpacked = start.elapsed();
     let facts = inspect(&tree, input, &limits);
     if arguments.next().is_some_and(|option| option == "--json") {

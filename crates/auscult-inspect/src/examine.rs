@@ -16,7 +16,9 @@ use crate::{
     elf::{self, Binary},
     kernel::{Banner, Config, banner, config},
     signatures::{FileKind, Hit},
-    traces, uboot,
+    traces,
+    twins::Twins,
+    uboot,
 };
 
 /// Bytes that are looked at together; longer stretches are read in windows of this size.
@@ -46,7 +48,8 @@ pub(crate) struct Examined {
 pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
     let subjects: Vec<NodeId> =
         tree.nodes().map(|(id, _)| id).filter(|&id| is_subject(tree, id)).collect();
-    subjects.into_par_iter().map(|id| one(tree, id, limits)).collect()
+    let twins = Twins::among(tree, &subjects);
+    subjects.into_par_iter().map(|id| one(tree, id, limits, &twins)).collect()
 }
 
 /// Whether these bytes are looked at themselves, and not through what lies in them.
@@ -105,7 +108,7 @@ pub(crate) fn place(tree: &Tree, id: NodeId, offset: u64) -> Locator {
     locator.at(base.saturating_add(offset))
 }
 
-fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
+fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
     let node = tree.node(id);
     let mut examined = Examined {
         node: id,
@@ -127,7 +130,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
                 whole(tree, &bytes, &mut examined);
                 window(tree, &bytes, 0, limits, &mut examined);
                 let kind = traces::kind(path_of(tree, &examined), &bytes);
-                signatures(tree, &bytes, 0, kind, &mut examined);
+                signatures(tree, &bytes, 0, kind, twins, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault),
         }
@@ -143,7 +146,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits) -> Examined {
                     examined.fail(tree, Fault::new(0, "read an ELF file", why));
                 }
                 window(tree, &bytes, start, limits, &mut examined);
-                signatures(tree, &bytes, start, FileKind::Raw, &mut examined);
+                signatures(tree, &bytes, start, FileKind::Raw, twins, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault.within(start)),
         }
@@ -160,9 +163,16 @@ fn path_of<'tree>(tree: &'tree Tree, examined: &Examined) -> &'tree [u8] {
 }
 
 /// Scans a part of the content; a hit in the overlap of two windows counts once.
-fn signatures(tree: &Tree, bytes: &[u8], start: u64, kind: FileKind, examined: &mut Examined) {
+fn signatures(
+    tree: &Tree,
+    bytes: &[u8],
+    start: u64,
+    kind: FileKind,
+    twins: &Twins,
+    examined: &mut Examined,
+) {
     let soname = examined.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
-    for hit in traces::scan(path_of(tree, examined), soname, kind, bytes) {
+    for hit in twins.scan(path_of(tree, examined), soname, kind, bytes) {
         let offset = start.saturating_add(hit.offset);
         let known = examined.hits.iter().any(|(at, other)| {
             *at == offset && other.rule.id == hit.rule.id && other.class == hit.class

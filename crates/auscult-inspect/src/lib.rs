@@ -15,6 +15,7 @@ mod roots;
 pub mod signatures;
 mod stanza;
 mod traces;
+mod twins;
 mod uboot;
 mod upstream;
 

@@ -29,6 +29,31 @@ pub struct UnreadRegion {
     pub reason: String,
     /// Shannon entropy in hundredths of a bit per byte (0 to 800), where it was measured.
     pub entropy_centibits: Option<u16>,
+    /// How the entropy runs through a region that is long enough, in order and without a gap.
+    pub profile: Vec<EntropyStretch>,
+}
+
+/// A stretch of an unread region whose bytes are of one kind by their entropy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EntropyStretch {
+    /// Offset in the region.
+    pub offset: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Shannon entropy in hundredths of a bit per byte (0 to 800).
+    pub entropy_centibits: u16,
+}
+
+/// What bytes of so much entropy (in hundredths of a bit per byte) usually are. Machine code has
+/// 5 to 7 bits per byte, text 4 to 5; good compression and encryption cannot be told apart.
+pub fn looks_like(entropy_centibits: u16) -> &'static str {
+    match entropy_centibits {
+        0 => "one value",
+        1..=449 => "text or sparse data",
+        450..=719 => "code or binary data",
+        720..=789 => "packed data",
+        _ => "encrypted or compressed data",
+    }
 }
 
 /// How much of the image was read. Bytes count as read only where a parser consumed them.

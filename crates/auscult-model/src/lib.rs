@@ -22,7 +22,7 @@ pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionC
 pub use context::{
     CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction, MissionImpact,
 };
-pub use coverage::{Coverage, Problem, UnreadRegion};
+pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
 pub use evidence::{Evidence, EvidenceClass, Technique};
 pub use facts::{
     BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,

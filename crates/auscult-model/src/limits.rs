@@ -21,6 +21,8 @@ pub struct Limits {
     pub ratio_floor_bytes: u64,
     /// Derived bytes that may be held in memory at once.
     pub cache_bytes: u64,
+    /// Derived bytes that may be put into a temporary file where memory does not hold them.
+    pub spill_bytes: u64,
     /// Length of a path, in bytes.
     pub path_bytes: u32,
     /// Wall time of the whole inspection, in milliseconds; kept by the caller of the worker.
@@ -33,10 +35,11 @@ impl Default for Limits {
             depth: 16,
             entries: 2_000_000,
             derived_bytes: 16 << 30,
-            stream_bytes: 1 << 30,
-            ratio: 400,
-            ratio_floor_bytes: 64 << 20,
+            stream_bytes: 16 << 30,
+            ratio: 1000,
+            ratio_floor_bytes: 128 << 20,
             cache_bytes: 256 << 20,
+            spill_bytes: 16 << 30,
             path_bytes: 4096,
             time_ms: 600_000,
         }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use auscult_model::{Finding, Known, Verdict, VerdictOutcome};
+use auscult_model::{Finding, Known, Verdict, VerdictOutcome, looks_like};
 
 use crate::{
     Assessment, ScanResult, Unmatched,
@@ -361,12 +361,13 @@ fn coverage(page: &mut Markup, result: &ScanResult) {
     if coverage.regions_unread.is_empty() {
         return;
     }
-    page.table(&["Unread region", "Size", "Why"]);
+    page.table(&["Unread region", "Size", "Why", "Looks like"]);
     for region in &coverage.regions_unread {
         page.raw("<tr>");
         page.element("td", "where", &region.locator.to_string());
         page.element("td", "number", &size(region.bytes));
         page.element("td", "", &region.reason);
+        page.element("td", "", region.entropy_centibits.map(looks_like).unwrap_or_default());
         page.raw("</tr>\n");
     }
     page.end_table();

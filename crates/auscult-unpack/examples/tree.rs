@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
         }
         let file = File::open(&argument)?;
         let length = file.metadata()?.len();
-        let tree = unpack(file, length, &Limits::default());
+        let tree = unpack(file, length, &Limits::default(), None);
         print(&tree, Path::new(&argument), brief, &mut output)?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     Entry, Extent, Fault, Reading,
+    entropy::entropy_centibits,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
     padding, probe,
@@ -43,6 +44,8 @@ pub(crate) struct Container {
     pub(crate) inner: Vec<Vec<Stretch>>,
 }
 
+/// Holes from this length on are padding without a look; shorter ones count as other zeros do.
+const HOLE_BYTES_MIN: u64 = 64 << 10;
 /// Window of one carving pass.
 const WINDOW_BYTES: u64 = 4 << 20;
 
@@ -61,9 +64,11 @@ impl Searcher {
         let (mut literals, mut patterns, mut reach) = (Vec::new(), Vec::new(), 0);
         for (index, format) in REGISTRY.iter().enumerate() {
             for magic in format.magics {
-                literals.push(magic.bytes);
-                patterns.push((index, magic.offset));
                 reach = reach.max(magic.offset + magic.bytes.len());
+                if format.carve {
+                    literals.push(magic.bytes);
+                    patterns.push((index, magic.offset));
+                }
             }
         }
         // Standard semantics report every magic that ends at a place, overlapping ones too.
@@ -85,16 +90,31 @@ impl Searcher {
                 };
                 let Some(start) = (base + hit.start()).checked_sub(magic_offset) else { continue };
                 let start = from + u64::try_from(start).unwrap_or(u64::MAX);
-                let carved = REGISTRY.get(format).is_some_and(|format| format.carve);
-                if start < to && (carved || start == 0) {
+                if start < to {
                     found.push((start, format));
                 }
             }
+        }
+        // Weak magics, of formats that are not carved, are compared at the start only: each one
+        // more to look for everywhere would slow down the search.
+        if from == 0 {
+            let weak = REGISTRY.iter().enumerate().filter(|(_, format)| !format.carve);
+            found.extend(
+                weak.filter(|(_, format)| seen(format, &bytes)).map(|(index, _)| (0, index)),
+            );
         }
         found.sort_unstable();
         found.dedup();
         Ok(found)
     }
+}
+
+/// Whether a magic of the format stands in its place from the start of these bytes.
+pub(crate) fn seen(format: &Format, head: &[u8]) -> bool {
+    format
+        .magics
+        .iter()
+        .any(|magic| head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes)))
 }
 
 /// Looks into the bytes as `reading` says. `depth` counts the containers around them.
@@ -110,6 +130,12 @@ pub(crate) fn explore(
     if depth > extent.vault().limits().depth {
         faults.push(depth_fault(extent.vault().limits()));
         return whole_as_raw(extent, reading);
+    }
+    if let Some(why) = extent.refusal() {
+        faults.push(Fault::new(0, "look inside", why));
+        let kind = StretchKind::Raw { entropy_centibits: 0 };
+        let whole = Stretch { offset: 0, length: extent.len(), kind };
+        return if reading == Reading::Carve { vec![whole] } else { Vec::new() };
     }
     match reading {
         Reading::Carve => carve(extent, depth, faults),
@@ -142,10 +168,7 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         }
     };
     for format in REGISTRY.iter() {
-        let seen = format.magics.iter().any(|magic| {
-            head.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes))
-        });
-        if !seen {
+        if !seen(format, &head) {
             continue;
         }
         if let Some((length, container)) = open(format, extent, 0, Reading::Whole, depth) {
@@ -165,6 +188,8 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let (mut claimed, mut window) = (0, 0);
     while window < extent.len() {
+        // Holes hold nothing; what begins before one may reach into it.
+        window = extent.next_data(window);
         let end = (window + WINDOW_BYTES).min(extent.len());
         let candidates = SEARCHER.as_ref().map(|searcher| searcher.candidates(extent, window, end));
         let candidates = match candidates.unwrap_or(Ok(Vec::new())) {
@@ -290,6 +315,12 @@ pub(crate) fn split_gap(extent: &Extent, from: u64, to: u64) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut position = from;
     while position < to {
+        let data = extent.next_data(position).min(to);
+        if data - position >= HOLE_BYTES_MIN {
+            push_padding(&mut stretches, position, data - position);
+            position = data;
+            continue;
+        }
         let length = (to - position).min(WINDOW_BYTES);
         let Ok(bytes) = extent.read(position, length) else {
             // Unreadable bytes stay raw: they must not vanish from the account.
@@ -332,39 +363,13 @@ fn push_raw(stretches: &mut Vec<Stretch>, offset: u64, length: u64, entropy: u16
     stretches.push(Stretch { offset, length, kind });
 }
 
-/// Shannon entropy of the byte values, in hundredths of a bit per byte (0 to 800).
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "the result lies between 0 and 800 by definition"
-)]
-pub(crate) fn entropy_centibits(bytes: &[u8]) -> u16 {
-    let mut counts = [0_u32; 256];
-    for &byte in bytes {
-        if let Some(count) = counts.get_mut(usize::from(byte)) {
-            *count += 1;
-        }
-    }
-    let total = bytes.len() as f64;
-    let bits: f64 = counts
-        .iter()
-        .filter(|&&count| count > 0)
-        .map(|&count| {
-            let share = f64::from(count) / total;
-            -share * share.log2()
-        })
-        .sum();
-    (bits * 100.0).round() as u16
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use auscult_model::Limits;
 
-    use super::{StretchKind, entropy_centibits, split_gap};
+    use super::{StretchKind, split_gap};
     use crate::{Extent, Vault};
 
     fn describe(bytes: Vec<u8>) -> Vec<(u64, u64, &'static str)> {
@@ -393,11 +398,5 @@ mod tests {
         assert_eq!(describe(bytes), [(0, 10, "raw"), (10, 2000, "padding"), (2010, 22, "raw")]);
         assert_eq!(describe(vec![0; 9 << 20]), [(0, 9 << 20, "padding")]);
         assert_eq!(describe(vec![0; 3]), [(0, 3, "padding")]);
-    }
-
-    #[test]
-    fn entropy_is_zero_for_one_value_and_eight_bits_for_all() {
-        let all: Vec<u8> = (0..=255).collect();
-        assert_eq!((entropy_centibits(&[7; 99]), entropy_centibits(&all)), (0, 800));
     }
 }

@@ -6,7 +6,7 @@
 
 use auscult_model::{Coverage, UnreadRegion};
 
-use crate::{NodeId, NodeKind, Reading, Tree};
+use crate::{NodeId, NodeKind, Reading, Tree, entropy};
 
 /// Bytes of a node, split three ways; they add up to its length.
 #[derive(Clone, Copy, Default)]
@@ -65,6 +65,7 @@ fn of_bytes(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Account
                     bytes: node.len(),
                     reason: "no known format".to_owned(),
                     entropy_centibits: Some(*entropy_centibits),
+                    profile: node.content.as_ref().map(entropy::profile).unwrap_or_default(),
                 });
             }
             NodeKind::Container { .. } => account.add(of_container(tree, child, regions)),
@@ -82,6 +83,7 @@ fn of_container(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Acc
             bytes: node.len(),
             reason: format!("{format}: {reason}"),
             entropy_centibits: None,
+            profile: Vec::new(),
         });
         return Account { unread: node.len(), ..Account::default() };
     }
@@ -94,6 +96,7 @@ fn of_container(tree: &Tree, id: NodeId, regions: &mut Vec<UnreadRegion>) -> Acc
                 bytes: unread.bytes,
                 reason: unread.reason.clone(),
                 entropy_centibits: None,
+                profile: Vec::new(),
             });
         }
         if tree.node(member).reading != Reading::Carve {

@@ -5,7 +5,14 @@ use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 use bytes::{Buf as _, Bytes};
 use rayon::prelude::*;
 
-use crate::{Fault, Sink, Vault};
+use crate::{
+    Fault, Sink, Vault,
+    sink::Output,
+    vault::{Held, HeldBytes},
+};
+
+/// Bytes that may be read at once.
+const AT_ONCE_BYTES_MAX: u64 = 1 << 30;
 
 /// A transform that produces the bytes of a derived source, the same ones each time.
 pub trait Derive: Send + Sync {
@@ -26,6 +33,31 @@ enum Origin {
     Joined(Joined),
     Zeros,
     Missing(Fault),
+}
+
+/// Bytes with zeros where they could not be read, and why not.
+#[derive(Debug, Default)]
+pub struct Salvage {
+    /// As many bytes as the extent has.
+    pub bytes: Bytes,
+    /// What went wrong, in order.
+    pub faults: Vec<Fault>,
+}
+
+impl Salvage {
+    fn joined(parts: Vec<(u64, Self)>) -> Self {
+        match <[(u64, Self); 1]>::try_from(parts) {
+            Ok([(_, single)]) => single,
+            Err(parts) => {
+                let (mut bytes, mut faults) = (Vec::new(), Vec::new());
+                for (at, part) in parts {
+                    bytes.extend_from_slice(&part.bytes);
+                    faults.extend(part.faults.into_iter().map(|fault| fault.within(at)));
+                }
+                Self { bytes: bytes.into(), faults }
+            }
+        }
+    }
 }
 
 /// Extents one after the other.
@@ -73,7 +105,11 @@ impl Joined {
 
 impl Extent {
     fn new(vault: &Arc<Vault>, length: u64, origin: Origin) -> Self {
-        let source = Source { id: vault.source_id(), length, origin, vault: Arc::clone(vault) };
+        Self::numbered(vault, vault.source_id(), length, origin)
+    }
+
+    fn numbered(vault: &Arc<Vault>, id: u64, length: u64, origin: Origin) -> Self {
+        let source = Source { id, length, origin, vault: Arc::clone(vault) };
         Self { start: 0, length, source: Arc::new(source) }
     }
 
@@ -94,6 +130,21 @@ impl Extent {
         Self::new(vault, length, Origin::Derived(Box::new(transform)))
     }
 
+    /// Bytes that were derived before as this source, by the same transform.
+    pub(crate) fn derived_again(
+        vault: &Arc<Vault>,
+        source: u64,
+        length: u64,
+        transform: impl Derive + 'static,
+    ) -> Self {
+        Self::numbered(vault, source, length, Origin::Derived(Box::new(transform)))
+    }
+
+    /// The source and the place in it where these bytes start.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.source.id, self.start)
+    }
+
     /// Derived bytes that were just computed to learn their length; they enter the cache and are
     /// computed again when it has dropped them.
     pub fn computed(
@@ -101,9 +152,17 @@ impl Extent {
         bytes: impl Into<Bytes>,
         transform: impl Derive + 'static,
     ) -> Self {
-        let bytes = bytes.into();
-        let extent = Self::derived(vault, length_of(&bytes), transform);
-        vault.keep(extent.source.id, &bytes, None);
+        Self::computed_by(vault, Output::Memory(bytes.into()), transform)
+    }
+
+    /// The same for what a sink took.
+    pub(crate) fn computed_by(
+        vault: &Arc<Vault>,
+        output: Output,
+        transform: impl Derive + 'static,
+    ) -> Self {
+        let extent = Self::derived(vault, output.len(), transform);
+        vault.keep(extent.source.id, output, None);
         extent
     }
 
@@ -193,6 +252,45 @@ impl Extent {
         self.clamp(offset, u64::MAX)
     }
 
+    /// Why these bytes are too many for what they come from, if they are: files and disks may be
+    /// made of holes and promise any length.
+    pub fn refusal(&self) -> Option<String> {
+        let limits = self.vault().limits();
+        if self.length > limits.stream_bytes {
+            let (length, limit) = (self.length, limits.stream_bytes);
+            return Some(format!("{length} bytes exceed {limit} (limit stream-bytes)"));
+        }
+        let bomb = self.length > limits.ratio_floor_bytes
+            && self.length / self.weight().max(1) > limits.ratio;
+        let (length, ratio) = (self.length, limits.ratio);
+        bomb.then(|| format!("{length} bytes are more than {ratio} times the input (limit ratio)"))
+    }
+
+    /// The first place from `offset` on that is not in a hole; the end if there is none.
+    pub(crate) fn next_data(&self, offset: u64) -> u64 {
+        match &self.source.origin {
+            Origin::Zeros => self.length,
+            Origin::Joined(joined) => {
+                let (start, end) = (self.start.saturating_add(offset), self.start + self.length);
+                let pieces = joined.starts.partition_point(|&place| place <= start);
+                let first = pieces.saturating_sub(1);
+                let mut rest = joined.starts.iter().zip(&joined.parts).skip(first);
+                let data = rest.find(|(place, part)| {
+                    !matches!(part.source.origin, Origin::Zeros)
+                        && place.saturating_add(part.length) > start
+                });
+                let place = data.map_or(end, |(&place, _)| place.max(start).min(end));
+                place.saturating_sub(self.start)
+            }
+            _ => offset.min(self.length),
+        }
+    }
+
+    /// Whether these are the very same bytes of the same source.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.place() == other.place() && self.length == other.length
+    }
+
     /// The place of this extent in another one of the same source, as an offset.
     pub fn offset_in(&self, outer: &Self) -> Option<u64> {
         let same = Arc::ptr_eq(&self.source, &outer.source);
@@ -231,6 +329,40 @@ impl Extent {
         self.fetch()
     }
 
+    /// Reads all bytes, with zeros in the place of those that cannot be read. For extents that fit
+    /// into memory.
+    pub fn salvage(&self) -> Salvage {
+        match &self.source.origin {
+            Origin::Joined(joined) => {
+                let pieces = joined.pieces(self.start, self.start + self.length);
+                let salvage = |(at, piece): &(u64, Self)| (*at, piece.salvage());
+                let parts: Vec<_> = if pieces.iter().any(|(_, piece)| piece.is_derived()) {
+                    pieces.par_iter().map(salvage).collect()
+                } else {
+                    pieces.iter().map(salvage).collect()
+                };
+                Salvage::joined(parts)
+            }
+            _ => match self.fetch() {
+                Ok(bytes) => Salvage { bytes, faults: Vec::new() },
+                Err(fault) => self.salvage_start(fault),
+            },
+        }
+    }
+
+    /// What there is before the first byte that cannot be read.
+    fn salvage_start(&self, fault: Fault) -> Salvage {
+        let held = match self.source.origin {
+            Origin::Derived(_) => self.vault().cached(self.source.id).map(|held| held.bytes.len()),
+            _ => None,
+        };
+        let there = held.unwrap_or(0).saturating_sub(self.start).min(self.length);
+        let start = self.clamp(0, there).fetch().unwrap_or_default();
+        let mut bytes = Vec::from(start);
+        bytes.resize(usize::try_from(self.length).unwrap_or(0), 0);
+        Salvage { bytes: bytes.into(), faults: vec![fault] }
+    }
+
     /// Reads from the start in chunks, for decoders that do not know how far they will get.
     pub fn stream(&self) -> Stream<'_> {
         Stream { extent: self, chunk: Bytes::new(), position: 0 }
@@ -249,9 +381,9 @@ impl Extent {
 
     /// The length, if that many bytes may be made up at once: sparse files promise any number.
     fn admitted_length(&self) -> Result<usize, Fault> {
-        let limit = self.vault().limits().stream_bytes;
+        let limit = self.vault().limits().stream_bytes.min(AT_ONCE_BYTES_MAX);
         usize::try_from(self.length).ok().filter(|_| self.length <= limit).ok_or_else(|| {
-            let why = format!("{} bytes at once exceed {limit} (limit stream-bytes)", self.length);
+            let why = format!("{} bytes at once exceed {limit}", self.length);
             Fault::new(0, "read", why)
         })
     }
@@ -268,21 +400,31 @@ impl Extent {
     fn fetch_derived(&self, transform: &dyn Derive) -> Result<Bytes, Fault> {
         let source = &self.source;
         if let Some(held) = source.vault.cached(source.id) {
-            return self.cut(&held.bytes, held.fault);
-        }
-        if let Some(file) = source.vault.spilled(source.id) {
-            let there = file.metadata().map_or(0, |metadata| metadata.len());
-            if self.start + self.length <= there {
-                return self.fetch_file(&file);
-            }
+            return self.cut_held(&held);
         }
         let mut sink = source.vault.sink(transform.input_bytes());
         let fault = transform.derive(&mut sink).err();
-        let mut output = sink.into_output();
-        output.truncate(usize::try_from(source.length).unwrap_or(usize::MAX));
-        let bytes = Bytes::from(output);
-        source.vault.keep(source.id, &bytes, fault.as_ref());
-        self.cut(&bytes, fault)
+        let mut output = sink.finish();
+        output.truncate(source.length);
+        let held = source.vault.keep(source.id, output, fault.as_ref());
+        self.cut_held(&held)
+    }
+
+    /// The part of derived bytes that this extent means, from memory or from the file.
+    fn cut_held(&self, held: &Held) -> Result<Bytes, Fault> {
+        match &held.bytes {
+            HeldBytes::Memory(bytes) => self.cut(bytes, held.fault.clone()),
+            HeldBytes::Spilled(spilled) if self.start + self.length <= held.bytes.len() => {
+                self.admitted_length()?;
+                let spill = self.vault().spill();
+                let read =
+                    spill.map(|spill| spill.read(spilled, self.start, self.start + self.length));
+                let gone = || Fault::new(0, "read", "the file with derived bytes is gone");
+                read.ok_or_else(gone)?
+                    .map_err(|error| Fault::new(0, "read derived bytes", error.to_string()))
+            }
+            HeldBytes::Spilled(_) => Err(self.short(held.bytes.len(), held.fault.clone())),
+        }
     }
 
     fn fetch_joined(&self, joined: &Joined) -> Result<Bytes, Fault> {
@@ -314,10 +456,15 @@ impl Extent {
         if start <= end && end <= bytes.len() {
             return Ok(bytes.slice(start..end));
         }
-        let there = length_of(bytes).saturating_sub(self.start);
-        Err(fault.unwrap_or_else(|| {
+        Err(self.short(length_of(bytes), fault))
+    }
+
+    /// The fault of a source that has only so many bytes.
+    fn short(&self, made: u64, fault: Option<Fault>) -> Fault {
+        let there = made.saturating_sub(self.start);
+        fault.unwrap_or_else(|| {
             Fault::new(there, "read", format!("{} bytes promised, {there} there", self.length))
-        }))
+        })
     }
 }
 
@@ -445,6 +592,8 @@ mod tests {
         let first = extent.read_all().unwrap_err();
         assert_eq!(extent.read(0, 4).unwrap(), "half");
         assert_eq!(extent.read_all().unwrap_err(), first);
+        let salvage = extent.clamp(1, 7).salvage();
+        assert_eq!((&salvage.bytes[..], salvage.faults.len()), (&b"alf\0\0\0\0"[..], 1));
     }
 
     #[test]
@@ -468,7 +617,15 @@ mod tests {
         );
         assert_eq!(holed.read(15, 2).unwrap(), "ab");
         assert_eq!(holed.read(5, 2).unwrap_err().what, "find a block");
-        assert!(sparse.read_all().unwrap_err().why.contains("stream-bytes"));
+        let places = [0, 5, 6, 1 << 40].map(|offset| sparse.next_data(offset));
+        assert_eq!(places, [0, 5, sparse.len(), sparse.len()]);
+        assert!(sparse.refusal().is_some() && one.refusal().is_none());
+        let salvage = holed.clamp(4, 15).salvage();
+        assert_eq!(
+            (&salvage.bytes[..], salvage.faults.len()),
+            (&b"ef\0\0\0\0\0\0\0\0\0abcd"[..], 1)
+        );
+        assert!(sparse.read_all().unwrap_err().why.contains("at once"));
         assert_eq!(one.slice(1, 3).unwrap().offset_in(&one), Some(1));
     }
 }

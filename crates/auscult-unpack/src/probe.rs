@@ -7,7 +7,8 @@
 
 use crate::{
     Entry, Extent, Fault,
-    carve::{self, Container, Stretch, StretchKind, entropy_centibits, split_gap},
+    carve::{self, Container, Stretch, StretchKind, split_gap},
+    entropy::entropy_centibits,
     format::Opened,
     formats::PROBES,
 };

@@ -106,9 +106,14 @@ pub struct Tree {
 /// Links followed at most while a path is resolved, as Linux does (`MAXSYMLINKS`).
 const LINKS_MAX: u32 = 40;
 
-/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails.
-pub fn unpack(file: File, length: u64, limits: &Limits) -> Tree {
-    let vault = Arc::new(Vault::new(limits.clone()));
+/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails. Derived
+/// bytes that are too many for memory go to `spill`, an empty file without a name; without one
+/// they stay in memory.
+pub fn unpack(file: File, length: u64, limits: &Limits, spill: Option<File>) -> Tree {
+    let vault = Arc::new(match spill {
+        Some(spill) => Vault::with_spill(limits.clone(), spill),
+        None => Vault::new(limits.clone()),
+    });
     let mut image = Extent::from_file(&vault, file, length);
     // A small image is read once; a large one stays on disk and is read where needed.
     if length <= limits.cache_bytes
@@ -240,16 +245,16 @@ impl Tree {
     /// The containers that hold members with paths: file systems and archives. Partitions and
     /// other parts of an image have names too, but make no file system.
     pub fn file_systems(&self) -> impl Iterator<Item = NodeId> {
-        self.nodes()
-            .filter(|(id, _)| {
-                let members = self.members.get(id);
-                members.is_some_and(|members| {
-                    members.iter().any(|(name, &member)| {
-                        name.0.starts_with(b"/") && self.node(member).reading == Reading::Whole
-                    })
-                })
+        self.nodes().map(|(id, _)| id).filter(|&id| self.is_file_system(id))
+    }
+
+    /// Whether a container holds members with paths.
+    pub fn is_file_system(&self, id: NodeId) -> bool {
+        self.members.get(&id).is_some_and(|members| {
+            members.iter().any(|(name, &member)| {
+                name.0.starts_with(b"/") && self.node(member).reading == Reading::Whole
             })
-            .map(|(id, _)| id)
+        })
     }
 
     /// The member with exactly this path (`/etc/passwd`) of a container.

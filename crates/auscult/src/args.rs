@@ -33,15 +33,29 @@ pub(crate) enum Command {
     },
 }
 
+const LIMITS: &str = "Limits";
+
 /// What every inspection takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LimitArgs {
     /// Seconds that reading the image may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub(crate) time_limit: u64,
+    #[arg(long = "time-limit", value_name = "SECONDS", default_value_t = 600, help_heading = LIMITS)]
+    pub(crate) time_seconds: u64,
     /// Bytes that unpacking may put out in all
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) unpacked_limit: Option<u64>,
+    #[arg(long = "unpacked-limit", value_name = "BYTES", help_heading = LIMITS)]
+    pub(crate) unpacked_bytes: Option<u64>,
+    /// Unpacked bytes held in memory; what is more goes to a temporary file
+    #[arg(long = "memory-limit", value_name = "BYTES", help_heading = LIMITS)]
+    pub(crate) memory_bytes: Option<u64>,
+    /// Times that packed bytes may grow before they are taken for a bomb
+    #[arg(long = "ratio-limit", value_name = "TIMES", help_heading = LIMITS)]
+    pub(crate) ratio: Option<u64>,
+    /// Containers inside containers
+    #[arg(long = "depth-limit", value_name = "LEVELS", help_heading = LIMITS)]
+    pub(crate) depth: Option<u32>,
+    /// Files and other members in all
+    #[arg(long = "entries-limit", value_name = "COUNT", help_heading = LIMITS)]
+    pub(crate) entries: Option<u64>,
 }
 
 #[derive(Debug, Args)]

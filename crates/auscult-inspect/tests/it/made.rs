@@ -278,3 +278,19 @@ fn two_inspections_give_equal_bytes() {
     let (first, second) = (facts(bytes.clone()), facts(bytes));
     assert_eq!(first.canonical_bytes().unwrap(), second.canonical_bytes().unwrap());
 }
+
+#[test]
+fn the_same_program_in_both_systems_of_a_device_is_evidence_twice() {
+    let rodata = b"BusyBox v1.36.1 (2024-01-02 03:04:05 UTC) multi-call binary.\0".repeat(200);
+    let program = Elf { rodata: &rodata, ..Elf::default() }.build();
+    let system = image(&Tree::new().file("bin/busybox", 0o755, &program));
+    let facts = facts([system.clone(), system].concat());
+    let found = named(&facts, "busybox");
+    let places: std::collections::BTreeSet<String> = found
+        .iter()
+        .flat_map(|component| &component.evidence)
+        .map(|evidence| evidence.locator.to_string())
+        .filter_map(|place| place.split_once('/').map(|(image, _)| image.to_owned()))
+        .collect();
+    assert_eq!(places.len(), 2, "{places:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::{Coverage, FormatSeen, InputKind};
+use auscult_model::{Coverage, FormatSeen, InputKind, UnreadRegion, looks_like};
 
 use super::{TableOptions, more};
 use crate::{
@@ -132,9 +132,7 @@ fn coverage(page: &mut Page, coverage: &Coverage, options: &TableOptions) {
     regions.sort_by_key(|region| (std::cmp::Reverse(region.bytes), &region.locator));
     let shown = options.others_max.min(5);
     for (index, region) in regions.iter().take(shown).enumerate() {
-        let entropy = region.entropy_centibits.map_or_else(String::new, |entropy| {
-            format!(", entropy {}.{:02} bits per byte", entropy / 100, entropy % 100)
-        });
+        let entropy = entropy_of(region);
         // Inside a compressed container a region can be larger than the image.
         let opened = if region.locator.steps.is_empty() { "" } else { " when opened" };
         let (place, bytes) = (&region.locator, size(region.bytes));
@@ -145,5 +143,21 @@ fn coverage(page: &mut Page, coverage: &Coverage, options: &TableOptions) {
     for (index, (question, reason)) in coverage.questions_unknown.iter().enumerate() {
         let label = if index == 0 { "  unknown" } else { "" };
         page.pair(label, &format!("{question}: {reason}"), Style::Plain);
+    }
+}
+
+/// What the entropy of a region says, if it was measured; where it changes, from where on.
+fn entropy_of(region: &UnreadRegion) -> String {
+    let Some(entropy) = region.entropy_centibits else { return String::new() };
+    let bits = format!(", entropy {}.{:02} bits per byte", entropy / 100, entropy % 100);
+    match region.profile.as_slice() {
+        [] | [_] => format!("{bits} (like {})", looks_like(entropy)),
+        stretches => {
+            let told = stretches.iter().take(4).map(|stretch| {
+                format!("{:#x}: {}", stretch.offset, looks_like(stretch.entropy_centibits))
+            });
+            let more = if stretches.len() > 4 { ", …" } else { "" };
+            format!("{bits} (like {}{more})", told.collect::<Vec<_>>().join(", "))
+        }
     }
 }

@@ -131,6 +131,7 @@ fn coverage() -> Coverage {
             bytes: 4096,
             reason: "no known format".into(),
             entropy_centibits: Some(798),
+            profile: Vec::new(),
         }],
         questions_unknown: BTreeMap::from([(
             "kernel_config".to_owned(),

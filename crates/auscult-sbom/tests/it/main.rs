@@ -137,6 +137,7 @@ pub(crate) fn facts() -> Facts {
                 bytes: 2,
                 reason: "no known format".into(),
                 entropy_centibits: None,
+                profile: Vec::new(),
             }],
             ..Coverage::default()
         },

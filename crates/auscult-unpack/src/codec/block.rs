@@ -3,9 +3,11 @@
 use std::io::{ErrorKind, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use lzma_rust2::{LzmaReader, XzReader};
+use lzma_rust2::LzmaReader;
 
-use super::{LzmaProperties, WINDOW_KIB_MAX, input_fault, zstd};
+use super::{
+    LzmaProperties, WINDOW_KIB_MAX, input_fault, lznt1, lzx::Lzx, output::Output, xpress, xz, zstd,
+};
 use crate::Fault;
 
 /// How a block is packed.
@@ -13,6 +15,8 @@ use crate::Fault;
 pub(crate) enum BlockCodec {
     /// zlib (RFC 1950).
     Zlib,
+    /// Deflate without a header (RFC 1951).
+    Deflate,
     /// A whole xz stream.
     Xz,
     /// LZMA with its 13-byte header.
@@ -25,6 +29,12 @@ pub(crate) enum BlockCodec {
     Lz4,
     /// One LZO1X block.
     Lzo,
+    /// Chunks of LZNT1.
+    Lznt1,
+    /// A chunk of LZX in a Windows image, with a window of so many bits.
+    ImageLzx(u32),
+    /// A chunk of XPRESS with Huffman codes (MS-XCA, section 2.1).
+    XpressHuffman,
 }
 
 /// Unpacks a block. More than `output_max` bytes are a fault; fewer are not, since the last block
@@ -38,10 +48,9 @@ pub(crate) fn decode_block(
     output_max: usize,
 ) -> Result<Vec<u8>, Fault> {
     match codec {
-        BlockCodec::Zlib => inflate(input, output_max),
-        BlockCodec::Xz => {
-            read_block("xz", XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX), output_max)
-        }
+        BlockCodec::Zlib => inflate(input, output_max, true),
+        BlockCodec::Deflate => inflate(input, output_max, false),
+        BlockCodec::Xz => xz::decode_small(input, output_max),
         BlockCodec::LzmaAlone => {
             let reader = LzmaReader::new_mem_limit(input, WINDOW_KIB_MAX, None)
                 .map_err(|error| input_fault("lzma", &error))?;
@@ -60,10 +69,24 @@ pub(crate) fn decode_block(
             let made = lz4_flex::block::decompress_into(input, &mut output);
             cut("lz4", output, made)
         }
+        BlockCodec::Lznt1 => lznt1::decode(input, output_max),
         BlockCodec::Lzo => {
             let mut output = vec![0; output_max];
             let made = lzo::decompress_into(input, &mut output);
             cut("lzo", output, made)
+        }
+        BlockCodec::ImageLzx(window_bits) => {
+            let mut output = Output::new(output_max);
+            let mut lzx = Lzx::new(window_bits, true).map_err(|why| fault("lzx", why))?;
+            lzx.frame(input, output_max, &mut output).map_err(|why| fault("lzx", why))?;
+            let mut bytes = output.into_bytes();
+            lzx.translate(&mut bytes);
+            Ok(bytes)
+        }
+        BlockCodec::XpressHuffman => {
+            let mut output = Output::new(output_max);
+            xpress::decode(input, &mut output).map_err(|why| fault("xpress", why))?;
+            Ok(output.into_bytes())
         }
     }
 }
@@ -81,10 +104,10 @@ fn fault(codec: &str, why: &str) -> Fault {
     Fault::new(0, format!("decompress {codec}"), why)
 }
 
-fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
-    let codec = "zlib";
+fn inflate(input: &[u8], output_max: usize, has_header: bool) -> Result<Vec<u8>, Fault> {
+    let codec = if has_header { "zlib" } else { "deflate" };
     let mut output = vec![0; output_max];
-    let mut decoder = Decompress::new(true);
+    let mut decoder = Decompress::new(has_header);
     let status = decoder.decompress(input, &mut output, FlushDecompress::Finish);
     let made = usize::try_from(decoder.total_out()).unwrap_or(usize::MAX);
     match status {
@@ -98,24 +121,12 @@ fn inflate(input: &[u8], output_max: usize) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// Reads a decoder to its end, which must come within `output_max` bytes.
-fn read_block(codec: &str, mut reader: impl Read, output_max: usize) -> Result<Vec<u8>, Fault> {
-    let mut output = vec![0; output_max];
-    let made = fill(&mut reader, &mut output).map_err(|error| input_fault(codec, &error))?;
-    if made == output_max {
-        match reader.read(&mut [0]) {
-            Ok(0) => {}
-            Ok(_) => return Err(fault(codec, "longer than a block may be")),
-            Err(error) => return Err(input_fault(codec, &error)),
-        }
-    }
-    output.truncate(made);
-    Ok(output)
-}
-
 /// Reads an LZMA block. Many packers leave out the end marker and the size: then the block ends
 /// with its input or when it is full.
-fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_lzma(
+    mut reader: LzmaReader<&[u8]>,
+    output_max: usize,
+) -> Result<Vec<u8>, Fault> {
     reader.set_defer_errors(true);
     let mut output = vec![0; output_max];
     let mut made = 0;
@@ -131,7 +142,7 @@ fn read_lzma(mut reader: LzmaReader<&[u8]>, output_max: usize) -> Result<Vec<u8>
     Ok(output)
 }
 
-fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
+pub(super) fn fill(reader: &mut impl Read, output: &mut [u8]) -> std::io::Result<usize> {
     let mut made = 0;
     while let Some(rest) = output.get_mut(made..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {

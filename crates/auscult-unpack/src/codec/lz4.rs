@@ -2,7 +2,11 @@
 
 use std::io::{BufRead, Read};
 
-use super::{input_fault, skip, take, xxhash::xxh32};
+use std::hash::Hasher as _;
+
+use twox_hash::XxHash32;
+
+use super::{input_fault, skip, take};
 use crate::{Endian, Fault, Sink, View, checksum::agrees};
 
 pub(crate) const FRAME_MAGIC: u32 = 0x184d_2204;
@@ -57,7 +61,7 @@ impl Descriptor {
         length += if content_bytes.is_some() { 8 } else { 0 };
         let dictionary = flags & 1 != 0;
         length += if dictionary { 4 } else { 0 };
-        let [_, checksum, ..] = xxh32(view.bytes(4, length - 4)?).to_le_bytes();
+        let [_, checksum, ..] = XxHash32::oneshot(0, view.bytes(4, length - 4)?).to_le_bytes();
         if !agrees(view.u8(length)?, checksum) {
             return Err(fault("its checksum is wrong"));
         }
@@ -84,7 +88,7 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
     if descriptor.dictionary {
         return Err(fault("a dictionary is needed, which no image names"));
     }
-    let start = usize::try_from(sink.len()).unwrap_or(usize::MAX);
+    let (start, mut content) = (sink.len(), XxHash32::with_seed(0));
     let mut packed = Vec::new();
     let mut block = vec![0; descriptor.block_bytes_max];
     loop {
@@ -104,21 +108,23 @@ pub(super) fn decode_frame(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Res
         }
         whole?;
         if descriptor.block_checksums
-            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(&packed))
+            && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), XxHash32::oneshot(0, &packed))
         {
             return Err(fault("the checksum of a block is wrong"));
         }
         if stored {
+            content.write(&packed);
             sink.push(&packed)?;
             continue;
         }
-        let history = if descriptor.independent { &[] } else { window(sink.output(), start) };
+        let history = if descriptor.independent { &[] } else { window(sink, start) };
         let made = lz4_flex::block::decompress_into_with_dict(&packed, &mut block, history)
             .map_err(|error| fault(&error.to_string()))?;
-        sink.push(block.get(..made).unwrap_or_default())?;
+        let bytes = block.get(..made).unwrap_or_default();
+        content.write(bytes);
+        sink.push(bytes)?;
     }
-    let decoded = sink.output().get(start..).unwrap_or_default();
-    verify_end(input, &descriptor, decoded)
+    verify_end(input, &descriptor, content.finish_32(), sink.len() - start)
 }
 
 fn take_descriptor(input: &mut impl BufRead, magic: [u8; 4]) -> Result<Descriptor, Fault> {
@@ -136,23 +142,24 @@ fn take_descriptor(input: &mut impl BufRead, magic: [u8; 4]) -> Result<Descripto
 fn verify_end(
     input: &mut impl BufRead,
     descriptor: &Descriptor,
-    decoded: &[u8],
+    checksum: u32,
+    made: u64,
 ) -> Result<(), Fault> {
     if descriptor.content_checksum
-        && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), xxh32(decoded))
+        && !agrees(u32::from_le_bytes(take::<4>(input, "lz4")?), checksum)
     {
         return Err(fault("the checksum of the content is wrong"));
     }
-    let made = u64::try_from(decoded.len()).ok();
-    if descriptor.content_bytes.is_some() && descriptor.content_bytes != made {
+    if descriptor.content_bytes.is_some_and(|bytes| bytes != made) {
         return Err(fault("the size of the content is wrong"));
     }
     Ok(())
 }
 
-/// The bytes of this frame that a linked block may refer to.
-fn window(output: &[u8], start: usize) -> &[u8] {
-    output.get(start.max(output.len().saturating_sub(WINDOW_BYTES))..).unwrap_or_default()
+/// The bytes of this frame, which began at `start`, that a linked block may refer to.
+fn window<'sink>(sink: &'sink Sink<'_>, start: u64) -> &'sink [u8] {
+    let made = usize::try_from(sink.len() - start).unwrap_or(usize::MAX);
+    sink.window(made.min(WINDOW_BYTES))
 }
 
 /// Decodes a legacy frame. It has no end mark: it ends after a block that is not full, at the end
@@ -195,6 +202,67 @@ pub(super) fn take_bytes(
     let count =
         Read::take(input, limit).read_to_end(bytes).map_err(|error| input_fault("lz4", &error))?;
     if count == size { Ok(()) } else { Err(fault("the input ends early")) }
+}
+
+/// Decodes the first `length` bytes of a block (LZ4 Block Format); fewer where the input ends right
+/// after a literal run. What follows in the input is not looked at.
+pub(super) fn decode_prefix(input: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
+    let early = || fault("the input ends early");
+    let mut output = Vec::with_capacity(length);
+    let mut rest = input;
+    while output.len() < length {
+        let (&token, after) = rest.split_first().ok_or_else(early)?;
+        rest = after;
+        let literals = take_length(token >> 4, &mut rest)?;
+        let wanted = literals.min(length - output.len());
+        output.extend_from_slice(rest.get(..wanted).ok_or_else(early)?);
+        rest = rest.get(literals..).unwrap_or_default();
+        if output.len() == length || rest.is_empty() {
+            break;
+        }
+        let (offset, after) = rest.split_first_chunk::<2>().ok_or_else(early)?;
+        rest = after;
+        let count = take_length(token & 0xf, &mut rest)?.saturating_add(MATCH_BYTES_MIN);
+        copy_match(&mut output, u16::from_le_bytes(*offset).into(), count, length)?;
+    }
+    Ok(output)
+}
+
+/// The shortest match of the block format.
+const MATCH_BYTES_MIN: usize = 4;
+
+/// A length: 15 in its nibble goes on in bytes, up to the first that is not 255.
+fn take_length(nibble: u8, rest: &mut &[u8]) -> Result<usize, Fault> {
+    let mut length = usize::from(nibble);
+    if nibble == 15 {
+        loop {
+            let (&byte, after) = rest.split_first().ok_or_else(|| fault("the input ends early"))?;
+            *rest = after;
+            length += usize::from(byte);
+            if byte != 255 {
+                break;
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// Repeats `count` bytes from `offset` bytes back, up to a total length.
+fn copy_match(
+    output: &mut Vec<u8>,
+    offset: usize,
+    count: usize,
+    length: usize,
+) -> Result<(), Fault> {
+    let start = output.len().checked_sub(offset).filter(|_| offset > 0);
+    let start = start.ok_or_else(|| fault("a match from before the start"))?;
+    let end = output.len().saturating_add(count).min(length);
+    // A match may overlap itself: what was copied is copied again.
+    while output.len() < end {
+        let step = (output.len() - start).min(end - output.len());
+        output.extend_from_within(start..start + step);
+    }
+    Ok(())
 }
 
 fn fault(why: &str) -> Fault {

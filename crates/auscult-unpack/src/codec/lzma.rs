@@ -1,18 +1,18 @@
-//! LZMA streams: xz (The .xz File Format 1.2), LZMA alone (`lzma-file-format.txt` of XZ Utils),
+//! LZMA streams: LZMA alone (`lzma-file-format.txt` of XZ Utils),
 //! raw LZMA with the properties told by someone else, and lzip (RFC draft-diaz-lzip).
 
 use std::io::{BufRead, Read};
 
-use lzma_rust2::{LzmaReader, XzReader};
+use lzma_rust2::LzmaReader;
 
-use super::{Stop, WINDOW_BYTES_MAX, WINDOW_KIB_MAX, fault_of, input_fault, pump, take};
+use super::{Stop, WINDOW_BYTES_MAX, fault_of, input_fault, pump, take};
 use crate::{
     Fault, Sink,
     checksum::{Crc32, agrees},
 };
 
 /// How an LZMA stream was made; a decoder must know it beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LzmaProperties {
     /// Literal context bits, 0 to 8.
     pub(crate) lc: u8,
@@ -33,7 +33,7 @@ impl LzmaProperties {
     }
 
     /// A decoder over `reader`; `u64::MAX` as size means that there is an end marker.
-    pub(super) fn reader<R: Read>(self, reader: R, size: u64) -> Result<LzmaReader<R>, Fault> {
+    pub(crate) fn reader<R: Read>(self, reader: R, size: u64) -> Result<LzmaReader<R>, Fault> {
         if self.dictionary_bytes > WINDOW_BYTES_MAX {
             let why = format!("a dictionary of {} bytes is wanted", self.dictionary_bytes);
             return Err(Fault::new(0, "decompress lzma", why));
@@ -41,31 +41,6 @@ impl LzmaProperties {
         let (lc, lp, pb) = (u32::from(self.lc), u32::from(self.lp), u32::from(self.pb));
         LzmaReader::new(reader, size, lc, lp, pb, self.dictionary_bytes, None)
             .map_err(|error| input_fault("lzma", &error))
-    }
-}
-
-/// Decodes one xz stream, its index and footer included, and the padding before it.
-pub(super) fn decode_xz(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
-    skip_padding(input)?;
-    let mut reader = XzReader::new_mem_limit(input, false, WINDOW_KIB_MAX);
-    pump(&mut reader, sink).map_err(|stop| fault_of("xz", &stop))
-}
-
-/// Passes over the zeros that may stand between two xz streams, in steps of four (section 2.2).
-fn skip_padding(input: &mut impl BufRead) -> Result<(), Fault> {
-    let mut padding = 0;
-    loop {
-        let chunk = input.fill_buf().map_err(|error| input_fault("xz", &error))?;
-        let zeros = chunk.iter().position(|&byte| byte != 0).unwrap_or(chunk.len());
-        let last = zeros < chunk.len() || chunk.is_empty();
-        input.consume(zeros);
-        padding += zeros;
-        if last && padding % 4 == 0 {
-            return Ok(());
-        }
-        if last {
-            return Err(Fault::new(0, "decompress xz", "odd padding between two streams"));
-        }
     }
 }
 
@@ -80,7 +55,7 @@ pub(super) fn decode_alone(
     let properties = LzmaProperties::from_byte(props, dictionary)
         .ok_or_else(|| Fault::new(0, "decompress lzma", "impossible properties"))?;
     let size = Some(u64::from_le_bytes(size)).filter(|&size| size != u64::MAX);
-    decode_raw(input, sink, properties, size, unused)
+    decode_raw(input, sink, properties, size, unused, |_| ())
 }
 
 /// Decodes a raw LZMA stream, as [`decode_alone`].
@@ -90,6 +65,7 @@ pub(super) fn decode_raw(
     properties: LzmaProperties,
     size: Option<u64>,
     unused: &mut u64,
+    watch: impl FnMut(&[u8]),
 ) -> Result<(), Fault> {
     if size == Some(0) {
         return Ok(());
@@ -100,7 +76,7 @@ pub(super) fn decode_raw(
     // must come out even, which random bytes do not.
     reader.set_relaxed_end_condition(false);
     reader.set_defer_errors(true);
-    let result = pump(&mut reader, sink);
+    let result = pump(&mut reader, sink, watch);
     *unused = u64::try_from(reader.into_parts().1.len()).unwrap_or(0);
     // The reader meets the end of its input also where an end marker is missing.
     result.map_err(|stop| match (&stop, size) {
@@ -128,13 +104,12 @@ pub(super) fn decode_lzip(
     let base = 1_u32.checked_shl(u32::from(coded & 0x1f)).unwrap_or(u32::MAX);
     let dictionary_bytes = base - base / 16 * u32::from(coded >> 5);
     let properties = LzmaProperties { lc: 3, lp: 0, pb: 2, dictionary_bytes };
-    let start = sink.len();
-    decode_raw(input, sink, properties, None, unused)?;
+    let (start, mut crc) = (sink.len(), Crc32::default());
+    decode_raw(input, sink, properties, None, unused, |bytes| crc.update(bytes))?;
     input.rewind(*unused);
     *unused = 0;
     let [c0, c1, c2, c3, size @ .., _, _, _, _, _, _, _, _] = take::<20>(input, "lzip")?;
-    let made = sink.output().get(usize::try_from(start).unwrap_or(usize::MAX)..);
-    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), Crc32::of(made.unwrap_or_default())) {
+    if !agrees(u32::from_le_bytes([c0, c1, c2, c3]), crc.value()) {
         return Err(fault("the checksum is wrong"));
     }
     if u64::from_le_bytes(size) != sink.len() - start {

@@ -7,24 +7,50 @@
 
 use std::io::{BufRead, ErrorKind, Read};
 
-use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened};
+use crate::{Derive, Entry, Extent, Fault, Sink, format::Opened, vault::Decoded};
 
+mod bits;
 mod block;
+mod brotli;
+mod deflate64;
+mod frames;
 pub(crate) mod gzip;
+mod huffman;
+mod implode;
 mod inflate;
 pub(crate) mod lz4;
+mod lzh;
+mod lzhuf;
 mod lzma;
+mod lznt1;
+mod lzo_rle;
 pub(crate) mod lzop;
+mod lzw;
+mod lzx;
+mod member;
 pub(crate) mod nrv2b;
-mod xxhash;
+mod output;
+mod prefix;
+mod quantum;
+mod squeeze;
+mod xpress;
+pub(crate) mod xz;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};
+pub(crate) use frames::{FrameCodec, decode_frames};
 pub(crate) use lzma::LzmaProperties;
+pub(crate) use lzo_rle::decode_lzo_rle;
+pub(crate) use lzw::{COMPRESS_MAGIC, LzwVariant, compress_header};
+pub(crate) use member::{MemberCodec, Unpacking};
+pub(crate) use prefix::{decode_prefix, decode_up_to};
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
+/// What a decoder without a stream format of its own gives, or what is wrong with its input.
+type Step<T> = Result<T, &'static str>;
+
 /// A stream format that tells its own end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Codec {
     /// One gzip member (RFC 1952), checksum verified.
     Gzip,
@@ -46,11 +72,26 @@ pub(crate) enum Codec {
     Bzip2,
     /// One file of lzop.
     Lzop,
+    /// One zlib stream (RFC 1950), checksum verified.
+    Zlib,
+    /// One brotli stream (RFC 7932).
+    Brotli,
+    /// A file of `compress`, which ends where the input does.
+    Compress,
+    /// An LZMA stream behind a header that someone else has read.
+    LzmaBehind {
+        /// Bytes of the header.
+        header_bytes: u8,
+        /// What it told.
+        properties: LzmaProperties,
+        /// Decoded size; none for a stream with an end marker.
+        size: Option<u64>,
+    },
 }
 
 /// Memory that a decoder may take for its dictionary or window, in bytes: enough for `xz -9` and
 /// `zstd --ultra -22`, which ask for 64 and 128 MiB.
-const WINDOW_BYTES_MAX: u32 = 256 << 20;
+pub(crate) const WINDOW_BYTES_MAX: u32 = 256 << 20;
 const WINDOW_KIB_MAX: u32 = WINDOW_BYTES_MAX >> 10;
 
 /// What the decoders put out at once.
@@ -64,14 +105,22 @@ pub(crate) fn decode(codec: Codec, input: &Extent, sink: &mut Sink<'_>) -> (u64,
     let result = match codec {
         Codec::Gzip => gzip::decode(&mut stream, sink),
         Codec::Deflate => inflate::decode(&mut stream, sink, false, |_| ()),
-        Codec::Xz => lzma::decode_xz(&mut stream, sink),
+        Codec::Xz => return xz::decode(input, sink),
         Codec::LzmaAlone => lzma::decode_alone(&mut stream, sink, &mut unused),
         Codec::Lzip => lzma::decode_lzip(&mut stream, sink, &mut unused),
         Codec::Zstd => zstd::decode(&mut stream, sink),
         Codec::Lz4Frame => lz4::decode_frame(&mut stream, sink),
         Codec::Lzop => lzop::decode(&mut stream, sink),
         Codec::Lz4Legacy => lz4::decode_legacy(&mut stream, sink),
-        Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink)
+        Codec::Zlib => inflate::decode(&mut stream, sink, true, |_| ()),
+        Codec::Brotli => brotli::decode(&mut stream, sink),
+        Codec::Compress => lzw::decode_file(&mut stream, sink),
+        Codec::LzmaBehind { header_bytes, properties, size } => {
+            skip(&mut stream, u64::from(header_bytes), "lzma").and_then(|()| {
+                lzma::decode_raw(&mut stream, sink, properties, size, &mut unused, |_| ())
+            })
+        }
+        Codec::Bzip2 => pump(&mut bzip2::bufread::BzDecoder::new(&mut stream), sink, |_| ())
             .map_err(|why| fault_of("bzip2", &why)),
     };
     let consumed = stream.position().saturating_sub(unused);
@@ -148,11 +197,23 @@ impl Payload {
 /// Decodes the streams at the start of `input` into a payload.
 pub(crate) fn payload(codec: Codec, input: &Extent, more: impl Fn(&Extent) -> bool) -> Payload {
     let vault = input.vault();
+    let (source, start) = input.place();
+    if let Some(known) = vault.decoded((source, start, codec), input.len()) {
+        let Decoded { source, length, consumed, .. } = known;
+        let transform = Decoding { codec, input: input.clamp(0, consumed) };
+        let extent = Extent::derived_again(vault, source, length, transform);
+        return Payload { extent, consumed, fault: None, limited: false };
+    }
     let mut sink = vault.sink(input.weight());
     let (consumed, fault) = decode_all(codec, input, &mut sink, more);
     let limited = sink.refusal().is_some();
     let transform = Decoding { codec, input: input.clamp(0, consumed) };
-    let extent = Extent::computed(vault, sink.into_output(), transform);
+    let extent = Extent::computed_by(vault, sink.finish(), transform);
+    if fault.is_none() {
+        let (decoded, length) = (extent.place().0, extent.len());
+        let decoded = Decoded { source: decoded, length, consumed, input_length: input.len() };
+        vault.remember((source, start, codec), decoded);
+    }
     Payload { extent, consumed, fault, limited }
 }
 
@@ -164,20 +225,37 @@ enum Stop {
     Input(std::io::Error),
 }
 
-/// Copies everything a decoder gives into the sink.
-fn pump(reader: &mut impl Read, sink: &mut Sink<'_>) -> Result<(), Stop> {
+/// Copies everything a decoder gives into the sink; `watch` sees it pass by.
+fn pump(
+    reader: &mut impl Read,
+    sink: &mut Sink<'_>,
+    mut watch: impl FnMut(&[u8]),
+) -> Result<(), Stop> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
+                watch(bytes);
                 sink.push(bytes).map_err(Stop::Refused)?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Stop::Input(error)),
         }
     }
+}
+
+/// Copies everything a chain of decoders gives into the sink.
+///
+/// # Errors
+/// What stopped it; what was put out before is kept.
+pub(crate) fn copy_into(
+    codec: &str,
+    reader: &mut impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<(), Fault> {
+    pump(reader, sink, |_| ()).map_err(|stop| fault_of(codec, &stop))
 }
 
 /// The fault of a stopped decoder, at the place where its input stands.

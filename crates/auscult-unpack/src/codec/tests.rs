@@ -161,3 +161,20 @@ fn raw_lzma_needs_neither_header_nor_end_marker() {
     let block = decode_block(BlockCodec::LzmaRaw(properties), raw, bytes.len()).unwrap();
     assert!(block == bytes);
 }
+
+#[test]
+fn a_stream_seen_again_is_not_decoded_again() {
+    let packed = stream::gzip(&text());
+    let limits = Limits { derived_bytes: text().len() as u64, ..Limits::default() };
+    let vault = Arc::new(Vault::new(limits));
+    let extent = Extent::from_memory(&vault, [&packed, &b"behind"[..]].concat());
+    let first = super::payload(Codec::Gzip, &extent, |_| false);
+    // The limit allows to decode once only.
+    let part = extent.clamp(0, first.consumed);
+    let again = super::payload(Codec::Gzip, &part, |_| false);
+    assert_eq!((again.consumed, again.fault), (first.consumed, None));
+    assert!(again.extent.read_all().unwrap() == text());
+    assert!(!vault.is_exhausted());
+    let longer = Extent::from_memory(&vault, packed);
+    assert!(super::payload(Codec::Gzip, &longer, |_| false).limited);
+}

@@ -41,6 +41,9 @@ static FAMILIES: &[&[&Format]] = &[
     stream::FORMATS,
 ];
 
+/// How far from the start of archives and file systems a magic is looked for, where only those count.
+const HEAD_BYTES: u64 = 128 << 10;
+
 /// Every format the engine knows.
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
 
@@ -52,6 +55,18 @@ pub(crate) static PROBES: &[&Probe] = &[
     &boot::linux_kernel::PROBE,
     &mcu::encoded_text::PROBE,
 ];
+
+/// Whether these bytes start with an archive, a file system or a compressed stream that opens. Formats
+/// with a weak magic do not count.
+pub(crate) fn is_archive(extent: &Extent) -> bool {
+    let Ok(head) = extent.read_up_to(0, HEAD_BYTES) else { return false };
+    let families = [archive::FORMATS, filesystem::FORMATS, stream::FORMATS];
+    families.into_iter().flatten().filter(|format| format.carve).any(|format| {
+        let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
+        let opens = || (format.open)(&candidate).is_ok_and(|opened| opened.length > 0);
+        crate::carve::seen(format, &head) && opens()
+    })
+}
 
 /// Names of all formats, in the order of the registry.
 pub fn format_names() -> impl Iterator<Item = &'static str> {

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io::Write as _, str::FromStr};
 
 use anyhow::Context as _;
-use auscult_model::Coverage;
+use auscult_model::{Coverage, looks_like};
 
 use crate::{
     args::UnpackArgs,
@@ -76,7 +76,10 @@ fn table(listing: &Listing) -> String {
     text.push_str(&coverage_line(&listing.coverage));
     for region in &listing.coverage.regions_unread {
         let (place, bytes) = (&region.locator, region.bytes);
-        let _ = writeln!(text, "  unread: {place} ({bytes} bytes): {}", printable(&region.reason));
+        let like =
+            region.entropy_centibits.map(|entropy| format!(", like {}", looks_like(entropy)));
+        let (reason, like) = (printable(&region.reason), like.unwrap_or_default());
+        let _ = writeln!(text, "  unread: {place} ({bytes} bytes): {reason}{like}");
     }
     for problem in &listing.problems {
         let told = printable(&format!("{}: {}", problem.what, problem.why));
@@ -92,7 +95,7 @@ fn printable(text: &str) -> String {
 
 fn coverage_line(coverage: &Coverage) -> String {
     let points = coverage.read_basis_points();
-    format!(
+    let mut line = format!(
         "{} bytes: {} read, {} padding, {} unread ({}.{:02} % accounted for by parsers or padding)\n",
         coverage.bytes_total,
         coverage.bytes_read,
@@ -100,5 +103,19 @@ fn coverage_line(coverage: &Coverage) -> String {
         coverage.bytes_unread,
         points / 100,
         points % 100,
-    )
+    );
+    // The largest first: it is what could hide most.
+    let largest = coverage.regions_unread.iter().max_by_key(|region| region.bytes);
+    if let Some(largest) = largest.filter(|_| coverage.bytes_unread > 0) {
+        let unread = 10_000 - points;
+        let _ = writeln!(
+            line,
+            "{}.{:02} % of this image could not be read, in {} places, most of it from {}",
+            unread / 100,
+            unread % 100,
+            coverage.regions_unread.len(),
+            largest.locator
+        );
+    }
+    line
 }

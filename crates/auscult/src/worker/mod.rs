@@ -38,8 +38,8 @@ pub(crate) enum Task {
     Print(Locator),
     /// Answer with one [`Extracted`] header and its bytes per file, then the end marker.
     Extract,
-    /// Answer with a [`Probe`]: what the walls let through. For tests of the walls.
-    Probe,
+    /// Try the named thing and answer with a [`Probe`]. For tests of the walls.
+    Probe(String),
 }
 
 /// The answer to [`Task::Inspect`].
@@ -54,8 +54,8 @@ pub(crate) struct Inspection {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Probe {
     pub(crate) isolation: Vec<String>,
-    /// Attempts that the walls did not stop.
-    pub(crate) succeeded: Vec<String>,
+    /// Whether the walls let it through.
+    pub(crate) succeeded: bool,
 }
 
 /// The answer to [`Task::List`], and the form of `unpack -o json`.

@@ -109,12 +109,21 @@ fn with_child<T: Send + 'static>(
     }
     let messages = messages.and_then(|handle| handle.join().ok()).unwrap_or_default();
     match status.signal() {
-        Some(signal) => Err(Hinted::error(
-            format!("inspect the image: the worker died of signal {signal}: {messages}"),
-            "the image was not read to the end; please report it with the image's digest",
-        )),
+        Some(signal) => Err(death_by(signal, &messages)),
         None => bail!("{}", messages.trim().trim_start_matches("error: ")),
     }
+}
+
+/// The error for a worker that a signal ended.
+fn death_by(signal: i32, messages: &str) -> anyhow::Error {
+    let hint = "the image was not read to the end; please report it with the image's digest";
+    if signal == libc::SIGSYS {
+        let what = "inspect the image: the worker was killed by its walls: it tried to reach the \
+                    network, a program, another process or a file (SIGSYS)";
+        return Hinted::error(what, format!("treat the image as an attack; {hint}"));
+    }
+    let what = format!("inspect the image: the worker died of signal {signal}: {messages}");
+    Hinted::error(what, hint)
 }
 
 fn start(image: File, kind: InputKind, task: Task, limits: &Limits) -> anyhow::Result<Child> {

@@ -1,8 +1,13 @@
 //! The program as a user runs it: arguments in, exit code, standard output and files out.
-#![expect(clippy::expect_used, reason = "a failed precondition of a test is its failure")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed precondition of a test is its failure"
+)]
 
 mod bad_input;
 mod gate;
+mod hostile;
 mod places;
 mod readme;
 mod snapshot;

@@ -1,26 +1,58 @@
 //! The walls around the worker hold against what hostile code would try first.
 
-use std::process::{Command, Stdio};
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    process::{Command, Stdio},
+};
 
 use crate::support::stderr;
 
+/// A worker's request to try the named thing.
+fn request(name: &str) -> String {
+    let limits = auscult_model::Limits::default();
+    serde_json::json!({ "task": { "probe": name }, "kind": "image", "limits": limits }).to_string()
+}
+
+/// Starts a worker that tries the named thing; the signal that ended it, and its answer.
+fn attempt(name: &str) -> (Option<i32>, serde_json::Value) {
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_auscult"));
+    worker.args(["worker", &request(name)]).stdin(Stdio::null());
+    let output = worker.output().expect("the program starts");
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    (output.status.signal(), answer)
+}
+
 #[test]
-fn the_worker_can_neither_open_nor_connect_nor_run() {
-    let limits = serde_json::to_value(auscult_model::Limits::default()).unwrap();
-    let request = serde_json::json!({ "task": "probe", "kind": "image", "limits": limits });
-    let output = Command::new(env!("CARGO_BIN_EXE_auscult"))
-        .args(["worker", &request.to_string()])
-        .stdin(Stdio::from(tempfile::tempfile().unwrap()))
-        .output()
-        .unwrap();
-    let answer: serde_json::Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
-    let walls: Vec<&str> =
-        answer["isolation"].as_array().unwrap().iter().filter_map(|wall| wall.as_str()).collect();
-    for wall in ["rlimits", "no-new-privs", "seccomp"] {
-        assert!(walls.contains(&wall), "{wall} does not stand: {walls:?}");
+fn a_worker_that_reaches_out_is_killed() {
+    for name in [
+        "write a file",
+        "make a folder",
+        "remove a file",
+        "open a socket",
+        "run a program",
+        "signal another process",
+    ] {
+        let (signal, answer) = attempt(name);
+        assert_eq!(signal, Some(libc::SIGSYS), "{name}: {answer}");
     }
-    assert_eq!(answer["succeeded"], serde_json::json!([]), "{walls:?}");
+}
+
+#[test]
+fn a_worker_that_looks_around_sees_nothing() {
+    for name in ["read a file", "list a folder"] {
+        let (signal, answer) = attempt(name);
+        assert_eq!((signal, &answer["succeeded"]), (None, &false.into()), "{name}");
+        let walls: Vec<&str> = answer["isolation"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|wall| wall.as_str())
+            .collect();
+        for wall in ["rlimits", "no-new-privs", "seccomp"] {
+            assert!(walls.contains(&wall), "{wall} does not stand: {walls:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! ar archives (ar(5)): packages of Debian and OpenWrt, static libraries. GNU and BSD long names.
+//!
+//! Thin archives name the files that they are made of, which are elsewhere: the names are listed.
 
 use crate::{
     Entry, EntryKind, Extent, Fault, View,
@@ -9,7 +11,9 @@ use crate::{
 const MAGIC: &[u8] = b"!<arch>\n";
 
 pub(crate) static FORMAT: Format =
-    Format { name: "ar", magics: &[Magic::start(MAGIC)], carve: true, open };
+    Format { name: "ar", magics: &[Magic::start(MAGIC), Magic::start(THIN)], carve: true, open };
+
+const THIN: &[u8] = b"!<thin>\n";
 
 const HEADER_BYTES: u64 = 60;
 /// Largest table of long names read.
@@ -17,7 +21,11 @@ const NAMES_BYTES_MAX: u64 = 16 << 20;
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
+    let thin = extent.read_up_to(0, 8)? == THIN;
     let mut opened = Opened { length: 8, ..Opened::default() };
+    if thin {
+        opened.attributes.push(("variant", "thin".to_owned()));
+    }
     let (mut at, mut names) = (8, Vec::new());
     let limit = extent.vault().limits().entries;
     for _ in 0..limit {
@@ -28,6 +36,15 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         }
         let Ok(header) = Header::parse(&head) else { break };
         let data_at = at + HEADER_BYTES;
+        let elsewhere = thin && !matches!(header.name.as_slice(), b"/" | b"/SYM64/" | b"//");
+        if elsewhere {
+            let mut entry = header.entry(extent.clamp(0, 0), &names);
+            entry.content = None;
+            opened.entries.push(entry);
+            at = data_at;
+            opened.length = at;
+            continue;
+        }
         let Some(data) = extent.slice(data_at, header.size) else {
             opened.faults.push(Fault::new(at, "read an ar member", "it is cut off"));
             opened.length = extent.len();
@@ -119,7 +136,10 @@ mod tests {
     use auscult_model::Limits;
     use auscult_testkit::{Tree as Files, archive, stream};
 
-    use crate::{Tree, formats::testing::hostile};
+    use crate::{
+        Tree,
+        formats::testing::{hostile, reference::run},
+    };
 
     #[test]
     fn a_package_is_opened_down_to_its_files() {
@@ -156,6 +176,23 @@ mod tests {
             assert_eq!(tree.bytes(member).unwrap(), content);
         }
         assert_eq!(tree.coverage().bytes_unread, 4);
+    }
+
+    #[test]
+    fn thin_archives_name_what_they_are_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "cd {} && echo text > an-object-with-a-long-name.o && ar rcST thin.a *.o",
+            folder.path().display()
+        );
+        if !(run("ar", &["--version"]) && run("sh", &["-c", &script])) {
+            return;
+        }
+        let bytes = std::fs::read(folder.path().join("thin.a")).unwrap();
+        let tree = Tree::from_bytes(bytes, &Limits::default());
+        assert_eq!((tree.problems(), tree.coverage().bytes_unread), (&[][..], 0));
+        let root = tree.file_systems().next().unwrap();
+        assert!(tree.member(root, b"/an-object-with-a-long-name.o").is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! cpio archives: the new ASCII format (`newc`), the same with checksums (`crc`), and the POSIX
-//! octet-oriented one (`odc`), after the Linux kernel's `initramfs buffer format` and cpio(5).
+//! cpio archives: the new ASCII format (`newc`), the same with checksums (`crc`), the POSIX
+//! octet-oriented one (`odc`), and the old binary one in both byte orders (`bin`), after the Linux
+//! kernel's `initramfs buffer format` and cpio(5).
 //!
 //! An initramfs may be several archives in a row, some of them compressed: each is a container of
 //! its own, with the zeros that fill up its last record.
@@ -7,16 +8,25 @@
 use std::collections::HashMap;
 
 use crate::{
+    Endian::{self, Big, Little},
     Entry, EntryKind, Extent, Fault, View,
     checksum::agrees,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::unix_mode,
+    formats::support::{hardlinks, unix_mode},
 };
 
 pub(crate) static FORMAT: Format = Format {
     name: "cpio",
     magics: &[Magic::start(b"070701"), Magic::start(b"070702"), Magic::start(b"070707")],
     carve: true,
+    open,
+};
+
+/// The old binary format: two bytes are too little to look for everywhere.
+pub(crate) static BINARY_FORMAT: Format = Format {
+    name: "cpio-binary",
+    magics: &[Magic::start(&[0xc7, 0x71]), Magic::start(&[0x71, 0xc7])],
+    carve: false,
     open,
 };
 
@@ -30,6 +40,7 @@ enum Variant {
     Newc,
     Crc,
     Odc,
+    Binary(Endian),
 }
 
 impl Variant {
@@ -38,11 +49,26 @@ impl Variant {
             Self::Newc => "newc",
             Self::Crc => "crc",
             Self::Odc => "odc",
+            Self::Binary(Little) => "bin little-endian",
+            Self::Binary(Big) => "bin big-endian",
         }
     }
 
     fn alignment(self) -> u64 {
-        if self == Self::Odc { 1 } else { 4 }
+        match self {
+            Self::Odc => 1,
+            Self::Binary(_) => 2,
+            Self::Newc | Self::Crc => 4,
+        }
+    }
+
+    /// Bytes of a header before the name.
+    fn header_bytes(self) -> u64 {
+        match self {
+            Self::Odc => 76,
+            Self::Binary(_) => 26,
+            Self::Newc | Self::Crc => 110,
+        }
     }
 }
 
@@ -72,14 +98,16 @@ impl Header {
             b"070701" => Self::parse_new(&extent.read(at, 110)?, Variant::Newc)?,
             b"070702" => Self::parse_new(&extent.read(at, 110)?, Variant::Crc)?,
             b"070707" => Self::parse_old(&extent.read(at, 76)?)?,
+            [0xc7, 0x71, ..] => Self::parse_binary(&extent.read(at, 26)?, Little)?,
+            [0x71, 0xc7, ..] => Self::parse_binary(&extent.read(at, 26)?, Big)?,
             _ => return Err(Fault::new(at, "read a cpio header", "no magic")),
         };
-        // Both parsers leave the length of the name, NUL included, in `data_offset`.
+        // The parsers leave the length of the name, NUL included, in `data_offset`.
         let name_length = header.data_offset;
         if name_length == 0 || name_length > NAME_BYTES_MAX {
             return Err(Fault::new(at, "read a cpio header", "an impossible length of a name"));
         }
-        let fixed = if header.variant == Variant::Odc { 76 } else { 110 };
+        let fixed = header.variant.header_bytes();
         let name = extent.read(at + fixed, name_length)?;
         header.name = match name.split_last() {
             Some((0, name)) => View(name).text(0, name.len())?.to_vec(),
@@ -131,6 +159,28 @@ impl Header {
         })
     }
 
+    /// Thirteen words of 16 bits; of long numbers the upper half stands first.
+    fn parse_binary(bytes: &[u8], endian: Endian) -> Result<Self, Fault> {
+        let word = |index: usize| View(bytes).u16(2 * index, endian).map(u32::from);
+        let long = |index: usize| Ok::<_, Fault>(word(index)? << 16 | word(index + 1)?);
+        let special = word(7)?;
+        Ok(Self {
+            variant: Variant::Binary(endian),
+            device: (0, word(1)?),
+            inode: u64::from(word(2)?),
+            mode: word(3)?,
+            user: word(4)?,
+            group: word(5)?,
+            links: word(6)?,
+            special: (special >> 8, special & 0xff),
+            modified: i64::from(long(8)?),
+            data_offset: u64::from(word(10)?),
+            size: u64::from(long(11)?),
+            checksum: 0,
+            name: Vec::new(),
+        })
+    }
+
     fn is_trailer(&self) -> bool {
         self.name == b"TRAILER!!!"
     }
@@ -160,6 +210,11 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     if !plausible && !first.is_trailer() {
         return Err(NotThis);
     }
+    // A magic of two bytes proves little: another header must follow.
+    let binary = matches!(first.variant, Variant::Binary(_));
+    if binary && !first.is_trailer() && Header::read(extent, first.end()).is_err() {
+        return Err(NotThis);
+    }
     let mut opened = Opened::default();
     opened.attributes.push(("variant", first.variant.name().to_owned()));
     let headers = read_headers(extent, first, &mut opened);
@@ -170,6 +225,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
             Err(fault) => opened.faults.push(fault),
         }
     }
+    hardlinks::fill(&mut opened.entries);
     if opened.entries.is_empty() && opened.faults.is_empty() && opened.length < 200 {
         // Only a trailer: the empty archive that kernels carry. It is one, with nothing in it.
         opened.attributes.push(("empty", "true".to_owned()));

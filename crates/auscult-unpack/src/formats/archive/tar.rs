@@ -1,12 +1,13 @@
 //! tar archives: POSIX `ustar` and `pax` (IEEE 1003.1-2017, pax), and GNU's long names, large
 //! numbers and sparse files (GNU tar manual, "Basic Tar Format" and "Storing Sparse Files").
 //!
-//! Archives without the `ustar` mark (Version 7) are not recognised.
+//! Archives of Version 7, which have no mark but the checksum of their headers, are recognised at the
+//! start of a file only.
 
 use crate::{
     Entry, EntryKind, Extent, Fault, View,
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::unix_mode,
+    formats::support::{hardlinks, unix_mode},
 };
 
 mod pax;
@@ -16,6 +17,14 @@ use pax::Overrides;
 
 pub(crate) static FORMAT: Format =
     Format { name: "tar", magics: &[Magic::at(257, b"ustar")], carve: true, open };
+
+/// Version 7: how programs end the field of the checksum is all that can be looked for.
+pub(crate) static OLD_FORMAT: Format = Format {
+    name: "tar-v7",
+    magics: &[Magic::at(154, b"\0 "), Magic::at(154, b" \0")],
+    carve: false,
+    open: open_old,
+};
 
 const BLOCK_BYTES: u64 = 512;
 /// Archives end at a multiple of this, filled up with zeros.
@@ -32,7 +41,7 @@ struct Header {
 
 impl Header {
     /// Reads the block at `at`; none where it is all zero, the mark of the end.
-    fn read(extent: &Extent, at: u64) -> Result<Option<Self>, Fault> {
+    fn read(extent: &Extent, at: u64, old: bool) -> Result<Option<Self>, Fault> {
         let block = extent.read(at, BLOCK_BYTES)?.to_vec();
         if block.iter().all(|&byte| byte == 0) {
             return Ok(None);
@@ -50,7 +59,7 @@ impl Header {
         if ![Ok(plain), Ok(signed)].contains(&i64::try_from(stored)) {
             return Err(fault("its checksum is wrong"));
         }
-        if view.bytes(257, 5)? != b"ustar" {
+        if !old && view.bytes(257, 5)? != b"ustar" {
             return Err(fault("no ustar mark"));
         }
         let size = number(view.bytes(124, 12)?).ok_or_else(|| fault("no size"))?;
@@ -77,7 +86,11 @@ impl Header {
 
     fn path(&self) -> Result<Vec<u8>, Fault> {
         let name = self.view().text(0, 100)?;
-        let prefix = if self.is_gnu() { &[] } else { self.view().text(345, 155)? };
+        // Version 7 has no prefix; the first versions of star already had one, with their own mark.
+        let marked =
+            self.view().bytes(257, 5)? == b"ustar" || self.view().bytes(508, 4)? == b"tar\0";
+        let no_prefix = self.is_gnu() || !marked;
+        let prefix = if no_prefix { &[] } else { self.view().text(345, 155)? };
         Ok(if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() })
     }
 }
@@ -102,28 +115,56 @@ fn number(field: &[u8]) -> Option<u64> {
     })
 }
 
+/// Opens an archive of Version 7, where every field of the first header makes sense.
+fn open_old(candidate: &Candidate) -> Result<Opened, NotThis> {
+    let first = Header::read(&candidate.extent, 0, true)?.ok_or(NotThis)?;
+    let view = first.view();
+    let star = view.bytes(508, 4)? == b"tar\0";
+    let name = view.text(0, 100)?;
+    // GNU tar fills in the device numbers that come with the mark, but not the mark.
+    let blank = |byte: &u8| matches!(byte, 0 | b' ' | b'0'..=b'7');
+    let plain = star
+        || view.bytes(257, 88)?.iter().all(blank)
+            && view.bytes(345, 167)?.iter().all(|&byte| byte == 0);
+    let fields = [(100, 8), (108, 8), (116, 8), (136, 12)];
+    let numbers = fields.iter().all(|&(at, length)| first.number(at, length).is_some());
+    let sound = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
+    if !plain || !numbers || !sound || !matches!(first.kind, 0 | b'0'..=b'7') {
+        return Err(NotThis);
+    }
+    Ok(read(&candidate.extent, if star { "star" } else { "v7" }, true))
+}
+
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let first = Header::read(&candidate.extent, 0)?.ok_or(NotThis)?;
+    let first = Header::read(&candidate.extent, 0, false)?.ok_or(NotThis)?;
     let variant = match (first.is_gnu(), first.kind) {
         (true, _) => "gnu",
         (false, b'x' | b'g') => "pax",
         _ => "ustar",
     };
+    Ok(read(&candidate.extent, variant, false))
+}
+
+fn read(extent: &Extent, variant: &str, old: bool) -> Opened {
     let mut reader = Reader {
-        extent: &candidate.extent,
+        extent,
         at: 0,
+        old,
         global: Overrides::default(),
         next: Overrides::default(),
         opened: Opened::default(),
     };
     reader.opened.attributes.push(("variant", variant.to_owned()));
     reader.read_all();
-    Ok(reader.opened)
+    hardlinks::fill(&mut reader.opened.entries);
+    reader.opened
 }
 
 struct Reader<'extent> {
     extent: &'extent Extent,
     at: u64,
+    /// Whether members need no mark.
+    old: bool,
     /// What a global pax header says of all members that follow.
     global: Overrides,
     /// What extended headers say of the next member.
@@ -137,7 +178,7 @@ impl Reader<'_> {
         let mut count = 0;
         loop {
             self.opened.length = self.at.min(self.extent.len());
-            match Header::read(self.extent, self.at) {
+            match Header::read(self.extent, self.at, self.old) {
                 Ok(Some(header)) => {
                     if let Err(fault) = self.read_member(&header) {
                         self.opened.length = self.at.min(self.extent.len());
@@ -194,6 +235,14 @@ impl Reader<'_> {
             return self.extend(header.kind, &data.read_all()?);
         }
         let overrides = std::mem::take(&mut self.next).over(&self.global);
+        if header.kind == b'V' {
+            let label = String::from_utf8_lossy(&header.path()?).into_owned();
+            self.opened.attributes.push(("label", label));
+            return Ok(());
+        }
+        if header.kind == b'M' {
+            self.opened.attributes.push(("continues-volume", "true".to_owned()));
+        }
         let whole = data.is_some();
         let data = data.unwrap_or_else(|| self.extent.from(data_at));
         let entry = Self::entry(header, &overrides, data, map)?;
@@ -261,7 +310,7 @@ impl Reader<'_> {
 
 /// Whether blocks of data follow a header of this kind.
 fn has_data(kind: u8) -> bool {
-    !matches!(kind, b'1'..=b'6')
+    !matches!(kind, b'1'..=b'6' | b'V')
 }
 
 #[cfg(test)]

@@ -1,17 +1,24 @@
-//! ZIP archives (APPNOTE.TXT 6.3.10), read from their central directory.
+//! ZIP archives (APPNOTE.TXT 6.3.10), read from their central directory, or from the local headers
+//! where it is missing.
 //!
-//! Stored members are slices of the image, deflated ones are unpacked when read. Encrypted members
-//! are listed without content. Members that lie over each other, as in a bomb, are not read.
+//! Stored members are slices of the image, packed ones are unpacked when read. Encrypted members
+//! are listed without content, as are the ones in other volumes. Members that lie over each other,
+//! as in a bomb, are not read. Reduced members (methods 2 to 5), of the first versions, are said.
 
 use crate::{
     Endian, Entry, EntryKind, Extent, Fault, View,
-    codec::{Codec, Decoding},
+    codec::{Codec, Decoding, MemberCodec, Unpacking},
     format::{Candidate, Format, Magic, NotThis, Opened},
-    formats::support::unix_mode,
+    formats::support::{
+        promise::{self, Promise, Sum},
+        unix_mode,
+    },
 };
 
 mod directory;
 mod record;
+mod scan;
+mod signing;
 
 use record::Record;
 
@@ -36,16 +43,42 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         let comment = String::from_utf8_lossy(&found.comment).into_owned();
         opened.attributes.push(("comment", comment));
     }
+    if !found.signatures.is_empty() {
+        opened.attributes.push(("signature", found.signatures.join(" ")));
+    }
+    if found.volume > 0 {
+        let volumes = u32::from(found.volume) + 1;
+        opened.attributes.push(("volume", format!("{volumes} of {volumes}")));
+        let why = format!("{} volumes before this one are missing", found.volume);
+        opened.faults.push(Fault::new(0, "read all volumes of the zip archive", why));
+    }
     let overlapping = overlapping(extent, &found.records);
     let encrypted = found.records.iter().filter(|record| record.encrypted()).count();
+    let mut promises = Vec::new();
     let filled = found.records.iter().filter(|record| record.packed > 0).count();
     for (record, overlaps) in found.records.iter().zip(overlapping) {
+        if record.volume < found.volume {
+            opened.entries.push(Entry::member(
+                record.name.as_slice(),
+                record.kind().unwrap_or(EntryKind::File),
+                record.metadata(),
+            ));
+            continue;
+        }
         let (entry, fault) = entry(extent, record, overlaps);
+        promises.extend(entry.content.as_ref().map(|content| Promise {
+            name: record.name.clone(),
+            place: record.offset,
+            content: content.clone(),
+            sum: Sum::Crc32(record.crc),
+        }));
         opened.entries.push(entry);
         opened.faults.extend(fault);
     }
-    if encrypted > 0 {
+    opened.faults.extend(promise::verify(&promises));
+    if let Some(kind) = found.records.iter().find_map(Record::encryption) {
         opened.attributes.push(("encrypted-members", encrypted.to_string()));
+        opened.attributes.push(("encryption", kind.to_owned()));
     }
     if encrypted > 0 && encrypted == filled {
         opened.unread = Some("encrypted".to_owned());
@@ -102,8 +135,8 @@ fn entry(extent: &Extent, record: &Record, overlaps: bool) -> (Entry, Option<Fau
     if overlaps {
         return (bare, fault("it lies over another member".to_owned()));
     }
-    if record.encrypted() {
-        return (bare.unreadable(record.packed, "encrypted"), None);
+    if let Some(kind) = record.encryption() {
+        return (bare.unreadable(record.packed, format!("encrypted ({kind})")), None);
     }
     let content = match data_of(extent, record).map(|data| content_of(record, data)) {
         Ok(Some(content)) => content,
@@ -126,19 +159,33 @@ fn entry(extent: &Extent, record: &Record, overlaps: bool) -> (Entry, Option<Fau
 
 /// The unpacked bytes; none where the method (section 4.4.5) is not known.
 fn content_of(record: &Record, data: Extent) -> Option<Extent> {
-    let codec = match record.method {
-        0 => return Some(data),
-        8 => Codec::Deflate,
-        12 => Codec::Bzip2,
-        93 => Codec::Zstd,
-        95 => Codec::Xz,
-        _ => return None,
+    let (large_window, literals) = record.implode_options();
+    let member = match record.method {
+        1 => Some(MemberCodec::Shrink),
+        6 => Some(MemberCodec::Implode { large_window, literals }),
+        9 => Some(MemberCodec::Deflate64),
+        14 => Some(MemberCodec::ZipLzma),
+        98 => Some(MemberCodec::ZipPpmd),
+        _ => None,
     };
-    if record.size == 0 {
+    let stream = match record.method {
+        0 => return Some(data),
+        8 => Some(Codec::Deflate),
+        12 => Some(Codec::Bzip2),
+        20 | 93 => Some(Codec::Zstd),
+        95 => Some(Codec::Xz),
+        _ => None,
+    };
+    let size = record.size;
+    if size == 0 && (member.is_some() || stream.is_some()) {
         return Some(data.clamp(0, 0));
     }
     let vault = std::sync::Arc::clone(data.vault());
-    Some(Extent::derived(&vault, record.size, Decoding { codec, input: data }))
+    match (member, stream) {
+        (Some(codec), _) => Some(Unpacking { codec, input: data, size }.extent()),
+        (_, Some(codec)) => Some(Extent::derived(&vault, size, Decoding { codec, input: data })),
+        (None, None) => None,
+    }
 }
 
 /// Whether a mode means a symbolic link.

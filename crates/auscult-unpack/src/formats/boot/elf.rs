@@ -2,12 +2,14 @@
 //! boot loaders (System V ABI, chapter 4).
 //!
 //! The extent is what the headers describe. In archives and file systems an ELF file stays a plain
-//! file. Kernels that unpack themselves and initial file systems inside become parts.
+//! file, unless an archive or file system that it unpacks or mounts lies right behind it. Kernels that
+//! unpack themselves and initial file systems inside become parts.
 
 use crate::{
     Endian::{self, Big, Little},
-    Entry, Fault, Reading, View, carve,
+    Entry, Extent, Fault, Reading, View, carve,
     format::{Candidate, Format, Magic, NotThis, Opened},
+    formats,
 };
 
 use super::linux_kernel;
@@ -21,6 +23,8 @@ const HEADERS_MAX: u64 = 1 << 16;
 /// Larger files are not searched for what they embed.
 const SEARCHED_BYTES_MAX: u64 = 256 << 20;
 const EMBEDDED_BYTES_MIN: u64 = 16 << 10;
+/// What is appended may start at the next page.
+const FILL_BYTES_MAX: u64 = 4096;
 const SECTION_WITHOUT_BYTES: u32 = 8;
 
 const KINDS: &[&str] = &["none", "relocatable", "executable", "shared", "core"];
@@ -75,9 +79,6 @@ struct Table {
 }
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
-    if candidate.reading == Reading::Whole {
-        return Err(NotThis);
-    }
     let head = candidate.extent.read_up_to(0, 64)?;
     let header = header(View(&head))?;
     let machine = MACHINES.iter().find(|known| known.0 == header.machine).ok_or(NotThis)?.1;
@@ -89,6 +90,9 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         ("type", KINDS.get(usize::from(header.kind)).copied().unwrap_or("other").to_owned()),
         ("entry-point", format!("{:#x}", header.entry)),
     ];
+    if candidate.reading == Reading::Whole {
+        return open_appended(&candidate.extent, length, attributes);
+    }
     let file = candidate.extent.clamp(0, length);
     let (mut entries, mut faults) = (Vec::new(), Vec::new());
     if length <= SEARCHED_BYTES_MAX {
@@ -105,6 +109,22 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         entries.push(whole);
     }
     Ok(Opened { length, attributes, entries, faults, unread: None })
+}
+
+/// A program with an archive or a file system right behind it: only that is looked into.
+fn open_appended(
+    extent: &Extent,
+    length: u64,
+    attributes: Vec<(&'static str, String)>,
+) -> Result<Opened, NotThis> {
+    let fill = extent.read_up_to(length, FILL_BYTES_MAX)?;
+    let zeros = fill.iter().take_while(|&&byte| byte == 0).count();
+    let appended = extent.from(length + u64::try_from(zeros).unwrap_or(0));
+    if appended.is_empty() || !formats::is_archive(&appended) {
+        return Err(NotThis);
+    }
+    let entries = vec![Entry::part(&b"appended"[..], appended)];
+    Ok(Opened { length: extent.len(), attributes, entries, ..Opened::default() })
 }
 
 fn shifted(found: Vec<(u64, u64, &'static str)>) -> Vec<(u64, u64, &'static str)> {
@@ -199,7 +219,7 @@ fn extent_of(view: View<'_>, header: &Header, is_section: bool) -> Option<(u64, 
 #[cfg(test)]
 mod tests {
     use auscult_model::Limits;
-    use auscult_testkit::{elf::Elf, stream};
+    use auscult_testkit::{Tree as Files, archive, elf::Elf, stream};
 
     use crate::{
         Tree,
@@ -224,6 +244,29 @@ mod tests {
             Tree::from_bytes(Elf { rodata: &packed, ..Elf::default() }.build(), &Limits::default());
         let found = locators(&tree);
         assert!(found.iter().any(|locator| locator.contains("elf:/xz-")), "{found:?}");
+    }
+
+    #[test]
+    fn an_archive_behind_a_program_in_an_archive_is_opened() {
+        let program = Elf { rodata: b"unpacker", ..Elf::default() }.build();
+        let files = Files::new().file("inner", 0o644, "inner text");
+        let packed = stream::gzip(&archive::tar(&files));
+        for fill in [0, 100] {
+            let bytes = [&program[..], &vec![0; fill], &packed].concat();
+            let outer =
+                Files::new().file("setup", 0o755, bytes).file("plain", 0o755, program.clone());
+            let tree = Tree::from_bytes(archive::cpio_newc(&outer), &Limits::default());
+            assert_eq!(tree.problems(), []);
+            let found = locators(&tree);
+            let inner = "cpio:/setup@0x0/elf:/appended@0x0/gzip@0x0/tar:/inner";
+            assert!(found.iter().any(|locator| locator.ends_with(inner)), "{found:?}");
+            assert!(!found.iter().any(|locator| locator.contains("plain@")), "{found:?}");
+        }
+        // Other bytes behind a program say nothing.
+        let bytes = [&program[..], b"a signature"].concat();
+        let outer = Files::new().file("module", 0o755, bytes);
+        let tree = Tree::from_bytes(archive::cpio_newc(&outer), &Limits::default());
+        assert!(!locators(&tree).iter().any(|locator| locator.contains("elf")));
     }
 
     #[test]

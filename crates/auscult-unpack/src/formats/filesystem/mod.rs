@@ -2,22 +2,48 @@
 
 use crate::format::Format;
 
+mod btrfs;
+mod coding;
 mod cramfs;
+mod erofs;
+mod exfat;
 mod ext;
+mod f2fs;
+mod fat;
+mod iso9660;
 mod jffs2;
-mod recognised;
+mod jfs;
+mod littlefs;
+mod minix;
+mod ntfs;
+mod reiserfs;
 mod romfs;
 mod squashfs;
+mod ubifs;
+mod xfs;
+mod yaffs;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &ext::FORMAT,
+    &exfat::FORMAT,
+    &fat::FORMAT,
+    &fat::UNNAMED,
+    &ntfs::FORMAT,
+    &iso9660::FORMAT,
     &squashfs::FORMAT,
     &jffs2::FORMAT,
     &jffs2::MARKER,
-    &recognised::UBIFS,
-    &recognised::EROFS,
-    &recognised::F2FS,
+    &ubifs::FORMAT,
+    &erofs::FORMAT,
+    &f2fs::FORMAT,
+    &btrfs::FORMAT,
+    &xfs::FORMAT,
+    &reiserfs::FORMAT,
+    &jfs::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
+    &littlefs::FORMAT,
+    &minix::FORMAT,
+    &yaffs::FORMAT,
 ];

@@ -1,16 +1,16 @@
 //! xz streams (The .xz File Format 1.2), several ones with padding between them as one payload.
 
 use crate::{
-    Endian, Extent, View,
-    checksum::{Crc32, agrees},
-    codec::{self, Codec},
+    Extent,
+    codec::{
+        self, Codec,
+        xz::{self, StreamHeader},
+    },
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
-const MAGIC: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
-
 pub(crate) static FORMAT: Format =
-    Format { name: "xz", magics: &[Magic::start(MAGIC)], carve: true, open };
+    Format { name: "xz", magics: &[Magic::start(xz::MAGIC)], carve: true, open };
 
 /// Padding between two streams looked over to find the second.
 const PADDING_BYTES_MAX: u64 = 64 << 10;
@@ -21,22 +21,10 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     Ok(payload.opened(vec![("check", check.to_owned())]))
 }
 
-/// The kind of check of a stream whose header (section 2.1.1) is whole.
+/// The kind of check of a stream whose header is whole.
 fn check_at(extent: &Extent) -> Option<&'static str> {
     let head = extent.read_up_to(0, 12).ok()?;
-    let view = View(&head);
-    let [zero, kind] = view.array(6).ok()?;
-    let sound = head.starts_with(MAGIC)
-        && zero == 0
-        && agrees(view.u32(8, Endian::Little).ok()?, Crc32::of(&[zero, kind]));
-    let name = match kind {
-        0 => "none",
-        1 => "crc32",
-        4 => "crc64",
-        10 => "sha256",
-        _ => return None,
-    };
-    sound.then_some(name)
+    StreamHeader::parse(&head).ok().map(StreamHeader::check_name)
 }
 
 /// Whether another stream follows, after padding in steps of four bytes or without any.

@@ -56,10 +56,17 @@ impl Gathering {
         if let Some((first, _)) = self.linked.get(&identity) {
             entry.kind = EntryKind::Hardlink(first.clone());
             entry.reading = Reading::Leaf;
+            // What cannot be read counts once.
+            entry.unread = None;
         } else {
             self.linked.insert(identity, (entry.path.clone(), entry.content.clone()));
         }
         self.entries.push(entry);
+    }
+
+    /// Whether a file was added under another name.
+    pub(crate) fn is_linked(&self, identity: u64) -> bool {
+        self.linked.contains_key(&identity)
     }
 
     /// The content of a file that was added under another name.

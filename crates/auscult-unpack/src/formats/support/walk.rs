@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use auscult_model::ByteName;
 
 use super::gathering::{Gathering, entry_path};
-use crate::{Entry, EntryKind, Extent, Fault, Metadata};
+use crate::{Entry, EntryKind, Extent, Fault, Metadata, Unread};
 
 /// A file system that can be walked.
 pub(crate) trait Walk {
@@ -34,6 +34,26 @@ pub(crate) trait Walk {
     /// The bytes of a regular file; none where they cannot be read at all. Of a file with several
     /// names they are asked for once.
     fn content(&mut self, inode: &Self::Inode, faults: &mut Vec<Fault>) -> Option<Extent>;
+
+    /// Why the bytes of a regular file cannot be read although they are there, if so.
+    fn unread(&self, _: &Self::Inode) -> Option<Unread> {
+        None
+    }
+
+    /// What else an object holds beside its content: streams with names of their own, forks.
+    fn streams(&mut self, _: &Self::Inode, _: &mut Vec<Fault>) -> Vec<Stream> {
+        Vec::new()
+    }
+}
+
+/// A stream of bytes beside the content of an object.
+pub(crate) struct Stream {
+    /// What its path has behind that of the object.
+    pub(crate) suffix: Vec<u8>,
+    /// Its bytes; none where they cannot be read.
+    pub(crate) content: Option<Extent>,
+    /// Why they cannot be read, where they are there.
+    pub(crate) unread: Option<Unread>,
 }
 
 /// What every object has.
@@ -69,7 +89,9 @@ pub(crate) fn walk<W: Walk>(
         report_all(&mut gathering, faults, &path);
         match read {
             Ok((about, inode)) if about.kind == EntryKind::Directory => {
-                gathering.add(Entry::member(entry_path(&path), about.kind, about.metadata));
+                let kind = EntryKind::Directory;
+                gathering.add(Entry::member(entry_path(&path), kind, about.metadata.clone()));
+                add_streams(&mut gathering, reader, &about, &inode, &path);
                 if !listed.insert(about.identity) {
                     let why = "a directory that was listed before";
                     gathering.report(Fault::new(about.place, "list a directory", why), &path);
@@ -85,7 +107,7 @@ pub(crate) fn walk<W: Walk>(
                     }
                 }
             }
-            Ok((about, inode)) => add(&mut gathering, reader, about, &inode, &path),
+            Ok((about, inode)) => add(&mut gathering, reader, &about, &inode, &path),
             Err(fault) => gathering.report(fault, &path),
         }
     }
@@ -96,24 +118,47 @@ pub(crate) fn walk<W: Walk>(
 fn add<W: Walk>(
     gathering: &mut Gathering,
     reader: &mut W,
-    about: About,
+    about: &About,
     inode: &W::Inode,
     path: &[u8],
 ) {
-    let About { identity, kind, metadata, links, .. } = about;
-    let is_file = kind == EntryKind::File;
-    let mut entry = Entry::member(entry_path(path), kind, metadata);
+    let is_file = about.kind == EntryKind::File;
+    let mut entry = Entry::member(entry_path(path), about.kind.clone(), about.metadata.clone());
+    let seen = is_file && about.links > 1 && gathering.is_linked(about.identity);
     if is_file {
-        entry.content = gathering.linked_content(identity).or_else(|| {
+        entry.content = gathering.linked_content(about.identity).or_else(|| {
             let mut faults = Vec::new();
             let content = reader.content(inode, &mut faults);
             report_all(gathering, faults, path);
             content
         });
+        entry.unread = reader.unread(inode).filter(|_| !seen);
     }
-    if is_file && links > 1 {
-        gathering.add_linked(entry, identity);
+    if is_file && about.links > 1 {
+        gathering.add_linked(entry, about.identity);
     } else {
+        gathering.add(entry);
+    }
+    if !seen {
+        add_streams(gathering, reader, about, inode, path);
+    }
+}
+
+/// Adds what an object has beside its content.
+fn add_streams<W: Walk>(
+    gathering: &mut Gathering,
+    reader: &mut W,
+    about: &About,
+    inode: &W::Inode,
+    path: &[u8],
+) {
+    let mut faults = Vec::new();
+    let streams = reader.streams(inode, &mut faults);
+    report_all(gathering, faults, path);
+    for Stream { suffix, content, unread } in streams {
+        let metadata = Metadata { xattrs: Vec::new(), ..about.metadata.clone() };
+        let mut entry = Entry::member([path, &suffix].concat(), EntryKind::File, metadata);
+        (entry.content, entry.unread) = (content, unread);
         gathering.add(entry);
     }
 }

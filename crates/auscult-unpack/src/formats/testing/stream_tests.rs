@@ -116,5 +116,5 @@ fn a_bomb_in_a_bomb_stops_early() {
     let tree = Tree::from_bytes(bomb, &Limits::default());
     assert!(tree.problems().iter().any(|problem| problem.why.contains("limit ratio")));
     let largest = tree.nodes().map(|(_, node)| node.len()).max();
-    assert!(largest <= Some(65 << 20), "{largest:?}");
+    assert!(largest <= Some(Limits::default().ratio_floor_bytes), "{largest:?}");
 }

@@ -3,7 +3,13 @@
 use auscult_model::Limits;
 use auscult_testkit::{Tree as Files, archive, stream};
 
-use crate::{EntryKind, NodeKind, Tree, formats::testing::hostile};
+use crate::{
+    EntryKind, NodeKind, Tree,
+    formats::testing::{
+        hostile,
+        reference::{assert_same, run, sample},
+    },
+};
 
 fn files() -> Files {
     Files::new()
@@ -139,4 +145,59 @@ fn a_cut_archive_keeps_its_first_members() {
     let tree = open(image[..300].to_vec());
     assert_eq!(paths(&tree), ["/bin", "/bin/su"]);
     assert!(!tree.problems().is_empty());
+}
+
+/// Packs a directory with GNU cpio; none where it is missing.
+fn pack(format: &str, options: &str) -> Option<(tempfile::TempDir, Vec<u8>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::write(root.join("etc/odd"), b"odd").unwrap();
+    std::fs::write(root.join("large"), sample(70_001, 3)).unwrap();
+    std::os::unix::fs::symlink("etc/odd", root.join("link")).unwrap();
+    std::fs::hard_link(root.join("large"), root.join("etc/same")).unwrap();
+    let script = format!(
+        "cd {} && find . | cpio -o -H {format} {options} > ../out.cpio 2>/dev/null",
+        root.display()
+    );
+    let made = run("cpio", &["--version"]) && run("sh", &["-c", &script]);
+    made.then(|| {
+        std::fs::read(folder.path().join("out.cpio")).map(|bytes| (folder, bytes)).unwrap()
+    })
+}
+
+#[test]
+fn every_variant_of_the_reference_tool() {
+    for (format, name) in
+        [("newc", "cpio"), ("crc", "cpio"), ("odc", "cpio"), ("bin", "cpio-binary")]
+    {
+        let Some((folder, archive)) = pack(format, "") else { return };
+        let tree = assert_same(archive, name, &folder.path().join("root"));
+        assert_eq!(tree.coverage().bytes_unread, 0, "{format}");
+    }
+}
+
+#[test]
+fn the_binary_format_in_the_other_byte_order() {
+    let Some((folder, archive)) = pack("bin", "") else { return };
+    // Every word of the headers is turned; names and data stay.
+    let (mut swapped, mut at) = (archive.clone(), 0);
+    while archive.get(at..at + 26).is_some() {
+        let half = |index: usize| {
+            usize::from(u16::from_le_bytes([archive[at + 2 * index], archive[at + 2 * index + 1]]))
+        };
+        let (name, size) = (half(10).next_multiple_of(2), half(11) << 16 | half(12));
+        if half(0) != 0o70707 {
+            break;
+        }
+        swapped[at..at + 26].chunks_mut(2).for_each(<[u8]>::reverse);
+        at += 26 + name + size.next_multiple_of(2);
+    }
+    assert_same(swapped, "cpio-binary", &folder.path().join("root"));
+}
+
+#[test]
+fn hostile_binary_archives_do_no_harm() {
+    let Some((_folder, archive)) = pack("bin", "") else { return };
+    hostile::check(&archive[..300], 120);
 }

@@ -3,7 +3,13 @@
 use auscult_model::Limits;
 use auscult_testkit::{Tree as Files, archive};
 
-use crate::{EntryKind, Node, NodeKind, Tree, formats::testing::hostile};
+use crate::{
+    EntryKind, Node, NodeKind, Tree,
+    formats::testing::{
+        hostile,
+        reference::{assert_same, make_directory, run},
+    },
+};
 
 fn files() -> Files {
     Files::new()
@@ -152,4 +158,50 @@ fn hostile_variants_do_no_harm() {
     let image = archive::tar(&Files::new().file("a", 0o644, "x").symlink("b", "a"));
     hostile::check(&image[..2048], 512);
     hostile::check(&header("old", b'S', 6, GNU), 512);
+}
+
+/// Packs a directory with GNU tar; none where it is missing.
+fn pack(root: &std::path::Path, options: &str) -> Option<Vec<u8>> {
+    let archive = root.with_extension("tar");
+    let script = format!("tar -C {} -cf {} {options} .", root.display(), archive.display());
+    let made = run("tar", &["--version"]) && run("sh", &["-c", &script]);
+    made.then(|| std::fs::read(&archive).unwrap())
+}
+
+#[test]
+fn every_variant_of_the_reference_tool() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    make_directory(&root);
+    let options = [
+        "--format=gnu",
+        "--format=oldgnu -S",
+        "--format=gnu -S",
+        "--format=pax",
+        "--format=pax -S --sparse-version=0.0",
+        "--format=pax -S --sparse-version=0.1",
+        "--format=pax -S --sparse-version=1.0",
+        "--format=gnu --label=backup",
+    ];
+    for options in options {
+        let Some(archive) = pack(&root, options) else { return };
+        assert_same(archive, "tar", &root);
+    }
+    // The other two have no room for so long a target.
+    std::fs::remove_file(root.join("long-link")).unwrap();
+    let Some(archive) = pack(&root, "--format=ustar") else { return };
+    assert_same(archive, "tar", &root);
+    let Some(archive) = pack(&root, "--format=v7") else { return };
+    let tree = assert_same(archive, "tar-v7", &root);
+    assert_eq!(tree.coverage().bytes_unread, 0);
+}
+
+#[test]
+fn hostile_archives_of_version_7_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::write(root.join("a"), b"a").unwrap();
+    let Some(archive) = pack(&root, "--format=v7") else { return };
+    hostile::check(&archive[..1600], 512);
 }

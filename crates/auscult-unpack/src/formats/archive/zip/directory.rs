@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{LOCAL, LOCAL_BYTES, Record};
+use super::{LOCAL, LOCAL_BYTES, Record, scan, signing};
 use crate::{Endian, Extent, Fault, View};
 
 const END: &[u8] = b"PK\x05\x06";
@@ -24,6 +24,10 @@ pub(super) struct Found {
     pub(super) end: u64,
     pub(super) comment: Vec<u8>,
     pub(super) faults: Vec<Fault>,
+    /// Number of the volume that the end record stands in, the first one being 0.
+    pub(super) volume: u16,
+    /// Schemes of the block of signatures that Android puts before the directory.
+    pub(super) signatures: Vec<String>,
 }
 
 /// Finds the directory of the archive that starts here.
@@ -32,7 +36,7 @@ pub(super) fn find(extent: &Extent) -> Option<Found> {
         return read_end(extent, 0);
     }
     check_local(extent, 0)?;
-    find_at_the_end(extent).or_else(|| find_forward(extent))
+    find_at_the_end(extent).or_else(|| find_forward(extent)).or_else(|| scan::scan(extent))
 }
 
 /// The usual place: the end of the file, before a comment of at most 64 KiB.
@@ -73,7 +77,7 @@ fn find_forward(extent: &Extent) -> Option<Found> {
 }
 
 /// Checks a local header; returns the end of its member as far as the header tells it.
-fn check_local(extent: &Extent, at: u64) -> Option<u64> {
+pub(super) fn check_local(extent: &Extent, at: u64) -> Option<u64> {
     let head = extent.read(at, LOCAL_BYTES).ok()?;
     let view = View(&head);
     let short = |offset| view.u16(offset, Endian::Little).ok();
@@ -125,10 +129,12 @@ fn read_end(extent: &Extent, at: u64) -> Option<Found> {
     }
     // Programs put in front of an archive shift it; the first member must then be right here.
     for record in &mut records {
-        record.offset = record.offset.checked_add(start)?.checked_sub(offset)?;
+        let shifted = record.offset.checked_add(start)?.checked_sub(offset);
+        record.offset = shifted.or((record.volume > 0).then_some(record.offset))?;
     }
     let first = records.iter().map(|record| record.offset).min();
-    if first.unwrap_or(start) != 0 {
+    let volume = view.u16(4, Endian::Little).ok().filter(|&volume| volume != u16::MAX).unwrap_or(0);
+    if first.unwrap_or(start) != 0 && volume == 0 {
         return None;
     }
     if u64::try_from(records.len()).ok()? != total {
@@ -137,7 +143,8 @@ fn read_end(extent: &Extent, at: u64) -> Option<Found> {
     }
     let comment = extent.read_up_to(at + END_BYTES, comment_length).ok()?.to_vec();
     let end = (at + END_BYTES + comment_length).min(extent.len());
-    Some(Found { records, end, comment, faults })
+    let signatures = signing::schemes(extent, start);
+    Some(Found { records, end, comment, faults, volume, signatures })
 }
 
 /// The zip64 end record through its locator right before the end record: its offset (which is the

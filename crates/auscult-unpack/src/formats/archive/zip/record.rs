@@ -1,10 +1,20 @@
 //! Records of the central directory (section 4.3.12) with their extra fields (section 4.5).
 
-use super::is_link;
-use crate::{Endian, EntryKind, Fault, Metadata, View, formats::support::unix_mode};
+use super::{LOCAL, LOCAL_BYTES, is_link};
+use crate::{
+    Endian, EntryKind, Extent, Fault, Metadata, View,
+    checksum::{Crc32, agrees},
+    formats::support::{dos_time::dos_time, epoch, unix_mode},
+};
 
 const SIGNATURE: u32 = 0x0201_4b50;
 const FIXED_BYTES: usize = 46;
+/// Flags (section 4.4.4): encrypted, sizes behind the data, strong encryption.
+const FLAG_ENCRYPTED: u16 = 1;
+const FLAG_DESCRIPTOR: u16 = 1 << 3;
+const FLAG_STRONG: u16 = 1 << 6;
+/// The method of members encrypted with AES; the real one is in the extra field.
+const METHOD_AES: u16 = 99;
 
 /// One member as the central directory tells it.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +25,13 @@ pub(super) struct Record {
     pub(super) size: u64,
     /// Offset of the local header from the start of the archive.
     pub(super) offset: u64,
+    pub(super) crc: u32,
+    /// Number of the volume that the member starts in.
+    pub(super) volume: u16,
     flags: u16,
+    /// Key length of AES (1 to 3), where it is used.
+    aes: Option<u8>,
+    strong: bool,
     /// `st_mode`, where a Unix program made it.
     mode: Option<u32>,
     directory: bool,
@@ -43,11 +59,12 @@ impl Record {
             packed: u64::from(long(20)?),
             size: u64::from(long(24)?),
             offset: u64::from(long(42)?),
+            crc: long(16)?,
+            volume: short(34)?,
             flags: short(8)?,
             mode: Some(attributes >> 16).filter(|&mode| unix && mode != 0),
-            directory: false,
-            modified: dos_time(short(12)?, short(14)?),
-            owner: None,
+            modified: dos_time(short(14)?, short(12)?),
+            ..Self::default()
         };
         record.directory = record.name.ends_with(b"/") || attributes & 0x10 != 0 && !unix;
         record.read_extra(view.bytes(FIXED_BYTES + name, extra)?);
@@ -56,6 +73,36 @@ impl Record {
             return Err(Fault::new(0, "read the zip directory", "a record is cut off"));
         }
         Ok((record, next))
+    }
+
+    /// Reads the local header at `at`, for an archive whose directory is missing. Returns it with
+    /// the length of the header.
+    pub(super) fn from_local(extent: &Extent, at: u64) -> Result<(Self, u64), Fault> {
+        let head = extent.read(at, LOCAL_BYTES)?;
+        let view = View(&head);
+        let short = |offset| view.u16(offset, Endian::Little);
+        let long = |offset| view.u32(offset, Endian::Little);
+        if long(0)? != LOCAL {
+            return Err(Fault::new(at, "read a zip member", "no local header"));
+        }
+        let (name, extra) = (u64::from(short(26)?), u64::from(short(28)?));
+        let rest = extent.read(at + LOCAL_BYTES, name + extra)?;
+        let split = usize::try_from(name).unwrap_or(usize::MAX).min(rest.len());
+        let (name, extra) = rest.split_at(split);
+        let mut record = Self {
+            name: name.to_vec(),
+            method: short(8)?,
+            packed: u64::from(long(18)?),
+            size: u64::from(long(22)?),
+            offset: at,
+            crc: long(14)?,
+            flags: short(6)?,
+            directory: name.ends_with(b"/"),
+            modified: dos_time(short(12)?, short(10)?),
+            ..Self::default()
+        };
+        record.read_extra(extra);
+        Ok((record, LOCAL_BYTES + u64::try_from(rest.len()).unwrap_or(0)))
     }
 
     fn read_extra(&mut self, mut bytes: &[u8]) {
@@ -70,6 +117,30 @@ impl Record {
                     let time = View(field).u32(1, Endian::Little).ok();
                     self.modified = time.map(|time| i64::from(time.cast_signed()));
                 }
+                // NTFS: a reserved word, then attribute 1 with three times, the first of change.
+                0x000a if View(field).u16(4, Endian::Little).is_ok_and(|tag| tag == 1) => {
+                    let time =
+                        View(field).u64(8, Endian::Little).ok().and_then(epoch::windows_time);
+                    self.modified = time.or(self.modified);
+                }
+                // Info-ZIP Unix, first version: times of access and change, then the owner.
+                0x5855 => {
+                    let time = View(field).u32(4, Endian::Little).ok();
+                    self.modified =
+                        time.map(|time| i64::from(time.cast_signed())).or(self.modified);
+                    self.owner = short_owner(View(field), 8).or(self.owner);
+                }
+                // Info-ZIP Unix, second version.
+                0x7855 => self.owner = short_owner(View(field), 0).or(self.owner),
+                0x7075 => self.read_unicode_path(View(field)),
+                // AE-x (the AES encryption of WinZip): version, vendor, strength, real method.
+                0x9901 => {
+                    self.aes = View(field).u8(4).ok();
+                    if let Ok(method) = View(field).u16(5, Endian::Little) {
+                        self.method = if self.method == METHOD_AES { method } else { self.method };
+                    }
+                }
+                0x0017 => self.strong = true,
                 // Unix owner, version 1, with the lengths of both ids.
                 0x7875 => self.owner = owner(View(field)).or(self.owner),
                 _ => {}
@@ -91,8 +162,44 @@ impl Record {
         }
     }
 
+    /// A name in UTF-8 (section 4.6.9), good as long as the plain one was not changed since.
+    fn read_unicode_path(&mut self, view: View<'_>) {
+        let right = view.u8(0).is_ok_and(|version| version == 1)
+            && view
+                .u32(1, Endian::Little)
+                .is_ok_and(|stored| agrees(stored, Crc32::of(&self.name)));
+        if right && let Some(name) = view.0.get(5..).filter(|name| !name.is_empty()) {
+            self.name = name.to_vec();
+        }
+    }
+
     pub(super) fn encrypted(&self) -> bool {
-        self.flags & 1 == 1
+        self.flags & FLAG_ENCRYPTED != 0
+    }
+
+    /// Whether the sizes in the local header are zero, and stand behind the data instead.
+    pub(super) fn has_descriptor(&self) -> bool {
+        self.flags & FLAG_DESCRIPTOR != 0
+    }
+
+    /// How it is encrypted, where it is.
+    pub(super) fn encryption(&self) -> Option<&'static str> {
+        if !self.encrypted() {
+            return None;
+        }
+        Some(match self.aes {
+            Some(1) => "AES-128",
+            Some(2) => "AES-192",
+            Some(3) => "AES-256",
+            Some(_) => "AES",
+            None if self.strong || self.flags & FLAG_STRONG != 0 => "strong encryption",
+            None => "ZipCrypto",
+        })
+    }
+
+    /// Bits 1 and 2 of the flags, for implode: a large window, a code for literals.
+    pub(super) fn implode_options(&self) -> (bool, bool) {
+        (self.flags & 2 != 0, self.flags & 4 != 0)
     }
 
     /// None for a symbolic link, whose target is its content.
@@ -124,17 +231,8 @@ fn owner(view: View<'_>) -> Option<(u32, u32)> {
     four.then_some(ids)
 }
 
-/// DOS date and time, taken as UTC since the time zone is not stored.
-fn dos_time(time: u16, date: u16) -> Option<i64> {
-    let (year, month, day) = (i64::from(date >> 9) + 1980, date >> 5 & 15, date & 31);
-    if !(1..=12).contains(&month) || day == 0 {
-        return None;
-    }
-    // Days before each month of a year that starts in March.
-    let from_march = (i64::from(month) + 9) % 12;
-    let year = if month <= 2 { year - 1 } else { year };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    let days = 365 * year + leap_days + (153 * from_march + 2) / 5 + i64::from(day) - 1 - 719_468;
-    let seconds = i64::from(time >> 11) * 3600 + i64::from(time >> 5 & 63) * 60;
-    Some(days * 86_400 + seconds + i64::from(time & 31) * 2)
+/// Owner and group in 16 bits each.
+fn short_owner(view: View<'_>, at: usize) -> Option<(u32, u32)> {
+    let id = |at| view.u16(at, Endian::Little).ok().map(u32::from);
+    Some((id(at)?, id(at + 2)?))
 }

@@ -1,9 +1,7 @@
 //! The superblock and the group descriptors (kernel `Documentation/filesystems/ext4/super.rst`
 //! and `group_descr.rst`).
 
-use std::fmt::Write as _;
-
-use crate::{Endian::Little, Extent, Fault, View};
+use crate::{Endian::Little, Extent, Fault, View, formats::support::guid::uuid};
 
 /// Place of the superblock, whatever the block size.
 pub(super) const SUPERBLOCK_PLACE: u64 = 1024;
@@ -24,6 +22,8 @@ const INCOMPAT_META_BG: u32 = 0x10;
 const INCOMPAT_EXTENTS: u32 = 0x40;
 /// `s_feature_incompat`: 64-bit block numbers.
 const INCOMPAT_64BIT: u32 = 0x80;
+/// `s_feature_ro_compat`: blocks are taken in clusters of several.
+const RO_COMPAT_BIGALLOC: u32 = 0x200;
 /// `s_feature_ro_compat`: backups only in some groups.
 const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 
@@ -55,6 +55,7 @@ pub(super) struct Superblock {
     first_data_block: u32,
     pub(super) block_bytes: u32,
     blocks_per_group: u32,
+    clusters_per_group: u32,
     inodes_per_group: u32,
     state: u16,
     revision: u32,
@@ -70,6 +71,8 @@ pub(super) struct Superblock {
     pub(super) created: u32,
     pub(super) written: u32,
     backup_groups: [u32; 2],
+    pub(super) journal_inode: u32,
+    pub(super) journal_uuid: [u8; 16],
 }
 
 impl Superblock {
@@ -86,6 +89,7 @@ impl Superblock {
         }
         // Revision 0 has no fields behind the first 84 bytes.
         let dynamic = revision > 0;
+        let ro_compat = u32_at(100)?;
         let wide = incompat & INCOMPAT_64BIT != 0;
         let block_count_high = if wide { u64::from(u32_at(336)?) } else { 0 };
         let superblock = Self {
@@ -94,13 +98,22 @@ impl Superblock {
             first_data_block: u32_at(20)?,
             block_bytes: 1024 << log_block,
             blocks_per_group: u32_at(32)?,
+            // Without clusters of several blocks the field repeats the one before, or is the size
+            // of fragments, which nobody ever made.
+            clusters_per_group: if ro_compat & RO_COMPAT_BIGALLOC == 0 {
+                u32_at(32)?
+            } else {
+                u32_at(36)?
+            },
+            journal_inode: if dynamic { u32_at(224)? } else { 0 },
+            journal_uuid: view.array(208)?,
             inodes_per_group: u32_at(40)?,
             state: view.u16(58, Little)?,
             revision,
             inode_bytes: if dynamic { view.u16(88, Little)? } else { 128 },
             compat: u32_at(92)?,
             incompat,
-            ro_compat: u32_at(100)?,
+            ro_compat,
             uuid: view.array(104)?,
             label: text(120, 16)?,
             last_mounted: text(136, 64)?,
@@ -121,8 +134,13 @@ impl Superblock {
         let inode_bytes = u32::from(self.inode_bytes);
         let groups = self.group_count();
         let inodes = u64::from(self.inodes_per_group).checked_mul(groups);
-        self.first_data_block == u32::from(self.block_bytes == 1024)
-            && (1..=bits.saturating_mul(16)).contains(&self.blocks_per_group)
+        let first = u32::from(self.block_bytes == 1024);
+        // Clusters begin at the very start, even where the superblock is in the second block.
+        let clustered = self.ro_compat & RO_COMPAT_BIGALLOC != 0 && self.first_data_block == 0;
+        (self.first_data_block == first || clustered)
+            && (1..=bits).contains(&self.clusters_per_group)
+            && self.blocks_per_group >= self.clusters_per_group
+            && self.blocks_per_group.is_multiple_of(self.clusters_per_group)
             && (1..=bits).contains(&self.inodes_per_group)
             && inode_bytes.is_power_of_two()
             && (128..=self.block_bytes).contains(&inode_bytes)
@@ -187,14 +205,16 @@ impl Superblock {
         let per_block = block_bytes / descriptor_bytes;
         let (meta_group, index) = (group / per_block, group % per_block);
         let first = u64::from(self.first_data_block);
+        let superblock = SUPERBLOCK_PLACE / block_bytes;
         let spread =
             self.incompat & INCOMPAT_META_BG != 0 && meta_group >= u64::from(self.first_meta_group);
         let block = if spread {
             let leader = meta_group * per_block;
             let backup = u64::from(self.has_superblock(leader));
+            let backup = if leader == 0 { superblock - first + backup } else { backup };
             first + leader.saturating_mul(u64::from(self.blocks_per_group)) + backup
         } else {
-            first + 1 + meta_group
+            superblock + 1 + meta_group
         };
         block.saturating_mul(block_bytes).saturating_add(index * descriptor_bytes)
     }
@@ -241,7 +261,7 @@ impl Superblock {
             ("revision", self.revision.to_string()),
             ("block-size", self.block_bytes.to_string()),
             ("inodes", self.inode_count.to_string()),
-            ("uuid", uuid_text(self.uuid)),
+            ("uuid", uuid(&self.uuid)),
             ("features", features.join(",")),
             ("last-written", date(self.written)),
             ("state", if self.state & 1 == 1 { "clean" } else { "not clean" }.to_owned()),
@@ -256,15 +276,4 @@ impl Superblock {
         }
         attributes
     }
-}
-
-fn uuid_text(uuid: [u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in uuid.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").unwrap_or_default();
-    }
-    text
 }

@@ -8,7 +8,8 @@ use super::{
     xattr::{self, Attribute, Value},
 };
 use crate::{
-    Extent, Fault,
+    EntryKind, Extent, Fault, Unread,
+    digest::hex,
     formats::support::walk::{About, Walk, kind_of_mode},
 };
 
@@ -49,6 +50,16 @@ impl<'image> Reader<'image> {
             mapper: Mapper::new(image, superblock),
             listing_bytes_left: image.len(),
         }
+    }
+
+    /// The content of the inode of this number.
+    pub(super) fn content_of(
+        &mut self,
+        number: u32,
+        faults: &mut Vec<Fault>,
+    ) -> Result<Extent, Fault> {
+        let inode = Inode::read(self.image, self.superblock, number)?;
+        Ok(self.mapper.content(&inode, faults))
     }
 
     /// The content of a file, directory or link.
@@ -161,9 +172,9 @@ impl Walk for Reader<'_> {
         let inline = self.attributes(&mut inode, faults);
         let device = || inode.device_number();
         let kind = kind_of_mode(inode.mode, inode.place, || self.target(&inode, &inline), device)?;
-        if inode.is_encrypted() {
-            let why = "encrypted with fscrypt: names and contents are not readable";
-            faults.push(Fault::new(inode.place, "read an inode", why));
+        if inode.is_encrypted() && matches!(kind, EntryKind::Symlink(_)) {
+            let why = "the target is encrypted with fscrypt";
+            faults.push(Fault::new(inode.place, "read a link", why));
         }
         let about = About {
             identity: u64::from(inode.number),
@@ -178,9 +189,6 @@ impl Walk for Reader<'_> {
     fn list(&mut self, object: &Object, faults: &mut Vec<Fault>) -> Vec<(Vec<u8>, u32)> {
         let Object { inode, inline } = object;
         let mut listed = Vec::new();
-        if inode.is_encrypted() {
-            return Vec::new();
-        }
         let result = if inode.is_inline() {
             // Two lists of entries: in the inode behind the parent's number, and in the attribute.
             let first = inode.block_field.get(PARENT_BYTES..BLOCK_FIELD_BYTES);
@@ -190,7 +198,17 @@ impl Walk for Reader<'_> {
             self.list_blocks(inode, &mut listed, faults)
         };
         faults.extend(result.err());
-        listed.into_iter().map(|child| (child.name, child.inode)).collect()
+        // Encrypted names may hold any byte.
+        let name = |name: Vec<u8>| {
+            if inode.is_encrypted() { hex(&name).into_bytes() } else { name }
+        };
+        listed.into_iter().map(|child| (name(child.name), child.inode)).collect()
+    }
+
+    fn unread(&self, object: &Object) -> Option<Unread> {
+        let Object { inode, .. } = object;
+        let reason = "encrypted with fscrypt".to_owned();
+        inode.is_encrypted().then_some(Unread { bytes: inode.size, reason })
     }
 
     fn content(&mut self, object: &Object, faults: &mut Vec<Fault>) -> Option<Extent> {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::node::InodeNode;
+use super::{node::InodeNode, rubin};
 use crate::{
-    Derive, Extent, Fault, Sink,
+    Derive, Endian, Extent, Fault, Sink, View,
     codec::{BlockCodec, LzmaProperties, decode_block},
 };
+
+/// Starts a frame of Zstandard (RFC 8878, section 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// A piece that is decoded when read.
 struct Piece {
@@ -18,7 +21,7 @@ struct Piece {
 impl Derive for Piece {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let stored = self.stored.read_all()?;
-        sink.push(&decode(self.compression, &stored, self.length)?)
+        sink.adopt(decode(self.compression, &stored, self.length)?)
     }
 
     fn input_bytes(&self) -> u64 {
@@ -30,12 +33,28 @@ impl Derive for Piece {
 fn decode(compression: u8, stored: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
     match compression {
         2 => Ok(decode_rtime(stored, length)),
+        // The kernel writes the one with the number of the other, and did so the right way round
+        // before 2003; the variant with fixed probabilities was never written.
+        3 | 5 => Ok(rubin::decode(stored, length)),
         6 => decode_block(BlockCodec::Zlib, stored, length),
         7 => decode_block(BlockCodec::Lzo, stored, length),
-        // Not in the kernel but in OpenWrt's: no header, no context bits, an 8 KiB dictionary.
+        // Not in the kernel: patches for Zstandard and for LZMA took the same number.
+        8 if stored.starts_with(&ZSTD_MAGIC) => decode_block(BlockCodec::Zstd, stored, length),
+        // OpenWrt's: no header, no context bits, an 8 KiB dictionary.
         8 => {
             let properties = LzmaProperties { lc: 0, lp: 0, pb: 0, dictionary_bytes: 0x2000 };
             decode_block(BlockCodec::LzmaRaw(properties), stored, length)
+        }
+        // A vendor's: the header without the length.
+        0x15 => {
+            let properties = stored.split_at_checked(5).and_then(|(header, coded)| {
+                let dictionary_bytes = View(header).u32(1, Endian::Little).ok()?;
+                let properties = LzmaProperties::from_byte(*header.first()?, dictionary_bytes)?;
+                Some((properties, coded))
+            });
+            let short = || Fault::new(0, "decompress a node", "the header of LZMA is wrong");
+            let (properties, coded) = properties.ok_or_else(short)?;
+            decode_block(BlockCodec::LzmaRaw(properties), coded, length)
         }
         other => {
             let why = format!("compressor {other} is not known");
@@ -129,14 +148,15 @@ fn layered(nodes: &[InodeNode]) -> BTreeMap<u64, Part<'_>> {
 
 /// All bytes of a node's piece.
 fn piece(image: &Extent, node: &InodeNode) -> Extent {
-    /// Compressors without a decoder: stored, zeros.
+    /// Compressors without a decoder: stored in two ways, zeros.
     const STORED: u8 = 0;
+    const COPIED: u8 = 4;
     const ZEROS: u8 = 1;
     let vault = image.vault();
     let length = u64::from(node.length);
     let stored = image.clamp(node.place, u64::from(node.stored_bytes));
     match node.compression {
-        STORED if stored.len() >= length => stored.clamp(0, length),
+        STORED | COPIED if stored.len() >= length => stored.clamp(0, length),
         ZEROS => Extent::zeros(vault, length),
         compression => {
             let piece_bytes = usize::try_from(node.length).unwrap_or(0);

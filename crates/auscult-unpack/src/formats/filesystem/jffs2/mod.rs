@@ -3,10 +3,11 @@
 //! A log of nodes without a superblock: all of it is scanned once, each node is confirmed by its
 //! checksums, and the highest versions win. Deleted names stay deleted. The end is not written
 //! anywhere: it is the last node, with the erased rest of its erase block.
-//! The "rubin" compressors, long out of use, are reported and not decoded.
+//! Summaries of erase blocks only speed up mounting and are not needed.
 
 mod content;
 mod node;
+mod rubin;
 mod scan;
 #[cfg(test)]
 mod tests;

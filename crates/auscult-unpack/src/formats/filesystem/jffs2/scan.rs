@@ -1,16 +1,12 @@
 //! The pass over the flash: finds the nodes in whatever order the log left them, and its end.
 
-use bytes::Bytes;
-
 use super::node::{self, HEADER_BYTES, Header, Node};
-use crate::{Endian, Extent, Fault};
+use crate::{Endian, Extent, Fault, formats::support::window::Window};
 
 /// Erased flash between nodes that still belongs to the file system: free erase blocks.
 const ERASED_BYTES_MAX: u64 = 4 << 20;
 /// Other bytes between nodes: the rest of a damaged erase block.
 const GARBAGE_BYTES_MAX: u64 = 256 << 10;
-/// Bytes that are read at once.
-const WINDOW_BYTES: u64 = 1 << 20;
 /// Faults that are listed one by one; the rest is counted.
 const FAULTS_MAX: u64 = 50;
 
@@ -27,33 +23,10 @@ pub(super) struct Scan {
     broken_count: u64,
 }
 
-/// Reads from the image through a window.
-struct Window<'image> {
-    image: &'image Extent,
-    start: u64,
-    bytes: Bytes,
-}
-
-impl Window<'_> {
-    /// At most `length` bytes from `place`.
-    fn at(&mut self, place: u64, length: u64) -> &[u8] {
-        let offset = |start: u64| usize::try_from(place.wrapping_sub(start)).unwrap_or(usize::MAX);
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let inside =
-            place >= self.start && offset(self.start).saturating_add(wanted) <= self.bytes.len();
-        if !inside {
-            let bytes = self.image.read_up_to(place, length.max(WINDOW_BYTES));
-            (self.start, self.bytes) = (place, bytes.unwrap_or_default());
-        }
-        let rest = self.bytes.get(offset(self.start)..).unwrap_or_default();
-        rest.get(..wanted).unwrap_or(rest)
-    }
-}
-
 /// Scans from the start, where a node stands.
 pub(super) fn scan(image: &Extent, endian: Endian) -> Scan {
     let mut scan = Scan::default();
-    let mut window = Window { image, start: 0, bytes: Bytes::new() };
+    let mut window = Window::new(image);
     let (mut place, mut garbage_bytes) = (0, 0);
     while place < image.len() && place - scan.end <= ERASED_BYTES_MAX {
         let head = window.at(place, 12);

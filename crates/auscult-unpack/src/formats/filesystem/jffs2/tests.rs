@@ -1,11 +1,12 @@
 //! JFFS2: images of the reference tool and of our own, and damaged ones.
 
-use std::fs;
+use std::{fs, io::Write as _};
 
 use auscult_model::Limits;
 use auscult_testkit::{Endian, Writer};
+use lzma_rust2::{LzmaOptions, LzmaWriter};
 
-use super::node::checksum;
+use super::{node::checksum, rubin};
 use crate::{
     EntryKind, NodeKind, Tree,
     formats::testing::reference::{
@@ -27,6 +28,9 @@ struct Piece<'data> {
     offset: u32,
     data: &'data [u8],
 }
+
+/// How the data of a piece is packed, by the number of the compressor.
+type Packed<'data> = (u8, &'data [u8]);
 
 impl Log {
     fn new(endian: Endian) -> Self {
@@ -54,13 +58,18 @@ impl Log {
     }
 
     fn inode(&mut self, piece: &Piece<'_>) {
+        self.packed(piece, (0, piece.data));
+    }
+
+    fn packed(&mut self, piece: &Piece<'_>, (compressor, packed): Packed<'_>) {
         let length = u32::try_from(piece.data.len()).unwrap();
-        self.push(0xe002, 68 + piece.data.len(), |node| {
+        let packed_length = u32::try_from(packed.len()).unwrap();
+        self.push(0xe002, 68 + packed.len(), |node| {
             node.u32(piece.inode).u32(piece.version).u32(piece.mode).u16(10).u16(20);
             node.u32(piece.size).u32(1).u32(2).u32(3).u32(piece.offset);
-            node.u32(length).u32(length).u8(0).u8(0).u16(0);
+            node.u32(packed_length).u32(length).u8(compressor).u8(0).u16(0);
             let crc = checksum(node.as_slice());
-            node.u32(checksum(piece.data)).u32(crc).bytes(piece.data);
+            node.u32(checksum(packed)).u32(crc).bytes(packed);
         });
     }
 
@@ -143,6 +152,41 @@ fn the_highest_version_wins_in_both_byte_orders() {
 }
 
 #[test]
+fn every_compressor_in_both_byte_orders() {
+    let data = sample(4096, 5);
+    let raw = |lc, lp, pb| {
+        let options = LzmaOptions { lc, lp, pb, ..LzmaOptions::with_preset(6) };
+        let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false).unwrap();
+        writer.write_all(&data).unwrap();
+        writer.finish().unwrap()
+    };
+    let with_header = [&[0x5d, 0, 0, 0x10, 0][..], &raw(3, 0, 2)].concat();
+    let rubin = rubin::tests::encode(&data);
+    let zstd = auscult_testkit::stream::zstd(&data);
+    let packings: [Packed<'_>; 7] = [
+        (4, &data),
+        (3, &rubin),
+        (5, &rubin),
+        (6, &auscult_testkit::stream::zlib(&data)),
+        (8, &raw(0, 0, 0)),
+        (8, &zstd),
+        (0x15, &with_header),
+    ];
+    for endian in [Endian::Little, Endian::Big] {
+        for packed in packings {
+            let mut log = Log::new(endian);
+            log.name(1, 1, 2, b"file");
+            let (inode, version, mode, size, offset) = (2, 1, 0o100_644, 4096, 0);
+            log.packed(&Piece { inode, version, mode, size, offset, data: &data }, packed);
+            let tree = Tree::from_bytes(log.image, &Limits::default());
+            assert_eq!(tree.problems(), [], "{}", packed.0);
+            let file = tree.member(container(&tree, "jffs2"), b"/file").unwrap();
+            assert!(tree.bytes(file).unwrap() == data, "{} {endian:?}", packed.0);
+        }
+    }
+}
+
+#[test]
 fn the_marker_counts_only_before_erased_flash() {
     let marker = [0xde, 0xad, 0xc0, 0xde];
     let read = |rest: u8| {
@@ -198,5 +242,21 @@ fn images_of_the_reference_tool() {
         let tree = assert_same(image, "jffs2", &root);
         assert!(tree.node(container(&tree, "jffs2")).len() + 131_072 > length, "{options:?}");
         assert_eq!(tree.coverage().bytes_unread, 0);
+    }
+}
+
+#[test]
+fn summaries_of_the_reference_tool_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    make_directory(&root);
+    fs::remove_file(root.join("long-link")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (order, cleanmarkers) in [("-l", "-n"), ("-b", "-p")] {
+        let made = ["-r", &path("root"), "-o", &path("image"), order, "-e", "64KiB", cleanmarkers];
+        let summed = ["-i", &path("image"), "-o", &path("summed"), order, "-e", "64KiB", "-n"];
+        if run("mkfs.jffs2", &made) && run("sumtool", &summed) {
+            assert_same(fs::read(path("summed")).unwrap(), "jffs2", &root);
+        }
     }
 }

@@ -5,11 +5,27 @@
 
 use std::collections::HashMap;
 
-use super::{compression::Coding, inode::FileLayout, metadata::Metadata, superblock::Superblock};
-use crate::{Derive, Extent, Fault, Sink, View};
+use super::{
+    inode::FileLayout,
+    metadata::Metadata,
+    superblock::{Superblock, Version},
+};
+use crate::{Derive, Extent, Fault, Sink, View, formats::filesystem::coding::Coding};
 
 /// Set in a block's word where its bytes are stored as they are.
 const STORED: u32 = 1 << 24;
+/// The same in a word of version 1, and the length that is written as zero.
+const SHORT_STORED: u16 = 1 << 15;
+
+/// A block's word of version 1 as those of later versions are.
+pub(super) fn widen(word: u16) -> u32 {
+    let length = match word & !SHORT_STORED {
+        0 => SHORT_STORED,
+        length => length,
+    };
+    let stored = if word & SHORT_STORED == 0 { 0 } else { STORED };
+    u32::from(length) | stored
+}
 
 /// Makes extents of blocks of one image.
 pub(super) struct Blocks<'image> {
@@ -29,7 +45,7 @@ struct Block {
 impl Derive for Block {
     fn derive(&self, sink: &mut Sink<'_>) -> Result<(), Fault> {
         let stored = self.stored.read_all()?;
-        sink.push(&self.coding.decode(&stored, self.length_max)?)
+        sink.adopt(self.coding.decode(&stored, self.length_max)?)
     }
 
     fn input_bytes(&self) -> u64 {
@@ -117,9 +133,15 @@ impl<'image> Blocks<'image> {
             self.superblock.fragment_table.filter(|_| index < count).ok_or_else(|| {
                 Fault::new(0, "find a fragment", format!("index {index} of {count}"))
             })?;
-        let entry = metadata.table_entry(list, u64::from(index), 16)?;
-        let place = View(&entry).u64(0, metadata.endian)?;
-        let word = View(&entry).u32(8, metadata.endian)?;
+        let index = u64::from(index);
+        let (place, word) = if self.superblock.version < Version::Three {
+            let entry = metadata.short_table_entry(list, index, 8)?;
+            let place = u64::from(View(&entry).u32(0, metadata.endian)?);
+            (place, View(&entry).u32(4, metadata.endian)?)
+        } else {
+            let entry = metadata.table_entry(list, index, 16)?;
+            (View(&entry).u64(0, metadata.endian)?, View(&entry).u32(8, metadata.endian)?)
+        };
         // A stored fragment is as long as its word says; a coded one is at most a block.
         let length = match word & STORED {
             0 => u64::from(self.superblock.block_bytes),

@@ -1,21 +1,30 @@
-//! Inodes: a common head and a body for each of the fourteen types (`squashfs_fs.h`).
+//! Inodes of version 4: a common head and a body for each of the fourteen types
+//! (`squashfs_fs.h`). Those of earlier versions, which come to the same, are read by `old_inode`.
 
-use super::metadata::{Cursor, Metadata};
+use super::{
+    metadata::{Cursor, Metadata},
+    old_inode,
+    superblock::{Superblock, Version},
+};
 use crate::{Fault, View};
 
 /// Stands for "no fragment" and "no extended attributes".
 const NONE: u32 = u32::MAX;
 /// Longest target of a symbolic link: a page with its terminator.
-const TARGET_BYTES_MAX: u32 = 65_536;
+pub(super) const TARGET_BYTES_MAX: u32 = 65_536;
 
 /// An inode, decoded.
 #[derive(Clone, Debug)]
 pub(super) struct Inode {
     pub(super) mode: u16,
     pub(super) user_index: u16,
-    pub(super) group_index: u16,
+    /// Nothing where the group has the number of the user.
+    pub(super) group_index: Option<u16>,
     pub(super) modified: u32,
+    /// How many names it may have.
     pub(super) links: u32,
+    /// Its number; versions before 3 did not write any.
+    pub(super) number: Option<u32>,
     pub(super) xattr_index: Option<u32>,
     pub(super) body: Body,
 }
@@ -43,6 +52,24 @@ pub(super) struct FileLayout {
     pub(super) blocks: Vec<u32>,
 }
 
+impl FileLayout {
+    /// Bytes of the list of full blocks that follows the inode, in words of this length.
+    pub(super) fn list_bytes(
+        &self,
+        block_bytes: u32,
+        word_bytes: u64,
+        place: u64,
+    ) -> Result<usize, Fault> {
+        let block_bytes = u64::from(block_bytes);
+        let count = match self.fragment {
+            Some(_) => self.size / block_bytes,
+            None => self.size.div_ceil(block_bytes),
+        };
+        let bytes = count.checked_mul(word_bytes).and_then(|bytes| usize::try_from(bytes).ok());
+        bytes.ok_or_else(|| Fault::new(place, "read an inode", format!("size {}", self.size)))
+    }
+}
+
 /// Reads inodes one value after the other.
 struct Fields<'meta, 'image> {
     metadata: &'meta mut Metadata<'image>,
@@ -66,40 +93,52 @@ impl Fields<'_, '_> {
     }
 }
 
-/// Reads the inode at a cursor.
+/// Reads the inode at a cursor, which moves behind it.
 pub(super) fn read(
     metadata: &mut Metadata<'_>,
-    cursor: Cursor,
-    block_bytes: u32,
+    cursor: &mut Cursor,
+    superblock: &Superblock,
 ) -> Result<Inode, Fault> {
-    let mut fields = Fields { metadata, cursor };
+    if superblock.version < Version::Four {
+        return old_inode::read(metadata, cursor, superblock);
+    }
+    let mut fields = Fields { metadata, cursor: *cursor };
+    let inode = read_current(&mut fields, superblock.block_bytes)?;
+    *cursor = fields.cursor;
+    Ok(inode)
+}
+
+fn read_current(fields: &mut Fields<'_, '_>, block_bytes: u32) -> Result<Inode, Fault> {
+    let place = fields.cursor.block();
     let kind = fields.u16()?;
     let mut inode = Inode {
         mode: fields.u16()?,
         user_index: fields.u16()?,
-        group_index: fields.u16()?,
+        group_index: Some(fields.u16()?),
         modified: fields.u32()?,
+        number: Some(fields.u32()?),
         links: 1,
         xattr_index: None,
         body: Body::Socket,
     };
-    let _number = fields.u32()?;
     inode.body = match kind {
-        1 => read_directory(&mut fields, &mut inode)?,
-        2 => read_file(&mut fields, block_bytes)?,
-        3 | 10 => read_symlink(&mut fields, &mut inode, kind == 10)?,
-        8 => read_long_directory(&mut fields, &mut inode)?,
-        9 => read_long_file(&mut fields, &mut inode, block_bytes)?,
-        4..=7 | 11..=14 => read_special(&mut fields, &mut inode, kind)?,
-        _ => {
-            let why = format!("type {kind} is not known");
-            return Err(Fault::new(cursor.block(), "read an inode", why));
-        }
+        1 => read_directory(fields, &mut inode)?,
+        2 => read_file(fields, block_bytes)?,
+        3 | 10 => read_symlink(fields, &mut inode, kind == 10)?,
+        8 => read_long_directory(fields, &mut inode)?,
+        9 => read_long_file(fields, &mut inode, block_bytes)?,
+        4..=7 | 11..=14 => read_special(fields, &mut inode, kind)?,
+        _ => return Err(unknown_type(place, kind)),
     };
     Ok(inode)
 }
 
-fn present(index: u32) -> Option<u32> {
+/// The fault of an inode of a type that the format does not have.
+pub(super) fn unknown_type(place: u64, kind: u16) -> Fault {
+    Fault::new(place, "read an inode", format!("type {kind} is not known"))
+}
+
+pub(super) fn present(index: u32) -> Option<u32> {
     (index != NONE).then_some(index)
 }
 
@@ -148,15 +187,8 @@ fn read_blocks(
     block_bytes: u32,
 ) -> Result<Body, Fault> {
     layout.fragment = present(fragment.0).map(|index| (index, fragment.1));
-    let block_bytes = u64::from(block_bytes);
-    let count = match layout.fragment {
-        Some(_) => layout.size / block_bytes,
-        None => layout.size.div_ceil(block_bytes),
-    };
-    let list_bytes = count.checked_mul(4).and_then(|bytes| usize::try_from(bytes).ok());
     let place = fields.cursor.block();
-    let list_bytes = list_bytes
-        .ok_or_else(|| Fault::new(place, "read an inode", format!("size {}", layout.size)))?;
+    let list_bytes = layout.list_bytes(block_bytes, 4, place)?;
     let list = fields.metadata.read(&mut fields.cursor, list_bytes)?;
     let endian = fields.metadata.endian;
     let words = list.chunks_exact(4).map(|word| View(word).u32(0, endian));
@@ -195,14 +227,4 @@ fn read_special(fields: &mut Fields<'_, '_>, inode: &mut Inode, kind: u16) -> Re
         inode.xattr_index = present(fields.u32()?);
     }
     Ok(body)
-}
-
-/// Whether decoded bytes can be the start of an inode table: tells a right guess at the coding.
-pub(super) fn plausible_table(view: View<'_>, endian: crate::Endian, inode_count: u32) -> bool {
-    let head = || -> Result<bool, Fault> {
-        let (kind, mode) = (view.u16(0, endian)?, view.u16(2, endian)?);
-        let number = view.u32(12, endian)?;
-        Ok((1..=14).contains(&kind) && mode <= 0o7777 && (1..=inode_count).contains(&number))
-    };
-    head().unwrap_or(false)
 }

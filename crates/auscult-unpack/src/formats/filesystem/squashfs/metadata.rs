@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::compression::Coding;
-use crate::{Endian, Extent, Fault, View};
+use crate::{Endian, Extent, Fault, View, formats::filesystem::coding::Coding};
 
 /// Decoded bytes of a full metadata block.
 pub(super) const METADATA_BYTES: usize = 8192;
@@ -19,10 +18,21 @@ const BLOCKS_MAX: usize = 32_768;
 /// Bytes handed out in all, against references that send the reader in circles.
 const READ_BYTES_MAX: usize = 1 << 30;
 
+/// What precedes the bytes of a metadata block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Framing {
+    /// Byte order of the length. AVM's big-endian images have it in little endian.
+    pub(super) endian: Endian,
+    /// Whether a marker follows the length (`SQUASHFS_CHECK_DATA` of versions before 4).
+    pub(super) has_marker: bool,
+}
+
 /// Reads metadata of one image.
 pub(super) struct Metadata<'image> {
     image: &'image Extent,
     coding: Coding,
+    framing: Framing,
+    /// Byte order of what the blocks hold.
     pub(super) endian: Endian,
     /// By the place of the header; the decoded bytes and the place of the next header.
     blocks: HashMap<u64, Result<(Bytes, u64), Fault>>,
@@ -54,25 +64,41 @@ impl Cursor {
     }
 }
 
-/// The stored bytes of a block, whether they are coded, and the place of the next header.
+/// A metadata block before it is decoded.
+pub(super) struct StoredBlock {
+    /// Its bytes.
+    pub(super) bytes: Bytes,
+    /// Whether they are coded.
+    pub(super) is_coded: bool,
+    /// Place of the next block's header.
+    next: u64,
+}
+
+/// Reads the metadata block at `place`.
 pub(super) fn stored_block(
     image: &Extent,
-    endian: Endian,
+    framing: Framing,
     place: u64,
-) -> Result<(Bytes, bool, u64), Fault> {
-    let header = View(&image.read(place, 2)?).u16(0, endian)?;
+) -> Result<StoredBlock, Fault> {
+    let header = View(&image.read(place, 2)?).u16(0, framing.endian)?;
     // A length of zero means the whole 32 KiB in the format's first days; no block is that long.
     let length = u64::from(header & !STORED);
     if length == 0 || header & !STORED > 8192 {
         return Err(Fault::new(place, "read a metadata block", format!("length {length}")));
     }
-    let bytes = image.read(place + 2, length)?;
-    Ok((bytes, header & STORED == 0, place + 2 + length))
+    let start = place + if framing.has_marker { 3 } else { 2 };
+    let bytes = image.read(start, length)?;
+    Ok(StoredBlock { bytes, is_coded: header & STORED == 0, next: start + length })
 }
 
 impl<'image> Metadata<'image> {
-    pub(super) fn new(image: &'image Extent, coding: Coding, endian: Endian) -> Self {
-        Self { image, coding, endian, blocks: HashMap::new(), read_bytes: 0 }
+    pub(super) fn new(
+        image: &'image Extent,
+        coding: Coding,
+        framing: Framing,
+        endian: Endian,
+    ) -> Self {
+        Self { image, coding, framing, endian, blocks: HashMap::new(), read_bytes: 0 }
     }
 
     /// Reads `length` bytes and moves the cursor behind them.
@@ -116,28 +142,45 @@ impl<'image> Metadata<'image> {
     }
 
     fn decode(&self, place: u64) -> Result<(Bytes, u64), Fault> {
-        let (stored, coded, next) = stored_block(self.image, self.endian, place)?;
-        if !coded {
-            return Ok((stored, next));
+        let StoredBlock { bytes, is_coded, next } = stored_block(self.image, self.framing, place)?;
+        if !is_coded {
+            return Ok((bytes, next));
         }
         let decoded =
-            self.coding.decode(&stored, METADATA_BYTES).map_err(|fault| fault.within(place))?;
-        let mut sink = self.image.vault().sink(u64::try_from(stored.len()).unwrap_or(0));
+            self.coding.decode(&bytes, METADATA_BYTES).map_err(|fault| fault.within(place))?;
+        let mut sink = self.image.vault().sink(u64::try_from(bytes.len()).unwrap_or(0));
         sink.push(&decoded).map_err(|fault| fault.within(place))?;
         Ok((decoded.into(), next))
     }
 
     /// Reads entry `index` of a table that is reached through a list of block places: entries of
-    /// `entry_bytes` (a divisor of 8192) in metadata blocks, their places from `list` on.
+    /// `entry_bytes` (a divisor of 8192) in metadata blocks, their places from `list` on, in 8
+    /// bytes each.
     pub(super) fn table_entry(
         &mut self,
         list: u64,
         index: u64,
         entry_bytes: u64,
     ) -> Result<Vec<u8>, Fault> {
-        let per_block = 8192 / entry_bytes;
-        let pointer = list.saturating_add(index / per_block * 8);
+        let pointer = list.saturating_add(index / (8192 / entry_bytes) * 8);
         let block = View(&self.image.read(pointer, 8)?).u64(0, self.endian)?;
+        self.entry_in(block, index, entry_bytes)
+    }
+
+    /// The same where the places take up 4 bytes each, as before version 3.
+    pub(super) fn short_table_entry(
+        &mut self,
+        list: u64,
+        index: u64,
+        entry_bytes: u64,
+    ) -> Result<Vec<u8>, Fault> {
+        let pointer = list.saturating_add(index / (8192 / entry_bytes) * 4);
+        let block = View(&self.image.read(pointer, 4)?).u32(0, self.endian)?;
+        self.entry_in(u64::from(block), index, entry_bytes)
+    }
+
+    fn entry_in(&mut self, block: u64, index: u64, entry_bytes: u64) -> Result<Vec<u8>, Fault> {
+        let per_block = 8192 / entry_bytes;
         let mut cursor = Cursor::new(block, index % per_block * entry_bytes);
         self.read(&mut cursor, usize::try_from(entry_bytes).unwrap_or(0))
     }

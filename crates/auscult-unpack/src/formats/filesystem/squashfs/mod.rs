@@ -1,30 +1,29 @@
-//! SquashFS 4.0 file systems, in both byte orders and with vendors' magics and codings
-//! (kernel `Documentation/filesystems/squashfs.rst`, `fs/squashfs/squashfs_fs.h`).
+//! SquashFS file systems of versions 1 to 4, in both byte orders and with vendors' magics and
+//! codings (kernel `Documentation/filesystems/squashfs.rst`, `fs/squashfs/squashfs_fs.h`; for the
+//! versions before 4 `squashfs_compat.h` of squashfs-tools).
 //!
 //! Metadata is decoded once while opening; contents stay coded until read. A damaged block costs
-//! the files in it and no other. Versions 1 to 3 are recognised but not extracted. The export
-//! table is not needed, and permissions of the listing (which inode may be where) are not judged.
+//! the files in it and no other. The export table and the indices of directories are not needed,
+//! and permissions of the listing (which inode may be where) are not judged.
 
+mod bits;
 mod blocks;
-mod compression;
+mod choice;
 mod directory;
 mod inode;
 mod metadata;
+mod old_inode;
+#[cfg(test)]
+mod old_tests;
 mod superblock;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod xattr;
 
-use self::{
-    blocks::Blocks,
-    compression::Coding,
-    metadata::{METADATA_BYTES, Metadata},
-    superblock::{Header, OldVersion, Superblock},
-    walk::Reader,
-};
+use self::{blocks::Blocks, metadata::Metadata, superblock::Superblock, walk::Reader};
 use crate::{
-    Endian, Extent, View,
+    Endian, Extent,
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{date::iso_8601, walk::walk},
 };
@@ -50,41 +49,29 @@ const PADDING_BYTES: u64 = 4096;
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let head = candidate.extent.read_up_to(0, 128)?;
-    match superblock::parse(&head)?.ok_or(NotThis)? {
-        Header::Current(superblock) => Ok(open_current(candidate, &superblock)),
-        Header::Old(old) => Ok(open_old(&old)),
-    }
+    let superblock = superblock::parse(&head)?.ok_or(NotThis)?;
+    Ok(open_image(candidate, &superblock))
 }
 
-fn open_old(old: &OldVersion) -> Opened {
-    let OldVersion { endian, major, minor, bytes_used } = old;
-    Opened {
-        length: *bytes_used,
-        attributes: vec![
-            ("version", format!("{major}.{minor}")),
-            ("byte-order", byte_order(*endian).to_owned()),
-        ],
-        unread: Some(format!("squashfs {major}.x: recognised, not extracted")),
-        ..Opened::default()
-    }
-}
-
-fn open_current(candidate: &Candidate, superblock: &Superblock) -> Opened {
+fn open_image(candidate: &Candidate, superblock: &Superblock) -> Opened {
     let image = candidate.extent.clamp(0, superblock.bytes_used);
     let mut opened = Opened {
         length: padded_length(&candidate.extent, superblock.bytes_used),
         attributes: attributes(superblock),
         ..Opened::default()
     };
-    let coding = match choose_coding(&image, superblock) {
-        Ok(coding) => coding,
+    let (coding, framing) = match choice::choose(&image, superblock) {
+        Ok(choice) => choice,
         Err(why) => {
             opened.unread = Some(why);
             return opened;
         }
     };
     opened.attributes.push(("compression", coding.name()));
-    let tables = Metadata::new(&image, coding, superblock.endian);
+    if framing.endian != superblock.endian {
+        opened.attributes.push(("metadata-byte-order", byte_order(framing.endian).to_owned()));
+    }
+    let tables = Metadata::new(&image, coding, framing, superblock.endian);
     let blocks = Blocks::new(&image, superblock, coding);
     let mut reader = Reader::new(&image, superblock, tables, blocks, &mut opened.faults);
     let (entries, faults) = walk(&image, &mut reader, superblock.root);
@@ -106,7 +93,7 @@ fn byte_order(endian: Endian) -> &'static str {
 
 fn attributes(superblock: &Superblock) -> Vec<(&'static str, String)> {
     vec![
-        ("version", "4.0".to_owned()),
+        ("version", superblock.version_name()),
         ("byte-order", byte_order(superblock.endian).to_owned()),
         ("magic", String::from_utf8_lossy(&superblock.magic).into_owned()),
         ("block-size", superblock.block_bytes.to_string()),
@@ -121,33 +108,4 @@ fn padded_length(extent: &Extent, bytes_used: u64) -> u64 {
     let padding = extent.read(bytes_used, padded - bytes_used);
     let zeros = padding.is_ok_and(|bytes| bytes.iter().all(|&byte| byte == 0));
     if zeros { padded } else { bytes_used }
-}
-
-/// Finds the coding that decodes the first compressed block of inodes or directories.
-fn choose_coding(image: &Extent, superblock: &Superblock) -> Result<Coding, String> {
-    let registered =
-        Coding::registered(superblock.compression).ok_or("a coding that is not known")?;
-    let place = superblock.inode_table;
-    let (stored, coded, _) = metadata::stored_block(image, superblock.endian, place)
-        .map_err(|fault| format!("the inode table could not be read: {}", fault.why))?;
-    // Stored inodes give no hint; the name in the superblock has to do.
-    if !coded {
-        return Ok(registered);
-    }
-    let fits = |coding: &Coding| {
-        coding.decode(&stored, METADATA_BYTES).is_ok_and(|decoded| {
-            inode::plausible_table(View(&decoded), superblock.endian, superblock.inode_count)
-        })
-    };
-    let mut candidates = std::iter::once(registered).chain(Coding::candidates());
-    // Where the first inodes are damaged, names that decode speak for the registered coding.
-    let names = || metadata::stored_block(image, superblock.endian, superblock.directory_table);
-    candidates
-        .find(fits)
-        .or_else(|| {
-            let (stored, coded, _) = names().ok()?;
-            let decoded = registered.decode(&stored, METADATA_BYTES).ok()?;
-            (coded && !decoded.is_empty()).then_some(registered)
-        })
-        .ok_or_else(|| format!("not extracted: {} with a private layout", registered.name()))
 }

@@ -9,7 +9,7 @@ use super::{
     directory,
     inode::{self, Body, Inode},
     metadata::{Cursor, Metadata as Tables},
-    superblock::Superblock,
+    superblock::{Owners, Superblock},
     xattr::XattrTable,
 };
 use crate::{
@@ -22,11 +22,19 @@ use crate::{
 
 /// Reads the objects of one file system.
 pub(super) struct Reader<'image> {
+    image: &'image Extent,
     superblock: &'image Superblock,
     tables: Tables<'image>,
     blocks: Blocks<'image>,
     xattrs: Option<XattrTable>,
-    owners: HashMap<u16, Option<u32>>,
+    owners: HashMap<(Owner, u16), Option<u32>>,
+}
+
+/// Users and groups share a table or have one each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Owner {
+    User,
+    Group,
 }
 
 impl<'image> Reader<'image> {
@@ -41,7 +49,7 @@ impl<'image> Reader<'image> {
         let xattrs = superblock.xattr_table.and_then(|place| {
             XattrTable::open(image, &tables, place).map_err(|fault| faults.push(fault)).ok()
         });
-        Self { superblock, tables, blocks, xattrs, owners: HashMap::new() }
+        Self { image, superblock, tables, blocks, xattrs, owners: HashMap::new() }
     }
 
     fn metadata(&mut self, inode: &Inode, faults: &mut Vec<Fault>) -> Metadata {
@@ -53,33 +61,48 @@ impl<'image> Reader<'image> {
             faults.push(fault);
             Vec::new()
         });
+        let user = self.owner(Owner::User, inode.user_index, faults);
+        let group = match inode.group_index {
+            Some(index) => self.owner(Owner::Group, index, faults),
+            None => user,
+        };
         Metadata {
             mode: Some(u32::from(inode.mode) & 0o7777),
-            user: self.owner(inode.user_index, faults),
-            group: self.owner(inode.group_index, faults),
+            user,
+            group,
             modified: Some(i64::from(inode.modified)),
             xattrs,
         }
     }
 
-    /// The numeric owner behind an index of the table of owners.
-    fn owner(&mut self, index: u16, faults: &mut Vec<Fault>) -> Option<u32> {
-        if let Some(&known) = self.owners.get(&index) {
+    /// The number behind an index of the table of owners.
+    fn owner(&mut self, owner: Owner, index: u16, faults: &mut Vec<Fault>) -> Option<u32> {
+        if let Some(&known) = self.owners.get(&(owner, index)) {
             return known;
         }
-        let owner = self.find_owner(index);
-        let owner = owner.map_err(|fault| faults.push(fault)).ok();
-        self.owners.insert(index, owner);
-        owner
+        let number = self.find_owner(owner, index);
+        let number = number.map_err(|fault| faults.push(fault)).ok();
+        self.owners.insert((owner, index), number);
+        number
     }
 
-    fn find_owner(&mut self, index: u16) -> Result<u32, Fault> {
-        let (list, count) = (self.superblock.id_table, self.superblock.id_count);
+    fn find_owner(&mut self, owner: Owner, index: u16) -> Result<u32, Fault> {
+        let endian = self.tables.endian;
+        let (place, first, count) = match self.superblock.owners {
+            Owners::Table { list, count } => (list, 0, count),
+            Owners::Words { start, users, groups } => match owner {
+                Owner::User => (start, 0, u16::from(users)),
+                Owner::Group => (start, u64::from(users), u16::from(groups)),
+            },
+        };
         if index >= count {
-            return Err(Fault::new(list, "find an owner", format!("index {index} of {count}")));
+            return Err(Fault::new(place, "find an owner", format!("index {index} of {count}")));
         }
-        let entry = self.tables.table_entry(list, u64::from(index), 4)?;
-        View(&entry).u32(0, self.tables.endian)
+        if let Owners::Words { start, .. } = self.superblock.owners {
+            let place = start.saturating_add((first + u64::from(index)) * 4);
+            return View(&self.image.read(place, 4)?).u32(0, endian);
+        }
+        View(&self.tables.table_entry(place, u64::from(index), 4)?).u32(0, endian)
     }
 }
 
@@ -88,11 +111,12 @@ impl Walk for Reader<'_> {
     type Inode = Inode;
 
     fn inode(&mut self, link: &u64, faults: &mut Vec<Fault>) -> Result<(About, Inode), Fault> {
-        let cursor = Cursor::of_reference(self.superblock.inode_table, *link);
-        let inode = inode::read(&mut self.tables, cursor, self.superblock.block_bytes)?;
+        let mut cursor = Cursor::of_reference(self.superblock.inode_table, *link);
+        let place = cursor.block();
+        let inode = inode::read(&mut self.tables, &mut cursor, self.superblock)?;
         let about = About {
             identity: *link,
-            place: cursor.block(),
+            place,
             kind: kind_of(&inode.body),
             metadata: self.metadata(&inode, faults),
             links: u64::from(inode.links),
@@ -106,7 +130,8 @@ impl Walk for Reader<'_> {
         };
         let place = self.superblock.directory_table.saturating_add(u64::from(block));
         let listing = Cursor::new(place, u64::from(offset));
-        let (listed, fault) = directory::read(&mut self.tables, listing, listing_bytes);
+        let (listed, fault) =
+            directory::read(&mut self.tables, self.superblock.version, listing, listing_bytes);
         faults.extend(fault);
         listed.into_iter().map(|child| (child.name, child.inode)).collect()
     }

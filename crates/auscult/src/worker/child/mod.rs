@@ -1,0 +1,137 @@
+//! The child's side: builds the walls, reads the image, writes the answer.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek as _, SeekFrom, Write},
+    os::{fd::AsFd as _, unix::fs::FileExt as _},
+};
+
+use anyhow::{Context as _, bail};
+use auscult_model::{Facts, Input, InputKind, Limits, Locator, Sha256};
+use auscult_unpack::Tree;
+use sha2::Digest as _;
+
+use super::{Inspection, Probe, Request, Task, walls};
+
+mod extract;
+mod listing;
+mod probe;
+
+/// Containers nest, and a thread that waits for others takes up their work on top of its own.
+const STACK_BYTES: usize = 64 << 20;
+/// Bytes that are printed at once.
+const PIECE_BYTES: u64 = 8 << 20;
+
+/// Runs the child: `request` is the JSON of a [`Request`], the image is on standard input.
+pub(crate) fn run(request: &str) -> anyhow::Result<()> {
+    let request: Request = serde_json::from_str(request).context("read the request")?;
+    // A parent that is killed cannot end its child, and nobody else would.
+    let signal = rustix::process::Signal::KILL;
+    rustix::process::set_parent_process_death_signal(Some(signal))
+        .context("bind the worker to its parent")?;
+    let image = File::from(io::stdin().as_fd().try_clone_to_owned().context("take the image")?);
+    // Seeking measures block devices too, whose metadata tells no length.
+    let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;
+    start_threads()?;
+    let again = image.try_clone().context("take the image")?;
+    // Files can only be opened now. Without a temporary folder everything stays in memory.
+    let [spill, spill_again] = [tempfile::tempfile().ok(), tempfile::tempfile().ok()];
+    let isolation = walls::build(request.limits.spill_bytes);
+    let limits = &request.limits;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match request.task {
+        Task::Inspect => {
+            let sha256 = digest(&image, size)?;
+            if request.kind == InputKind::Sbom {
+                let facts = read_sbom(&image, size, &request.limits)?;
+                serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
+                return out.flush().context("write the answer");
+            }
+            let input = Input { sha256, size, kind: request.kind };
+            let sources = [(image, spill), (again, spill_again)];
+            let facts = inspect(sources, &input, limits)?;
+            serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
+        }
+        Task::List => {
+            let tree = auscult_unpack::unpack(image, size, limits, spill);
+            serde_json::to_writer(&mut out, &listing::of(&tree, isolation))?;
+        }
+        Task::Print(locator) => {
+            let tree = auscult_unpack::unpack(image, size, limits, spill);
+            print(&tree, &locator, &mut out)?;
+        }
+        Task::Probe(attempt) => {
+            let succeeded = probe::attempt(&attempt)?;
+            serde_json::to_writer(&mut out, &Probe { isolation, succeeded })?;
+        }
+        Task::Extract => {
+            let tree = auscult_unpack::unpack(image, size, limits, spill);
+            extract::send_all(&tree, &mut out)?;
+        }
+    }
+    out.flush().context("write the answer")
+}
+
+/// Takes the facts; once more on a single thread where a limit on everything together was
+/// reached, so that the same image gives the same facts.
+fn inspect(
+    sources: [(File, Option<File>); 2],
+    input: &Input,
+    limits: &Limits,
+) -> anyhow::Result<Facts> {
+    let [first, again] = sources;
+    let take = |(image, spill): (File, Option<File>)| {
+        let tree = auscult_unpack::unpack(image, input.size, limits, spill);
+        let facts = auscult_inspect::inspect(&tree, input.clone(), limits);
+        (facts, tree.is_exhausted())
+    };
+    let (facts, exhausted) = take(first);
+    if !exhausted {
+        return Ok(facts);
+    }
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK_BYTES);
+    Ok(one.build().context("start a thread")?.install(|| take(again)).0)
+}
+
+/// Starts the thread pool, which asks the file system for the number of processors, before the
+/// walls take the file system away.
+fn start_threads() -> anyhow::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES);
+    pool.build_global().context("start the threads")
+}
+
+/// Prints the bytes at a place, in pieces: they may be more than memory holds.
+fn print(tree: &Tree, locator: &Locator, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some((node, offset)) = tree.resolve(locator) else {
+        bail!("find {locator} in this image");
+    };
+    let Some(content) = &tree.node(node).content else { return Ok(()) };
+    let mut position = offset;
+    while position < content.len() {
+        let bytes = content.read_up_to(position, PIECE_BYTES);
+        out.write_all(&bytes.with_context(|| format!("read {locator}"))?)?;
+        position += PIECE_BYTES;
+    }
+    Ok(())
+}
+
+fn read_sbom(image: &File, size: u64, limits: &Limits) -> anyhow::Result<Facts> {
+    let mut document = vec![0; usize::try_from(size)?];
+    image.read_exact_at(&mut document, 0).context("read the SBOM")?;
+    Ok(auscult_sbom::read_cyclonedx(&document, auscult_inspect::tool(), limits)?)
+}
+
+fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut position = 0;
+    while position < size {
+        let count = image.read_at(&mut buffer, position).context("read the image")?;
+        if count == 0 {
+            bail!("read the image: it ends at {position} of {size} bytes");
+        }
+        hasher.update(buffer.get(..count).unwrap_or_default());
+        position += u64::try_from(count)?;
+    }
+    Ok(Sha256(hasher.finalize().into()))
+}

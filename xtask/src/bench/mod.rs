@@ -1,0 +1,129 @@
+//! `cargo xtask bench`: whole-process timings as ratios to a peer or a physical limit of the same
+//! run. A time counts only if the output of the timed run is right, so each is checked.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::shell::{release_program, shared};
+
+/// Runs of each command; the median counts.
+const RUNS: usize = 5;
+
+mod measure;
+mod plain;
+mod unpack;
+
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let shared = shared().context("find the shared folder: set AUSCULT_SHARED")?;
+    let program = release_program()?;
+    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
+    if wanted("unpack") {
+        unpack::bench(&program, &shared)?;
+    }
+    if wanted("scan") {
+        scan(&program, &shared)?;
+    }
+    if wanted("advisories") {
+        advisories(&program, &shared)?;
+    }
+    Ok(())
+}
+
+/// A whole scan of each image: ratio to reading its bytes once (SHA-256).
+fn scan(program: &Path, shared: &Path) -> anyhow::Result<()> {
+    for image in images(shared, "whole", "")? {
+        let (mut ours, mut peers) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let folder = tempfile::tempdir()?;
+            let json = folder.path().join("result.json");
+            let output = format!("json={}", json.display());
+            ours.push(timed(Command::new(program).arg("scan").arg(&image).args(["-o", &output]))?);
+            peers.push(timed(Command::new("sha256sum").arg(&image))?);
+            let result: serde_json::Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+            let components = result.get("components").and_then(serde_json::Value::as_array);
+            ensure!(components.is_some_and(|list| !list.is_empty()), "no component was found");
+        }
+        report("scan / sha256sum", &image, &mut ours, &mut peers);
+    }
+    Ok(())
+}
+
+/// The snapshot from all shared feeds: ratio to reading them (`cat`).
+fn advisories(program: &Path, shared: &Path) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let feeds = shared.join("feeds");
+    let out = folder.path().join("all.snapshot");
+    let ours = timed(
+        Command::new(program)
+            .args(["advisories", "build", "--from"])
+            .arg(&feeds)
+            .arg("--out")
+            .arg(&out),
+    )?;
+    let peer = timed(
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("find {} -type f -exec cat {{}} +", feeds.display())),
+    )?;
+    timed(Command::new(program).args(["advisories", "status", "--advisories"]).arg(&out))?;
+    report("advisories build / cat", &feeds, &mut [ours], &mut [peer]);
+    Ok(())
+}
+
+fn images(shared: &Path, folder: &str, ending: &str) -> anyhow::Result<Vec<std::path::PathBuf>> {
+    let mut images: Vec<_> = std::fs::read_dir(shared.join("corpus").join(folder))?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && path.to_string_lossy().ends_with(ending))
+        .collect();
+    images.sort();
+    Ok(images)
+}
+
+fn timed(command: &mut Command) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.with_context(|| format!("start {}", command.get_program().display()))?;
+    if !matches!(status.code(), Some(0 | 4)) {
+        bail!("{} failed: {status}", command.get_program().display());
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+fn report(what: &str, input: &Path, ours: &mut [f64], peers: &mut [f64]) {
+    let (ours, peers) = (median(ours), median(peers));
+    let name = input.file_name().unwrap_or_default().to_string_lossy();
+    println!("{what:24} {name:50} {ours:7.3} s / {peers:7.3} s = {:6.2}", ours / peers);
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A row; against ours, the ratio of ours to it.
+fn print(name: &str, samples: &measure::Samples, ours: Option<(&measure::Samples, f64)>) {
+    let row = format!(
+        "{name:28} {:8.2} {:8.2} {:8.0}",
+        samples.wall(),
+        samples.processor(),
+        samples.peak_mib()
+    );
+    match ours {
+        None => println!("{row}"),
+        Some((ours, most)) => {
+            let ratio = ours.wall() / samples.wall();
+            let verdict = if ratio <= most { "" } else { "  TOO SLOW" };
+            println!("{row}  {ratio:6.3}  {most:6.3}{verdict}");
+        }
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
