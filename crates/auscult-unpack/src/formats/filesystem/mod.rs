@@ -16,6 +16,8 @@ mod jfs;
 mod littlefs;
 mod minix;
 mod ntfs;
+mod qnx4;
+mod qnx6;
 mod reiserfs;
 mod romfs;
 mod squashfs;
@@ -41,9 +43,11 @@ pub(super) static FORMATS: &[&Format] = &[
     &xfs::FORMAT,
     &reiserfs::FORMAT,
     &jfs::FORMAT,
+    &qnx6::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
     &littlefs::FORMAT,
     &minix::FORMAT,
+    &qnx4::FORMAT,
     &yaffs::FORMAT,
 ];

@@ -62,7 +62,7 @@ pub(crate) fn undressed(input: &Extent, dress: Dress) -> Result<Extent, Fault> {
     let transform = Undressed { dress, input: input.clone() };
     let mut sink = input.vault().sink(input.weight());
     transform.derive(&mut sink)?;
-    Ok(Extent::computed(input.vault(), sink.into_output(), transform))
+    Ok(Extent::computed_by(input.vault(), sink.finish(), transform))
 }
 
 /// Lets `convert` append what each piece of the input comes to.
