@@ -12,6 +12,7 @@ mod lha;
 mod ole;
 mod rar;
 mod recognised;
+mod riff;
 mod rpm;
 mod sevenz;
 mod shar;

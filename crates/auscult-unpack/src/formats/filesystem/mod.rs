@@ -17,6 +17,8 @@ mod jfs;
 mod littlefs;
 mod minix;
 mod ntfs;
+mod qnx4;
+mod qnx6;
 mod reiserfs;
 mod romfs;
 pub(super) mod spiffs;
@@ -47,9 +49,11 @@ pub(super) static FORMATS: &[&Format] = &[
     &xfs::FORMAT,
     &reiserfs::FORMAT,
     &jfs::FORMAT,
+    &qnx6::FORMAT,
     &cramfs::FORMAT,
     &romfs::FORMAT,
     &littlefs::FORMAT,
     &minix::FORMAT,
+    &qnx4::FORMAT,
     &yaffs::FORMAT,
 ];

@@ -16,10 +16,24 @@ use crate::formats::support::{
     layout::text_of,
 };
 
-/// The signature differs from board to board; what all headers share are eight zeros behind the
-/// name. It is therefore sought only where an image starts.
-pub(crate) static FORMAT: Format =
-    Format { name: "program-store", magics: &[Magic::at(68, &[0; 8])], carve: false, open };
+/// The signature differs from board to board. What all have in common is a load address in the part
+/// of memory that the kernel of a MIPS processor sees; an image is sought only where bytes start, and
+/// its header's checksum must hold.
+pub(crate) static FORMAT: Format = Format {
+    name: "program-store",
+    magics: &[
+        Magic::at(16, &[0x80]),
+        Magic::at(16, &[0x81]),
+        Magic::at(16, &[0x82]),
+        Magic::at(16, &[0x83]),
+        Magic::at(16, &[0x84]),
+        Magic::at(16, &[0x85]),
+        Magic::at(16, &[0x86]),
+        Magic::at(16, &[0x87]),
+    ],
+    carve: false,
+    open,
+};
 
 const HEADER_BYTES: u64 = 92;
 const OWN_SUM: usize = 84;
@@ -27,20 +41,19 @@ const IMAGE_BYTES_MAX: u64 = 64 << 20;
 const PACKINGS: &[&str] = &["none", "LZ", "LZO", "reserved", "NRV2D", "LZMA"];
 
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read(0, HEADER_BYTES)?;
+    let extent = &candidate.extent;
+    let head = extent.read(0, HEADER_BYTES)?;
     let view = View(&head);
     let own = Algorithm::Crc16Genibus;
-    let covered = candidate.extent.clamp(0, HEADER_BYTES - 8);
+    let covered = extent.clamp(0, HEADER_BYTES - 8);
     let verdict = check("the header", own, view.bytes(OWN_SUM, 2)?, &covered, HEADER_BYTES - 8, 0);
     let (name, size) = (view.text(20, 48)?, u64::from(view.u32(12, Big)?));
     let named = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    let control = view.u16(2, Big)?;
-    let packing = *PACKINGS.get(usize::from(control & 7)).ok_or(NotThis)?;
+    let packing = *PACKINGS.get(usize::from(view.u16(2, Big)? & 7)).ok_or(NotThis)?;
     let sizes = (1..=IMAGE_BYTES_MAX).contains(&size);
     if verdict.fault().is_some() || !named || !sizes {
         return Err(NotThis);
     }
-    let image = candidate.extent.clamp(HEADER_BYTES, size);
     let mut opened = Opened { length: HEADER_BYTES + size, ..Opened::default() };
     opened.attributes = vec![
         ("signature", format!("{:#06x}", view.u16(0, Big)?)),
@@ -50,7 +63,7 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         ("name", text_of(name)),
         ("compression", packing.to_owned()),
     ];
-    opened.entries.push(entry(packing, image));
+    opened.entries.push(entry(packing, extent.clamp(HEADER_BYTES, size)));
     Ok(opened)
 }
 
@@ -113,6 +126,7 @@ mod tests {
             assert_survives_damage(&bytes, 92, 113);
         }
         let tree = Tree::from_bytes(image(5, &alone), &Limits::default());
+        assert_eq!(attribute(&tree, "program-store", "compression").unwrap(), "LZMA");
         let (node, _) = tree.resolve(&"image@0x0/program-store@0x0/lzma".parse().unwrap()).unwrap();
         assert_eq!(tree.bytes(node).unwrap(), kernel);
     }
