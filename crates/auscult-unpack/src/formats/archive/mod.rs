@@ -12,7 +12,6 @@ mod lha;
 mod ole;
 mod rar;
 mod recognised;
-mod riff;
 mod rpm;
 mod sevenz;
 mod shar;
