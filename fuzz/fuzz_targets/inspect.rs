@@ -1,18 +1,11 @@
 //! Any bytes as an image, inspected twice: no panic, equal facts.
 #![no_main]
 
-use auscult_model::{Input, InputKind, Limits, Sha256};
+use auscult_model::{Input, InputKind, Sha256};
 use auscult_unpack::Tree;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits {
-        depth: 4,
-        entries: 10_000,
-        derived_bytes: 64 << 20,
-        stream_bytes: 4 << 20,
-        cache_bytes: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = auscult_fuzz::limits();
     let input = Input { sha256: Sha256::of(bytes), size: bytes.len() as u64, kind: InputKind::Image };
     let facts = || {
         let tree = Tree::from_bytes(bytes.to_vec(), &limits);

@@ -1,19 +1,10 @@
 //! Any bytes as an image: every node is read, every byte accounted for, every locator leads back.
 #![no_main]
 
-use auscult_model::Limits;
 use auscult_unpack::Tree;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits {
-        depth: 4,
-        entries: 10_000,
-        derived_bytes: 32 << 20,
-        stream_bytes: 4 << 20,
-        cache_bytes: 8 << 20,
-        ..Limits::default()
-    };
-    let tree = Tree::from_bytes(bytes.to_vec(), &limits);
+    let tree = Tree::from_bytes(bytes.to_vec(), &auscult_fuzz::limits());
     let coverage = tree.coverage();
     let sum = coverage.bytes_read + coverage.bytes_padding + coverage.bytes_unread;
     assert_eq!((sum, coverage.bytes_total), (bytes.len() as u64, bytes.len() as u64));

@@ -1,19 +1,70 @@
 //! `cargo xtask fuzz [SECONDS] [TARGET]`: runs each fuzz target for a while, from seeds that the
-//! testkit builds. A crash stops it; its input belongs into a test before it is mended.
+//! testkit builds and, where the shared corpus lies beside the project, from real containers. A
+//! crash stops it; its input belongs into a test before it is mended.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Context as _;
+use serde_json::Value;
 
-use crate::shell::{answers, root, run as run_program};
+use crate::shell::{answers, release_program, root, run as run_program, shared};
 
-/// The targets, with how many times the base time each gets: the riskiest parsers get most.
-const TARGETS: &[(&str, u64)] =
-    &[("unpack", 3), ("inspect", 3), ("sbom", 1), ("feeds", 1), ("snapshot", 1), ("texts", 1)];
+/// A target: its name, how many times the base time it gets (the riskiest parsers get most), and
+/// the formats whose containers seed it; none means whole files.
+type Target = (&'static str, u64, Seeds);
+
+/// What seeds a target.
+#[derive(Clone, Copy)]
+enum Seeds {
+    /// Small images of the testkit, and small files of the corpus.
+    Files,
+    /// Containers of these formats.
+    Formats(&'static [&'static str]),
+    /// Containers of every format of a family.
+    Family(&'static str),
+    /// Something of its own.
+    Own,
+}
+
+const FLASH: &[&str] =
+    &["jffs2", "ubi", "ubifs", "yaffs", "cramfs", "romfs", "littlefs", "minix", "spiffs"];
+const LINUX: &[&str] = &["btrfs", "f2fs", "erofs", "xfs", "reiserfs", "jfs"];
+const DOS: &[&str] = &["fat", "exfat", "ntfs", "hfs", "hfsplus"];
+
+const TARGETS: &[Target] = &[
+    ("unpack", 3, Seeds::Files),
+    ("inspect", 3, Seeds::Files),
+    ("squashfs", 3, Seeds::Formats(&["squashfs"])),
+    ("ext", 3, Seeds::Formats(&["ext"])),
+    ("flash", 3, Seeds::Formats(FLASH)),
+    ("linux", 3, Seeds::Formats(LINUX)),
+    ("dos", 3, Seeds::Formats(DOS)),
+    ("archive", 3, Seeds::Family("archive")),
+    ("stream", 3, Seeds::Family("stream")),
+    ("boot", 3, Seeds::Family("boot")),
+    ("disk", 3, Seeds::Family("disk")),
+    ("uefi", 3, Seeds::Family("uefi")),
+    ("optical", 1, Seeds::Formats(&["iso9660", "udf"])),
+    ("soc", 1, Seeds::Family("soc")),
+    ("vendor", 1, Seeds::Family("vendor")),
+    ("mcu", 1, Seeds::Family("mcu")),
+    ("media", 1, Seeds::Family("media")),
+    ("sbom", 1, Seeds::Own),
+    ("feeds", 1, Seeds::Own),
+    ("snapshot", 1, Seeds::Own),
+    ("texts", 1, Seeds::Own),
+];
 /// Base time in seconds: 3 minutes, so that the riskiest get about 10.
 const SECONDS: u64 = 200;
-/// Memory of a target, in MiB.
+/// Memory of a target, in MiB, and the longest a single input may take, in seconds.
 const MEMORY_MIB: u64 = 2048;
+const INPUT_SECONDS: u64 = 5;
+/// Longest input.
+const INPUT_BYTES: u64 = 256 << 10;
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if !answers("cargo-fuzz", "--version") {
@@ -21,33 +72,38 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     let seconds = arguments.iter().find_map(|word| word.parse().ok()).unwrap_or(SECONDS);
     let only = arguments.iter().find(|word| word.parse::<u64>().is_err());
-    for (target, times) in TARGETS {
+    let containers = Containers::cut()?;
+    for (target, times, seeds) in TARGETS {
         if only.is_some_and(|only| only != target) {
             continue;
         }
         let corpus = root().join("fuzz").join("corpus").join(target);
+        fs::create_dir_all(&corpus).context("create the seed folder")?;
         seed(&corpus, target)?;
+        containers.copy(*seeds, &corpus)?;
         run_program(&format!(
             "cargo +nightly fuzz run {target} fuzz/corpus/{target} -- -max_total_time={} \
-             -rss_limit_mb={MEMORY_MIB} -timeout=20 -max_len=262144 -print_final_stats=1",
+             -rss_limit_mb={MEMORY_MIB} -timeout={INPUT_SECONDS} -max_len={INPUT_BYTES} \
+             -print_final_stats=1",
             seconds * times
         ))?;
     }
     Ok(())
 }
 
-/// Writes small real inputs, so that the fuzzer need not guess checksums first.
+/// Writes small inputs of our own, so that the fuzzer need not guess checksums first.
 fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).context("create the seed folder")?;
     let seeds: Vec<(String, Vec<u8>)> = match target {
-        "unpack" | "inspect" => auscult_testkit::seeds(),
         "snapshot" => vec![("small".to_owned(), small_snapshot()?)],
         "sbom" => vec![(
             "minimal".to_owned(),
             br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a"}]}"#
                 .to_vec(),
         )],
-        _ => vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())],
+        "feeds" | "texts" => {
+            vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
+        }
+        _ => auscult_testkit::seeds(),
     };
     for (name, bytes) in seeds {
         fs::write(folder.join(name), bytes).context("write a seed")?;
@@ -65,4 +121,73 @@ fn small_snapshot() -> anyhow::Result<Vec<u8>> {
         "lessThan":"2.0","versionType":"semver"}]}]}}}"#;
     fs::write(mirror.path().join("CVE-2099-0001.json"), record)?;
     Ok(auscult_advisory::build(mirror.path(), &auscult_advisory::BuildOptions::default())?.bytes)
+}
+
+/// Real containers, cut out of the shared corpus into a folder that git does not see.
+struct Containers {
+    /// Format and file.
+    cut: Vec<(String, PathBuf)>,
+    /// Whole files that are small enough.
+    files: Vec<PathBuf>,
+}
+
+impl Containers {
+    fn cut() -> anyhow::Result<Self> {
+        let mut containers = Self { cut: Vec::new(), files: Vec::new() };
+        let Some(shared) = shared() else { return Ok(containers) };
+        let program = release_program()?;
+        let folder = root().join("target").join("seeds");
+        fs::create_dir_all(&folder).context("create target/seeds")?;
+        for image in crate::reference::images(&shared)? {
+            if fs::metadata(&image)?.len() <= INPUT_BYTES {
+                containers.files.push(image.clone());
+            }
+            containers.cut_image(&program, &image, &folder)?;
+        }
+        Ok(containers)
+    }
+
+    /// Cuts the small containers of an image out of it.
+    fn cut_image(&mut self, program: &Path, image: &Path, folder: &Path) -> anyhow::Result<()> {
+        let listing =
+            Command::new(program).arg("unpack").arg(image).args(["-o", "json"]).output()?;
+        let Ok(listing) = serde_json::from_slice::<Value>(&listing.stdout) else { return Ok(()) };
+        let rows = listing.get("entries").and_then(Value::as_array);
+        for (number, row) in rows.into_iter().flatten().enumerate() {
+            let format = row.get("format").and_then(Value::as_str);
+            let size = row.get("size").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            let locator = row.get("locator").and_then(Value::as_str);
+            if let (Some(format), Some(locator)) = (format, locator)
+                && size <= INPUT_BYTES
+            {
+                let name = image.file_name().unwrap_or_default().to_string_lossy();
+                let file = folder.join(format!("{format}-{name}-{number}"));
+                crate::reference::cut(program, image, locator, &file)?;
+                fs::File::options().write(true).open(&file)?.set_len(size)?;
+                self.cut.push((format.to_owned(), file));
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the seeds of a target.
+    fn copy(&self, seeds: Seeds, folder: &Path) -> anyhow::Result<()> {
+        let names: Vec<&str> = match seeds {
+            Seeds::Files => {
+                for file in &self.files {
+                    fs::copy(file, folder.join(file.file_name().unwrap_or_default()))?;
+                }
+                return Ok(());
+            }
+            Seeds::Formats(names) => names.to_vec(),
+            Seeds::Family(family) => auscult_unpack::family(family),
+            Seeds::Own => return Ok(()),
+        };
+        for (format, file) in &self.cut {
+            if names.contains(&format.as_str()) {
+                fs::copy(file, folder.join(file.file_name().unwrap_or_default()))?;
+            }
+        }
+        Ok(())
+    }
 }

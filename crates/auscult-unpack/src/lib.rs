@@ -29,7 +29,7 @@ mod view;
 pub use extent::{Derive, Extent, Salvage, Stream};
 pub use fault::Fault;
 pub use format::{Entry, EntryKind, Metadata, Reading, Unread};
-pub use formats::{format_names, open_formats};
+pub use formats::{family, format_names, open_formats};
 pub use sink::Sink;
 pub use tree::{Node, NodeId, NodeKind, Tree, unpack};
 pub use vault::Vault;

@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 }
 
 /// All files in the folders of the corpus, in order.
-fn images(shared: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn images(shared: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut images = Vec::new();
     let mut pending: Vec<PathBuf> =
         FOLDERS.iter().map(|folder| shared.join("corpus").join(folder)).collect();
@@ -183,7 +183,7 @@ fn compare(
 }
 
 /// Writes the bytes of a container to a file.
-fn cut(program: &Path, image: &Path, locator: &str, to: &Path) -> anyhow::Result<()> {
+pub(crate) fn cut(program: &Path, image: &Path, locator: &str, to: &Path) -> anyhow::Result<()> {
     let (around, place) = locator.rsplit_once('@').context("split the locator")?;
     let (offset, _) = place.split_once('/').context("split the locator")?;
     let from = if around.is_empty() { "image" } else { around };

@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auscult-version",
         ],
     ),
-    ("xtask", &["auscult-advisory", "auscult-testkit"]),
+    ("xtask", &["auscult-advisory", "auscult-model", "auscult-testkit", "auscult-unpack"]),
 ];
 
 /// Crates that a library from `auscult-model` to `auscult-report` must not name: network and clock.

@@ -28,27 +28,28 @@ pub(crate) mod testing;
 mod uefi;
 mod vendor;
 
-/// The families. A file system may begin with a boot sector that looks like a partition table, and
-/// LZMA has no real magic: streams come last.
-static FAMILIES: &[&[&Format]] = &[
-    archive::BUNDLES,
-    filesystem::FORMATS,
-    disk::FORMATS,
-    boot::FORMATS,
-    soc::FORMATS,
-    vendor::FORMATS,
-    uefi::FORMATS,
-    mcu::FORMATS,
-    archive::FORMATS,
-    media::FORMATS,
-    stream::FORMATS,
+/// The families by name. A file system may begin with a boot sector that looks like a partition table,
+/// and LZMA has no real magic: streams come last.
+static FAMILIES: &[(&str, &[&Format])] = &[
+    ("bundle", archive::BUNDLES),
+    ("filesystem", filesystem::FORMATS),
+    ("disk", disk::FORMATS),
+    ("boot", boot::FORMATS),
+    ("soc", soc::FORMATS),
+    ("vendor", vendor::FORMATS),
+    ("uefi", uefi::FORMATS),
+    ("mcu", mcu::FORMATS),
+    ("archive", archive::FORMATS),
+    ("media", media::FORMATS),
+    ("stream", stream::FORMATS),
 ];
 
 /// How far from the start of archives and file systems a magic is looked for, where only those count.
 const HEAD_BYTES: u64 = 128 << 10;
 
 /// Every format the engine knows.
-pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> = LazyLock::new(|| FAMILIES.concat());
+pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|(_, formats)| formats.iter().copied()).collect());
 
 /// Formats without a magic, looked for in what carving left over, in this order.
 pub(crate) static PROBES: &[&Probe] = &[
@@ -91,6 +92,13 @@ fn open_as(name: &str, extent: &Extent) -> Option<Opened> {
     let format = REGISTRY.iter().find(|format| format.name == name)?;
     let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
     (format.open)(&candidate).ok()
+}
+
+/// Names of the formats of a family; none for a family that is not known.
+#[doc(hidden)]
+pub fn family(name: &str) -> Vec<&'static str> {
+    let found = FAMILIES.iter().filter(|(family, _)| *family == name);
+    found.flat_map(|(_, formats)| formats.iter()).map(|format| format.name).collect()
 }
 
 /// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the
