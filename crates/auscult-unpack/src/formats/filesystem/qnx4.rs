@@ -275,7 +275,7 @@ mod tests {
                 inode(".bitmap", 2, (5, 1), (0, 1), 0o100_400, 0x01),
                 inode("file.txt", 13, (6, 1), (0, 1), 0o100_644, 0x01),
                 inode("link", 8, (7, 1), (0, 1), 0o120_777, 0x01),
-                link(&LONG[..48], 4, 0, 8),
+                link(LONG.split_at(48).0, 4, 0, 8),
                 link("a-name-of-over-sixteen-bytes", 4, 1, 0),
                 inode("freed", 13, (6, 1), (0, 1), 0o100_644, 0),
             ]
@@ -303,7 +303,9 @@ mod tests {
         blocks.push(inode("inner", 4, (14, 1), (0, 1), 0o100_600, 0x01));
         blocks.push(b"deep".to_vec());
         blocks.resize(16, Vec::new());
-        blocks.iter_mut().for_each(|block| block.resize(512, 0));
+        for block in &mut blocks {
+            block.resize(512, 0);
+        }
         blocks.concat()
     }
 

@@ -3,7 +3,6 @@
 
 use crc::Crc;
 use md5::Md5;
-use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::{
@@ -14,7 +13,6 @@ use crate::{
 
 /// The CRC of bzip2 and MPEG-2 (most significant bit first), with the final inversion of bzip2.
 static CRC_BZIP2: Crc<u32> = Crc::<u32>::new(&crc::CRC_32_BZIP2);
-static CRC_MPEG2: Crc<u32> = Crc::<u32>::new(&crc::CRC_32_MPEG_2);
 /// The CRC of the POSIX utility `cksum` without the length that it appends.
 static CRC_POSIX_RAW: Crc<u32> = Crc::<u32>::new(&crc::Algorithm {
     width: 32,
@@ -48,8 +46,6 @@ static CRC_ROCKCHIP: Crc<u32> = Crc::<u32>::new(&crc::Algorithm {
     check: 0x889a_9615,
     residue: 0,
 });
-static CRC16_X25: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_IBM_SDLC);
-static CRC16_XMODEM: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_XMODEM);
 static CRC16_GENIBUS: Crc<u16> = Crc::<u16>::new(&crc::CRC_16_GENIBUS);
 
 /// How a checksum is computed.
@@ -63,16 +59,10 @@ pub(crate) enum Algorithm {
     Crc32FromZero,
     /// CRC-32 with the most significant bit first, inverted at both ends (bzip2).
     Crc32Bzip2,
-    /// The same without the final inversion (MPEG-2).
-    Crc32Mpeg2,
     /// The same without any inversion.
     Crc32PosixRaw,
     /// CRC-32 with a polynomial of Rockchip's own.
     Crc32Rockchip,
-    /// CRC-16 of X.25 and HDLC.
-    Crc16X25,
-    /// CRC-16 of XMODEM.
-    Crc16Xmodem,
     /// CRC-16 with the polynomial of CCITT, most significant bit first, inverted at both ends.
     Crc16Genibus,
     /// Sum of all bytes, modulo 256.
@@ -85,12 +75,9 @@ pub(crate) enum Algorithm {
     Words16(Endian),
     /// Sum of 32-bit words of this order; last odd bytes are padded with zeros.
     Words32(Endian),
-    /// Exclusive or of 32-bit words of this order.
-    Xor32(Endian),
     /// Adler-32 of zlib.
     Adler32,
     Md5,
-    Sha1,
     Sha256,
     Sha384,
     Sha512,
@@ -101,13 +88,8 @@ impl Algorithm {
     pub(crate) fn width(self) -> usize {
         match self {
             Self::Sum8 => 1,
-            Self::Crc16X25
-            | Self::Crc16Xmodem
-            | Self::Crc16Genibus
-            | Self::Sum16
-            | Self::Words16(_) => 2,
+            Self::Crc16Genibus | Self::Sum16 | Self::Words16(_) => 2,
             Self::Md5 => 16,
-            Self::Sha1 => 20,
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
@@ -141,10 +123,8 @@ enum State {
     Sum(usize, u32),
     Words16(Endian, u16),
     Words32(Endian, u32),
-    Xor32(Endian, u32),
     Adler(u32, u32),
     Md5(Md5),
-    Sha1(Sha1),
     Sha256(Sha256),
     Sha384(Sha384),
     Sha512(Sha512),
@@ -162,21 +142,16 @@ impl State {
             Algorithm::Crc32NotInverted => Self::Zlib(Crc32::default(), u32::MAX),
             Algorithm::Crc32FromZero => Self::Long(CRC_ZERO.digest()),
             Algorithm::Crc32Bzip2 => Self::Long(CRC_BZIP2.digest()),
-            Algorithm::Crc32Mpeg2 => Self::Long(CRC_MPEG2.digest()),
             Algorithm::Crc32PosixRaw => Self::Long(CRC_POSIX_RAW.digest()),
             Algorithm::Crc32Rockchip => Self::Long(CRC_ROCKCHIP.digest()),
-            Algorithm::Crc16X25 => Self::Short(CRC16_X25.digest()),
-            Algorithm::Crc16Xmodem => Self::Short(CRC16_XMODEM.digest()),
             Algorithm::Crc16Genibus => Self::Short(CRC16_GENIBUS.digest()),
             Algorithm::Sum8 | Algorithm::Sum16 | Algorithm::Sum32 => {
                 Self::Sum(algorithm.width(), 0)
             }
             Algorithm::Words16(endian) => Self::Words16(endian, 0),
             Algorithm::Words32(endian) => Self::Words32(endian, 0),
-            Algorithm::Xor32(endian) => Self::Xor32(endian, 0),
             Algorithm::Adler32 => Self::Adler(1, 0),
             Algorithm::Md5 => Self::Md5(Md5::new()),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
             Algorithm::Sha384 => Self::Sha384(Sha384::new()),
             Algorithm::Sha512 => Self::Sha512(Sha512::new()),
@@ -197,9 +172,6 @@ impl State {
             Self::Words32(endian, sum) => {
                 *sum = words32(bytes, *endian).fold(*sum, u32::wrapping_add);
             }
-            Self::Xor32(endian, sum) => {
-                *sum = words32(bytes, *endian).fold(*sum, |sum, word| sum ^ word);
-            }
             Self::Adler(low, high) => {
                 for step in bytes.chunks(ADLER_STEP) {
                     for &byte in step {
@@ -211,7 +183,6 @@ impl State {
                 }
             }
             Self::Md5(digest) => digest.update(bytes),
-            Self::Sha1(digest) => digest.update(bytes),
             Self::Sha256(digest) => digest.update(bytes),
             Self::Sha384(digest) => digest.update(bytes),
             Self::Sha512(digest) => digest.update(bytes),
@@ -228,10 +199,9 @@ impl State {
                 bytes.get(4 - width..).unwrap_or_default().to_vec()
             }
             Self::Words16(_, sum) => sum.to_be_bytes().to_vec(),
-            Self::Words32(_, sum) | Self::Xor32(_, sum) => sum.to_be_bytes().to_vec(),
+            Self::Words32(_, sum) => sum.to_be_bytes().to_vec(),
             Self::Adler(low, high) => (high << 16 | low).to_be_bytes().to_vec(),
             Self::Md5(digest) => digest.finalize().to_vec(),
-            Self::Sha1(digest) => digest.finalize().to_vec(),
             Self::Sha256(digest) => digest.finalize().to_vec(),
             Self::Sha384(digest) => digest.finalize().to_vec(),
             Self::Sha512(digest) => digest.finalize().to_vec(),
@@ -357,18 +327,14 @@ mod tests {
             (Algorithm::Crc32NotInverted, 0x340b_c6d9),
             (Algorithm::Crc32FromZero, 0x2dfd_2d88),
             (Algorithm::Crc32Bzip2, 0xfc89_1918),
-            (Algorithm::Crc32Mpeg2, 0x0376_e6e7),
             (Algorithm::Crc32PosixRaw, 0x89a1_897f),
             (Algorithm::Crc32Rockchip, 0x889a_9615),
-            (Algorithm::Crc16X25, 0x906e),
-            (Algorithm::Crc16Xmodem, 0x31c3),
             (Algorithm::Crc16Genibus, 0xd64e),
             (Algorithm::Sum8, 0xdd),
             (Algorithm::Sum16, 0x1dd),
             (Algorithm::Sum32, 0x1dd),
             (Algorithm::Words16(Big), 0x3132 + 0x3334 + 0x3536 + 0x3738 + 0x3900 - 0x10000),
             (Algorithm::Words32(Little), 0x3433_3231 + 0x3837_3635 + 0x39),
-            (Algorithm::Xor32(Big), 0x3132_3334 ^ 0x3536_3738 ^ 0x3900_0000),
             (Algorithm::Adler32, 0x091e_01de),
         ] {
             let found = algorithm.number(digits);

@@ -11,7 +11,6 @@ use crate::{
 
 use super::{
     check::{Algorithm, Verdict, check},
-    date::iso_8601,
     layout::{Layout, text_of},
 };
 
@@ -20,19 +19,9 @@ use super::{
 pub(crate) enum Number {
     Fixed(u64),
     At8(usize),
-    At16(usize),
     At32(usize),
-    At64(usize),
-    /// The same, whatever the byte order of the rest.
-    At32As(usize, Endian),
     Sum(&'static [Self]),
     Difference(&'static Self, &'static Self),
-    Product(&'static Self, u64),
-    /// Rounded up to a multiple.
-    Aligned(&'static Self, u64),
-    Larger(&'static Self, &'static Self),
-    /// Everything up to the end of the enclosing bytes.
-    Everything,
 }
 
 /// What must hold before a header is believed.
@@ -41,12 +30,7 @@ pub(crate) enum Demand {
     Within(Number, RangeInclusive<u64>),
     Equal(Number, Number),
     AtMost(Number, Number),
-    /// A number that is a multiple of another.
-    Multiple(Number, u64),
-    OneOf(Number, &'static [u64]),
-    /// A field of printable ASCII, padded with NUL or blanks; it may be empty.
-    Text(usize, usize),
-    /// The same, and not empty.
+    /// A field of printable ASCII, padded with NUL or blanks, and not empty.
     Name(usize, usize),
     /// A field of only this byte.
     Only(u8, usize, usize),
@@ -60,8 +44,6 @@ pub(crate) enum Tell {
     Text(usize, usize),
     Decimal(Number),
     Hex(Number),
-    /// Seconds since 1970.
-    Date(Number),
     /// So many bytes, as decimal numbers with dots between them.
     Dotted(usize, usize),
     /// A code with its name; unknown ones are told as numbers.
@@ -122,29 +104,19 @@ const TOTAL_BYTES_MAX: u64 = 64 << 30;
 struct Head<'data> {
     view: View<'data>,
     endian: Endian,
-    there: u64,
 }
 
 impl Head<'_> {
     fn number(&self, number: &Number) -> Option<u64> {
-        let Self { view, endian, there } = *self;
+        let Self { view, endian } = *self;
         Some(match number {
             Number::Fixed(value) => *value,
             Number::At8(at) => u64::from(view.u8(*at).ok()?),
-            Number::At16(at) => u64::from(view.u16(*at, endian).ok()?),
             Number::At32(at) => u64::from(view.u32(*at, endian).ok()?),
-            Number::At64(at) => view.u64(*at, endian).ok()?,
-            Number::At32As(at, endian) => u64::from(view.u32(*at, *endian).ok()?),
             Number::Sum(numbers) => numbers
                 .iter()
                 .try_fold(0_u64, |sum, number| sum.checked_add(self.number(number)?))?,
             Number::Difference(one, other) => self.number(one)?.checked_sub(self.number(other)?)?,
-            Number::Product(number, factor) => self.number(number)?.checked_mul(*factor)?,
-            Number::Aligned(number, step) => {
-                self.number(number)?.checked_next_multiple_of(*step)?
-            }
-            Number::Larger(one, other) => self.number(one)?.max(self.number(other)?),
-            Number::Everything => there,
         })
     }
 
@@ -155,9 +127,6 @@ impl Head<'_> {
             Demand::Within(number, range) => range.contains(&self.number(number)?),
             Demand::Equal(one, other) => self.number(one)? == self.number(other)?,
             Demand::AtMost(one, other) => self.number(one)? <= self.number(other)?,
-            Demand::Multiple(number, step) => self.number(number)?.is_multiple_of(*step),
-            Demand::OneOf(number, values) => values.contains(&self.number(number)?),
-            Demand::Text(at, length) => is_text(self.view.text(*at, *length).ok()?),
             Demand::Name(at, length) => {
                 let text = self.view.text(*at, *length).ok()?;
                 !text.trim_ascii().is_empty() && is_text(text)
@@ -176,7 +145,6 @@ impl Head<'_> {
             }
             Tell::Decimal(number) => self.number(number)?.to_string(),
             Tell::Hex(number) => format!("{:#010x}", self.number(number)?),
-            Tell::Date(number) => iso_8601(i64::from(u32::try_from(self.number(number)?).ok()?)),
             Tell::Dotted(at, length) => {
                 let numbers = bytes(*at, *length)?.iter().map(u8::to_string);
                 numbers.collect::<Vec<_>>().join(".")
@@ -224,7 +192,7 @@ pub(crate) fn with_blank(
 /// Opens a candidate as this shape.
 pub(crate) fn open(candidate: &Candidate, shape: &Shape) -> Result<Opened, NotThis> {
     let bytes = candidate.extent.read(0, shape.head_bytes)?;
-    let head = Head { view: View(&bytes), endian: shape.endian, there: candidate.extent.len() };
+    let head = Head { view: View(&bytes), endian: shape.endian };
     if !shape.demands.iter().all(|demand| head.holds(demand) == Some(true)) {
         return Err(NotThis);
     }

@@ -67,7 +67,9 @@ mod tests {
                 .enumerate()
                 .filter_map(|(at, found)| (found == [p, k, kind, usual]).then_some(at))
                 .collect();
-            places.into_iter().for_each(|at| bytes[at + 3] = other);
+            for at in places {
+                bytes[at + 3] = other;
+            }
         }
         let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
         let path = "image@0x0/instar-zip@0x0/zip:/text".parse().unwrap();

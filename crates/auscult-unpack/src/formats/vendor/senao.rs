@@ -81,8 +81,11 @@ fn pattern(magic: u32) -> [u8; 8] {
     })
 }
 
+/// What a header tells.
+type Told = Vec<(&'static str, String)>;
+
 /// Where the second header ends, and what it tells.
-fn model(extent: &crate::Extent) -> Result<(u64, Vec<(&'static str, String)>), NotThis> {
+fn model(extent: &crate::Extent) -> Result<(u64, Told), NotThis> {
     let head = extent.read(HEADER_BYTES, MODEL_BYTES)?;
     let view = View(&head);
     let name_bytes = u64::from(view.u32(36, Big)?);

@@ -62,7 +62,7 @@ fn check(attack: &Attack) -> Vec<String> {
         .output()
         .expect("the program starts");
     let taken = started.elapsed();
-    println!("{:6} ms  {}", taken.as_millis(), attack.name);
+    eprintln!("{:6} ms  {}", taken.as_millis(), attack.name);
     let told = String::from_utf8_lossy(&output.stderr);
     let mut failures = Vec::new();
     if output.status.code() != Some(0) {
