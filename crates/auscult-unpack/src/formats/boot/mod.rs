@@ -37,7 +37,6 @@ pub(super) static FORMATS: &[&Format] = &[
     &android::DEVICE_TREE_TABLE,
     &android::DYNAMIC_PARTITIONS,
     &android::PAYLOAD,
-    &android::VERIFIED_BOOT,
     &android::BOOTLOADER,
     &android::DEVICE_STATE,
     &qnx::STARTUP,

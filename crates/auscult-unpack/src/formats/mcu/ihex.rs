@@ -82,6 +82,6 @@ mod tests {
         assert_eq!(tree.bytes(part).unwrap(), "ABCDEF");
         check(&text(), 60);
         let damaged = Tree::from_bytes(TEXT.to_vec(), &Limits::default());
-        assert_eq!(damaged.coverage().bytes_read, 0);
+        assert!(!locators(&damaged).iter().any(|one| one.contains("ihex")));
     }
 }

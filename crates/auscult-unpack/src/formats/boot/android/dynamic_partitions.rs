@@ -357,9 +357,9 @@ mod tests {
             bytes.resize(bytes.len().next_multiple_of(1024), 0);
         }
         bytes.resize(56 * 512, 0);
-        bytes.extend([b'a'; 1024]);
-        bytes.extend([b'x'; 1024]);
-        bytes.extend([b'b'; 512]);
+        bytes.extend([0x81; 1024]);
+        bytes.extend([0x83; 1024]);
+        bytes.extend([0x82; 512]);
         bytes.resize(64 * 512, 0);
         bytes
     }
@@ -369,7 +369,7 @@ mod tests {
         let tree = Tree::from_bytes(image(), &Limits::default());
         let (part, _) =
             tree.resolve(&"image@0x0/android-super:/system_a".parse().unwrap()).unwrap();
-        assert_eq!(tree.bytes(part).unwrap(), [[b'a'; 1024].as_slice(), &[b'b'; 512]].concat());
+        assert_eq!(tree.bytes(part).unwrap(), [[0x81; 1024].as_slice(), &[0x82; 512]].concat());
         assert!(locators(&tree).contains(&"image@0x0/android-super:/gap-0x7400".to_owned()));
         let partitions = attribute(&tree, "android-super", "partitions").unwrap();
         assert!(partitions.starts_with("system_a (1536 bytes, group main, read-only)"));

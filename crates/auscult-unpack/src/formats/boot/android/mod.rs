@@ -8,7 +8,6 @@ mod payload;
 mod sections;
 mod sparse;
 mod vendor_boot;
-mod verified_boot;
 
 pub(super) use boot_image::FORMAT as BOOT_IMAGE;
 pub(super) use bootloader::{DEVICE_STATE, FORMAT as BOOTLOADER};
@@ -17,4 +16,3 @@ pub(super) use dynamic_partitions::FORMAT as DYNAMIC_PARTITIONS;
 pub(super) use payload::FORMAT as PAYLOAD;
 pub(super) use sparse::FORMAT as SPARSE;
 pub(super) use vendor_boot::FORMAT as VENDOR_BOOT;
-pub(super) use verified_boot::FORMAT as VERIFIED_BOOT;

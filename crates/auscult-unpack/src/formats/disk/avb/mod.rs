@@ -1,10 +1,10 @@
 //! Android Verified Boot 2 (AOSP `external/avb/libavb`): the block of metadata with its signature,
 //! and the footer that tells where in a partition it is. Everything is big-endian.
 //!
-//! The block's own hash is verified, and hashes of the partition that it is part of. The signature is
-//! not: whether its key is to be trusted is told by the device, not by the image.
+//! The block's own hash and signature are verified, and hashes of the partition that it is part of.
 
 mod descriptor;
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +51,7 @@ struct Header {
     algorithm: u32,
     /// Place and length in one of the two blocks behind the header.
     hash: (u64, u64),
+    signature: (u64, u64),
     key: (u64, u64),
     descriptors: (u64, u64),
     rollback_index: u64,
@@ -69,6 +70,7 @@ impl Header {
             auxiliary_bytes: view.u64(20, Big)?,
             algorithm: view.u32(28, Big)?,
             hash: pair(32)?,
+            signature: pair(48)?,
             key: pair(64)?,
             descriptors: pair(96)?,
             rollback_index: view.u64(112, Big)?,
@@ -85,6 +87,7 @@ impl Header {
             && header.authentication_bytes <= BYTES_MAX
             && header.auxiliary_bytes <= BYTES_MAX
             && inside(header.hash, header.authentication_bytes)
+            && inside(header.signature, header.authentication_bytes)
             && inside(header.key, header.auxiliary_bytes)
             && inside(header.descriptors, header.auxiliary_bytes);
         Ok(fits.then_some(header))
@@ -138,7 +141,10 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
         opened.attributes.push(("public-key-sha1", digest("sha1")));
         opened.attributes.push(("public-key-sha256", digest("sha256")));
     }
-    verify_self(image, &header, &head, &auxiliary, &mut opened.faults);
+    let signed = Signed { image, header: &header, head: &head, auxiliary: &auxiliary, key };
+    opened
+        .attributes
+        .extend(signed.verify(&mut opened.faults).map(|told| ("signature-verified", told)));
     let (descriptors, fault) = descriptor::read(part(header.descriptors)?);
     opened.faults.extend(fault.map(|fault| fault.within(start + header.descriptors.0)));
     describe(&descriptors, &mut opened.attributes);
@@ -153,21 +159,39 @@ fn flags(flags: u32) -> String {
     set.collect::<Vec<_>>().join(",")
 }
 
-/// The hash of header and auxiliary block, which the signature is over.
-fn verify_self(
-    image: &Extent,
-    header: &Header,
-    head: &[u8],
-    auxiliary: &[u8],
-    faults: &mut Vec<Fault>,
-) {
-    let Some(name) = header.digest() else { return };
-    let (offset, length) = header.hash;
-    let stored = image.read(HEADER_BYTES + offset, length);
-    let computed = digest::of(name, &[head, auxiliary].concat());
-    if !stored.is_ok_and(|stored| agrees(Some(&stored[..]), computed.as_deref())) {
-        let why = "its hash is wrong: the signature does not hold";
-        faults.push(Fault::new(HEADER_BYTES + offset, "verify the block of metadata", why));
+/// What is hashed and signed, and with which key.
+struct Signed<'data> {
+    image: &'data Extent,
+    header: &'data Header,
+    head: &'data [u8],
+    auxiliary: &'data [u8],
+    key: &'data [u8],
+}
+
+impl Signed<'_> {
+    /// Verifies the hash of header and auxiliary block, and the signature over it. Tells what came of
+    /// the signature; nothing where there is none.
+    fn verify(&self, faults: &mut Vec<Fault>) -> Option<String> {
+        let Self { image, header, head, auxiliary, key } = self;
+        let name = header.digest()?;
+        let read = |(offset, length)| image.read(HEADER_BYTES + offset, length);
+        let computed = digest::of(name, &[*head, *auxiliary].concat())?;
+        let what = "verify the block of metadata";
+        let fault = |(offset, _), why: &str| Fault::new(HEADER_BYTES + offset, what, why);
+        if !read(header.hash).is_ok_and(|stored| agrees(&stored[..], computed.as_slice())) {
+            let why = "its hash is wrong: the signature does not hold";
+            faults.push(fault(header.hash, why));
+            return Some("no".to_owned());
+        }
+        let signature = read(header.signature).unwrap_or_default();
+        Some(match signature::holds(header, key, &computed, &signature) {
+            Some(true) => "yes, with the key inside".to_owned(),
+            Some(false) => {
+                faults.push(fault(header.signature, "it is not signed with the key inside"));
+                "no".to_owned()
+            }
+            None => "not checked: no such key inside".to_owned(),
+        })
     }
 }
 

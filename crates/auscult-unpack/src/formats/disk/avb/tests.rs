@@ -1,5 +1,7 @@
 //! Android Verified Boot: blocks of our own, in the layout that avbtool writes.
 
+use std::fs;
+
 use auscult_model::Limits;
 use auscult_testkit::{Endian, Writer};
 
@@ -8,7 +10,7 @@ use crate::{
     digest::{hex, of},
     formats::testing::{
         hostile::{attribute, check, noise},
-        reference::container,
+        reference::{container, run},
     },
 };
 
@@ -52,9 +54,8 @@ fn tree(name: &str, data: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (block, descriptor(1, body.as_slice()))
 }
 
-/// A block of metadata that is hashed, with a key and a signature of nothing.
-fn metadata(descriptors: &[u8]) -> Vec<u8> {
-    let key = b"the public key of the maker\0\0\0\0\0";
+/// A block of metadata that is hashed, with a key and what `sign` makes of the bytes to be signed.
+fn signed(descriptors: &[u8], key: &[u8], sign: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut auxiliary = [descriptors, key].concat();
     auxiliary.resize(auxiliary.len().next_multiple_of(64), 0);
     let mut head = Writer::new(Endian::Big);
@@ -64,8 +65,15 @@ fn metadata(descriptors: &[u8]) -> Vec<u8> {
     head.bytes(b"avbtool 1.2.0").fill(0, 35).fill(0, 80);
     let head = head.finish();
     assert_eq!(head.len(), 256);
-    let digest = of("sha256", &[&head[..], &auxiliary].concat()).unwrap();
-    [&head[..], &digest, &[9; 256], &[0; 32], &auxiliary].concat()
+    let covered = [&head[..], &auxiliary].concat();
+    let (digest, signature) = (of("sha256", &covered).unwrap(), sign(&covered));
+    assert_eq!(signature.len(), 256);
+    [&head[..], &digest, &signature, &[0; 32], &auxiliary].concat()
+}
+
+/// The same with a key and a signature of nothing.
+fn metadata(descriptors: &[u8]) -> Vec<u8> {
+    signed(descriptors, b"the public key of the maker\0\0\0\0\0", |_| vec![9; 256])
 }
 
 fn footer(original: u64, place: u64, length: u64) -> Vec<u8> {
@@ -141,5 +149,35 @@ fn a_partition_is_verified_by_its_tree_of_hashes() {
         let tree = Tree::from_bytes(changed, &Limits::default());
         let told = attribute(&tree, "avb-vbmeta", "partition-verified").unwrap();
         assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn a_signature_is_verified_with_the_key_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, public, message, made) = (path("k"), path("p"), path("m"), path("s"));
+    if !run("openssl", &["genrsa", "-out", &key, "2048"]) {
+        return;
+    }
+    run("openssl", &["rsa", "-in", &key, "-RSAPublicKey_out", "-outform", "DER", "-out", &public]);
+    // SEQUENCE, INTEGER with a leading zero: the modulus starts at offset 9 and has 256 bytes.
+    let der = fs::read(&public).unwrap();
+    let stored = [&2048_u32.to_be_bytes()[..], &[0; 4], &der[9..265], &[0; 256]].concat();
+    let bytes = signed(&property("key", "value"), &stored, |covered| {
+        fs::write(&message, covered).unwrap();
+        run("openssl", &["dgst", "-sha256", "-sign", &key, "-out", &made, &message]);
+        fs::read(&made).unwrap()
+    });
+    let told = |tree: &Tree| attribute(tree, "avb-vbmeta", "signature-verified").unwrap();
+    let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
+    assert_eq!(tree.problems(), []);
+    assert_eq!(told(&tree), "yes, with the key inside");
+    for (place, problem) in [(bytes.len() - 1, "hash is wrong"), (256 + 40, "not signed with")] {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1;
+        let tree = Tree::from_bytes(damaged, &Limits::default());
+        assert_eq!(told(&tree), "no");
+        assert!(tree.problems().iter().any(|found| found.why.contains(problem)));
     }
 }
