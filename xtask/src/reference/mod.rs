@@ -7,7 +7,7 @@
 mod tools;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -21,7 +21,7 @@ use self::tools::Tool;
 use crate::shell::{release_program, shared};
 
 /// Containers that are compared; fewer must not go unnoticed.
-const COMPARED_MIN: usize = 60;
+const COMPARED_MIN: usize = 130;
 /// Larger containers are left to the benchmarks.
 const BYTES_MAX: u64 = 256 << 20;
 /// Folders of the corpus that hold images.
@@ -31,7 +31,7 @@ const FOLDERS: &[&str] = &["whole", "rootfs", "boot", "mcu", "radio", "fixtures"
 enum Outcome {
     /// Every file of the tool's is ours too; so many.
     Same(usize),
-    /// The tool could not open it: no judge.
+    /// The tool could not open all of it: no judge.
     NoJudge(String),
     /// Files of the tool's that we do not have.
     Different(String),
@@ -122,23 +122,56 @@ fn compare_image(
         let Some(tool) = tools::for_format(format).filter(|_| size <= BYTES_MAX && !damaged) else {
             continue;
         };
-        let ours = digests_under(rows, locator);
-        let outcome = compare(program, image, locator, tool, &ours)?;
+        let outcome = if is_truncated(&listing, locator) {
+            Outcome::NoJudge("takes what was cut off for zeros, or for nothing".to_owned())
+        } else {
+            compare(program, image, locator, tool, &files_under(rows, locator))?
+        };
         outcomes.push((locator.to_owned(), tool, outcome));
     }
     Ok(outcomes)
 }
 
-/// Digests of our files in a container, those in containers inside it included.
-fn digests_under(rows: &[Value], container: &str) -> BTreeSet<String> {
+/// Whether the listing says that a container goes on behind the bytes that are there.
+fn is_truncated(listing: &Value, container: &str) -> bool {
+    let problems = listing.get("problems").and_then(Value::as_array);
+    problems.into_iter().flatten().any(|problem| {
+        let field = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+        let offset = field("locator").strip_prefix(container);
+        offset.is_some_and(|rest| rest.starts_with('@') && !rest.contains(['/', ':']))
+            && field("why").ends_with("truncated")
+    })
+}
+
+/// Sizes of files by their digest.
+type Files = BTreeMap<String, usize>;
+
+/// Our files in a container, those in containers inside it included.
+fn files_under(rows: &[Value], container: &str) -> Files {
     let inside = |row: &&Value| {
         let locator = row.get("locator").and_then(Value::as_str).unwrap_or_default();
         locator
             .strip_prefix(container)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
     };
-    let digest = |row: &Value| row.get("sha256").and_then(Value::as_str).map(str::to_owned);
-    rows.iter().filter(inside).filter_map(digest).collect()
+    let file = |row: &Value| {
+        let size = row.get("size").and_then(Value::as_u64)?;
+        let digest = row.get("sha256").and_then(Value::as_str)?;
+        Some((digest.to_owned(), usize::try_from(size).ok()?))
+    };
+    rows.iter().filter(inside).filter_map(file).collect()
+}
+
+/// Whether a file of the tool's is one of ours, or one of ours with more behind it where the tool
+/// is known for that.
+fn is_ours(ours: &Files, tool: &Tool, digest: &str, path: &str) -> anyhow::Result<bool> {
+    if ours.contains_key(digest) || !tool.overlong {
+        return Ok(ours.contains_key(digest));
+    }
+    let theirs = fs::read(path)?;
+    let mut shortened =
+        ours.iter().filter_map(|(digest, size)| Some((digest, theirs.get(..*size)?)));
+    Ok(shortened.any(|(digest, bytes)| Sha256::of(bytes).to_string() == *digest))
 }
 
 fn compare(
@@ -146,7 +179,7 @@ fn compare(
     image: &Path,
     locator: &str,
     tool: &Tool,
-    ours: &BTreeSet<String>,
+    ours: &Files,
 ) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let (input, out) =
@@ -165,15 +198,21 @@ fn compare(
         .output()
         .context("start sh")?;
     let theirs = digests(&out)?;
-    if theirs.is_empty() {
-        let told = String::from_utf8_lossy(&output.stderr);
+    let told = String::from_utf8_lossy(&output.stderr);
+    let no_judge = || {
         let last = told.lines().last().unwrap_or("it wrote nothing");
-        return Ok(Outcome::NoJudge(last.to_owned()));
+        Outcome::NoJudge(last.to_owned())
+    };
+    let mut missing = Vec::new();
+    for (digest, path) in &theirs {
+        if !is_ours(ours, tool, digest, path)? {
+            missing.push(path);
+        }
     }
-    let missing: Vec<&String> =
-        theirs.iter().filter(|(digest, _)| !ours.contains(*digest)).map(|(_, name)| name).collect();
     Ok(match missing.first() {
+        _ if theirs.is_empty() => no_judge(),
         None => Outcome::Same(theirs.len()),
+        Some(_) if !output.status.success() => no_judge(),
         Some(first) => Outcome::Different(format!(
             "{} of {} files are not ours, such as {first}",
             missing.len(),

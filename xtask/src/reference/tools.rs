@@ -11,10 +11,12 @@ pub(super) struct Tool {
     /// Ending that the input must have for the tool to know it.
     pub(super) ending: &'static str,
     pub(super) script: &'static str,
+    /// It never shortens a file that was rewritten: what it writes may go on behind the end.
+    pub(super) overlong: bool,
 }
 
 const fn tool(format: &'static str, name: &'static str, script: &'static str) -> Tool {
-    Tool { format, name, ending: "", script }
+    named(format, name, "", script)
 }
 
 const fn named(
@@ -23,13 +25,17 @@ const fn named(
     ending: &'static str,
     script: &'static str,
 ) -> Tool {
-    Tool { format, name, ending, script }
+    Tool { format, name, ending, script, overlong: false }
 }
 
 const TOOLS: &[Tool] = &[
     tool("squashfs", "unsquashfs", "unsquashfs -n -q -f -d {out}/x {in}"),
     tool("ext", "debugfs", "mkdir x && debugfs -R 'rdump / x' {in}"),
-    tool("jffs2", "jefferson", "jefferson -f -d {out}/x {in}"),
+    Tool {
+        // Of the size that the last node of a file tells, jefferson takes no notice.
+        overlong: true,
+        ..tool("jffs2", "jefferson", "jefferson -f -d {out}/x {in}")
+    },
     tool("ubi", "ubireader", "ubireader_extract_images -o {out}/x {in}"),
     tool("ubifs", "ubireader", "ubireader_extract_files -k -o {out}/x {in}"),
     tool("cramfs", "fsck.cramfs", "fsck.cramfs --extract={out}/x {in}"),
@@ -40,7 +46,10 @@ const TOOLS: &[Tool] = &[
     tool("ntfs", "7z", "7z x -y -tNTFS -o{out} {in} && rm -rf '[SYSTEM]'"),
     tool("iso9660", "7z", "7z x -y -tIso -o{out} {in} && rm -rf '[BOOT]'"),
     tool("udf", "7z", "7z x -y -tUdf -o{out} {in}"),
-    tool("hfs", "7z", "7z x -y -tHFS -o{out} {in} && rm -rf '[HFS+ Private Data]'"),
+    tool("hfsplus", "7z", "7z x -y -tHFS -o{out} {in} && rm -rf '[HFS+ Private Data]'"),
+    tool("mbr", "7z", "7z x -y -tMBR -o{out} {in} && find . -type f ! -name '*.*' -delete"),
+    tool("gpt", "7z", "7z x -y -tGPT -o{out} {in}"),
+    tool("yaffs", "unyaffs", "unyaffs {in} {out}"),
     tool("cpio", "cpio", "cpio -i -d --quiet --no-absolute-filenames < {in}"),
     tool("tar", "tar", "tar -x --no-same-owner -f {in}"),
     tool("zip", "7z", "7z x -y -tZip -p -o{out} {in}"),
@@ -50,23 +59,40 @@ const TOOLS: &[Tool] = &[
     tool("ar", "ar", "ar x {in}"),
     named("arj", "arj", ".arj", "arj x -y {in} {out}/"),
     tool("lha", "lha", "lha xq {in}"),
-    tool("xar", "7z", "7z x -y -tXar -o{out} {in}"),
+    tool("xar", "7z", "7z x -y -tXar -o{out} {in} && rm -f '[TOC].xml'"),
+    named("zoo", "unar", ".zoo", "unar -q -D -k skip -o {out} {in}"),
+    named("rar", "bsdtar", ".rar", "bsdtar -xf {in}"),
+    tool("shar", "sh", "sh {in}"),
     tool("wim", "wimlib", "wimlib-imagex extract {in} 1 --dest-dir={out}"),
     named("gzip", "gzip", ".gz", "gzip -dc {in} > x"),
     tool("xz", "xz", "xz -dc {in} > x"),
     tool("bzip2", "bzip2", "bzip2 -dc {in} > x"),
     tool("lzma", "xz", "xz --format=lzma -dc {in} > x"),
     tool("lzip", "lzip", "lzip -dc {in} > x"),
-    named("lzo", "lzop", ".lzo", "lzop -dc {in} > x"),
+    named("lzop", "lzop", ".lzo", "lzop -dc {in} > x"),
     tool("lz4", "lz4", "lz4 -dc {in} > x"),
     tool("zstd", "zstd", "zstd -q -dc {in} > x"),
     named("compress", "ncompress", ".Z", "uncompress.real -c {in} > x"),
     tool("android-sparse", "simg2img", "simg2img {in} x"),
     tool("android-boot", "unpack_bootimg", "unpack_bootimg --boot_img {in} --out {out}"),
-    tool("qcow2", "qemu-img", "qemu-img convert -f qcow2 -O raw {in} x"),
-    tool("ihex", "srec_cat", "srec_cat {in} -intel -o x -binary"),
+    tool("qcow", "qemu-img", "qemu-img convert -O raw {in} x"),
+    tool("ihex", "bincopy", HEX_FILES),
+    tool("srec", "bincopy", HEX_FILES),
+    tool("zlib", "Python", ZLIB),
     tool("fit", "dumpimage", "dumpimage -T flat_dt -p 0 -o x {in}"),
 ];
+
+/// One file for each run of addresses.
+const HEX_FILES: &str = "python3 -c \"
+import bincopy
+for segment in bincopy.BinFile('{in}').segments:
+    open(hex(segment.address), 'wb').write(segment.data)
+\"";
+
+const ZLIB: &str = "python3 -c \"
+import zlib
+open('x', 'wb').write(zlib.decompressobj().decompress(open('{in}', 'rb').read()))
+\"";
 
 /// The tool for a format.
 pub(super) fn for_format(format: &str) -> Option<&'static Tool> {
@@ -77,6 +103,7 @@ pub(super) fn for_format(format: &str) -> Option<&'static Tool> {
 const DEBIAN: &[(&str, &str)] = &[
     ("7z", "p7zip-full"),
     ("arj", "arj"),
+    ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
     ("bzip2", "bzip2"),
     ("cabextract", "cabextract"),
@@ -94,16 +121,19 @@ const DEBIAN: &[(&str, &str)] = &[
     ("qemu-img", "qemu-utils"),
     ("rpm2cpio", "rpm"),
     ("simg2img", "android-sdk-libsparse-utils"),
-    ("srec_cat", "srecord"),
+    ("unar", "unar"),
     ("uncompress.real", "ncompress"),
     ("unpack_bootimg", "mkbootimg"),
     ("unsquashfs", "squashfs-tools"),
+    ("unyaffs", "unyaffs"),
     ("wimlib-imagex", "wimtools"),
     ("zstd", "zstd"),
 ];
 
 /// Packages of PyPI.
-const PYPI: &str = "jefferson==0.4.8 ubi_reader==0.8.16";
+const PYPI: &str = "jefferson==0.4.8 ubi_reader==0.8.16 bincopy==20.1.1";
+/// The program of the last of them.
+const LAST: &str = "bincopy";
 
 /// The folder of the Python environment with the tools of PyPI.
 fn environment() -> PathBuf {
@@ -114,7 +144,7 @@ fn environment() -> PathBuf {
 pub(super) fn install() -> anyhow::Result<()> {
     shell::install_debian(DEBIAN)?;
     let environment = environment();
-    if !environment.join("bin").join("jefferson").is_file() {
+    if !environment.join("bin").join(LAST).is_file() {
         let folder = environment.display();
         // Debian keeps the module that makes environments in a package of its own.
         if shell::run(&format!("python3 -m venv {folder}")).is_err() {
