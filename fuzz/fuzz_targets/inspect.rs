@@ -6,7 +6,8 @@ use auscult_unpack::Tree;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let limits = auscult_fuzz::limits();
-    let input = Input { sha256: Sha256::of(bytes), size: bytes.len() as u64, kind: InputKind::Image };
+    let input =
+        Input { sha256: Sha256::of(bytes), size: bytes.len() as u64, kind: InputKind::Image };
     let facts = || {
         let tree = Tree::from_bytes(bytes.to_vec(), &limits);
         let facts = auscult_inspect::inspect(&tree, input.clone(), &limits);

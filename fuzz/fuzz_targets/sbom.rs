@@ -4,7 +4,9 @@
 use auscult_model::Limits;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(facts) = auscult_sbom::read_cyclonedx(bytes, auscult_inspect::tool(), &Limits::default()) {
+    if let Ok(facts) =
+        auscult_sbom::read_cyclonedx(bytes, auscult_inspect::tool(), &Limits::default())
+    {
         let _ = facts.digest();
     }
 });

@@ -37,7 +37,7 @@ const DOS: &[&str] = &["fat", "exfat", "ntfs", "hfs", "hfsplus"];
 
 const TARGETS: &[Target] = &[
     ("unpack", 3, Seeds::Files),
-    ("inspect", 3, Seeds::Files),
+    ("inspect", 1, Seeds::Files),
     ("squashfs", 3, Seeds::Formats(&["squashfs"])),
     ("ext", 3, Seeds::Formats(&["ext"])),
     ("flash", 3, Seeds::Formats(FLASH)),
@@ -47,7 +47,7 @@ const TARGETS: &[Target] = &[
     ("stream", 3, Seeds::Family("stream")),
     ("boot", 3, Seeds::Family("boot")),
     ("disk", 3, Seeds::Family("disk")),
-    ("uefi", 3, Seeds::Family("uefi")),
+    ("uefi", 1, Seeds::Family("uefi")),
     ("optical", 1, Seeds::Formats(&["iso9660", "udf"])),
     ("soc", 1, Seeds::Family("soc")),
     ("vendor", 1, Seeds::Family("vendor")),
@@ -65,6 +65,10 @@ const MEMORY_MIB: u64 = 2048;
 const INPUT_SECONDS: u64 = 5;
 /// Longest input.
 const INPUT_BYTES: u64 = 256 << 10;
+/// Largest image that is worth a look for zeros; without them it may be short enough.
+const SPARSE_BYTES: u64 = 64 << 20;
+/// Zeros that end a run of an input of that form.
+const RUN_ZEROS: usize = 16;
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if !answers("cargo-fuzz", "--version") {
@@ -123,6 +127,24 @@ fn small_snapshot() -> anyhow::Result<Vec<u8>> {
     Ok(auscult_advisory::build(mirror.path(), &auscult_advisory::BuildOptions::default())?.bytes)
 }
 
+/// What of an image is not zero, in the form that the fuzz targets read (`fuzz/src/lib.rs`).
+fn sparse(image: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut input = b"zeros???".to_vec();
+    input.extend(u32::try_from(image.len())?.to_le_bytes());
+    let mut at = 0;
+    while let Some(rest) = image.get(at..).filter(|rest| !rest.is_empty()) {
+        at += rest.iter().take_while(|&&byte| byte == 0).count();
+        let rest = image.get(at..).unwrap_or_default();
+        let zeros = rest.windows(RUN_ZEROS).position(|window| window.iter().all(|&byte| byte == 0));
+        let run = zeros.unwrap_or(rest.len()).min(usize::from(u16::MAX));
+        input.extend(u32::try_from(at)?.to_le_bytes());
+        input.extend(u16::try_from(run)?.to_le_bytes());
+        input.extend(rest.get(..run).unwrap_or_default());
+        at += run;
+    }
+    Ok(input)
+}
+
 /// Real containers, cut out of the shared corpus into a folder that git does not see.
 struct Containers {
     /// Format and file.
@@ -158,13 +180,19 @@ impl Containers {
             let size = row.get("size").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let locator = row.get("locator").and_then(Value::as_str);
             if let (Some(format), Some(locator)) = (format, locator)
-                && size <= INPUT_BYTES
+                && size <= SPARSE_BYTES
             {
                 let name = image.file_name().unwrap_or_default().to_string_lossy();
                 let file = folder.join(format!("{format}-{name}-{number}"));
                 crate::reference::cut(program, image, locator, &file)?;
                 fs::File::options().write(true).open(&file)?.set_len(size)?;
-                self.cut.push((format.to_owned(), file));
+                if size > INPUT_BYTES {
+                    let sparse = sparse(&fs::read(&file)?)?;
+                    fs::write(&file, &sparse)?;
+                }
+                if fs::metadata(&file)?.len() <= INPUT_BYTES {
+                    self.cut.push((format.to_owned(), file));
+                }
             }
         }
         Ok(())

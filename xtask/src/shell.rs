@@ -41,7 +41,13 @@ pub(crate) fn answers(program: &str, argument: &str) -> bool {
 
 /// Builds the program in release mode and returns its path.
 pub(crate) fn release_program() -> anyhow::Result<PathBuf> {
-    run("cargo build --release --locked --package auscult")?;
+    release_program_with("")
+}
+
+/// The same with features of Cargo's.
+pub(crate) fn release_program_with(features: &str) -> anyhow::Result<PathBuf> {
+    let features = if features.is_empty() { String::new() } else { format!(" -F {features}") };
+    run(&format!("cargo build --release --locked --package auscult{features}"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join("release").join("auscult"))

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use auscult_model::Limits;
 use rayon::prelude::*;
 
@@ -48,6 +48,8 @@ pub(crate) struct Container {
 const HOLE_BYTES_MIN: u64 = 64 << 10;
 /// Window of one carving pass.
 const WINDOW_BYTES: u64 = 4 << 20;
+/// What one thread searches of it at once.
+const PIECE_BYTES: usize = 512 << 10;
 
 struct Searcher {
     automaton: AhoCorasick,
@@ -72,7 +74,11 @@ impl Searcher {
             }
         }
         // Standard semantics report every magic that ends at a place, overlapping ones too.
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(literals);
+        // The table of a DFA is small for so few literals, and several times as fast to walk.
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(literals);
         Some(Self { automaton: automaton.ok()?, patterns, reach: u64::try_from(reach).ok()? })
     }
 
@@ -80,21 +86,13 @@ impl Searcher {
     /// are not carved may start only at 0.
     fn candidates(&self, extent: &Extent, from: u64, to: u64) -> Result<Vec<(u64, usize)>, Fault> {
         let bytes = extent.read_up_to(from, to - from + self.reach)?;
-        let mut found = Vec::new();
         let margin = self.automaton.max_pattern_len();
-        for (base, busy) in padding::busy_parts(&bytes, margin) {
-            for hit in self.automaton.find_overlapping_iter(busy) {
-                let Some(&(format, magic_offset)) = self.patterns.get(hit.pattern().as_usize())
-                else {
-                    continue;
-                };
-                let Some(start) = (base + hit.start()).checked_sub(magic_offset) else { continue };
-                let start = from + u64::try_from(start).unwrap_or(u64::MAX);
-                if start < to {
-                    found.push((start, format));
-                }
-            }
-        }
+        let pieces: Vec<_> = padding::busy_parts(&bytes, margin)
+            .into_iter()
+            .flat_map(|(base, busy)| pieces(base, busy, margin))
+            .collect();
+        let hits = |&(base, busy): &(usize, &[u8])| self.hits(base, busy, from, to);
+        let mut found: Vec<_> = pieces.par_iter().flat_map_iter(hits).collect();
         // Weak magics, of formats that are not carved, are compared at the start only: each one
         // more to look for everywhere would slow down the search.
         if from == 0 {
@@ -107,6 +105,26 @@ impl Searcher {
         found.dedup();
         Ok(found)
     }
+
+    /// The headers in `from..to` whose magic stands in these bytes, which lie `base` behind `from`.
+    fn hits(&self, base: usize, bytes: &[u8], from: u64, to: u64) -> Vec<(u64, usize)> {
+        let header = |hit: aho_corasick::Match| {
+            let &(format, magic_offset) = self.patterns.get(hit.pattern().as_usize())?;
+            let start = (base + hit.start()).checked_sub(magic_offset)?;
+            let start = from + u64::try_from(start).unwrap_or(u64::MAX);
+            (start < to).then_some((start, format))
+        };
+        self.automaton.find_overlapping_iter(bytes).filter_map(header).collect()
+    }
+}
+
+/// Cuts bytes at `base` into pieces that are searched at once; they overlap, so that no pattern of at
+/// most `margin` bytes is cut.
+fn pieces(base: usize, bytes: &[u8], margin: usize) -> impl Iterator<Item = (usize, &[u8])> {
+    (0..bytes.len()).step_by(PIECE_BYTES).map(move |start| {
+        let end = (start + PIECE_BYTES + margin).min(bytes.len());
+        (base + start, bytes.get(start..end).unwrap_or_default())
+    })
 }
 
 /// Whether a magic of the format stands in its place from the start of these bytes.
@@ -171,7 +189,8 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         if !seen(format, &head) {
             continue;
         }
-        if let Some((length, container)) = open(format, extent, 0, Reading::Whole, depth) {
+        if let Some((length, mut container)) = open(format, extent, 0, Reading::Whole) {
+            look_inside(&mut container, depth);
             let mut stretches = vec![Stretch {
                 offset: 0,
                 length,
@@ -206,7 +225,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         };
         for (start, index) in candidates {
             let Some(format) = REGISTRY.get(index).filter(|_| start >= claimed) else { continue };
-            if let Some((length, container)) = open(format, extent, start, Reading::Carve, depth) {
+            if let Some((length, container)) = open(format, extent, start, Reading::Carve) {
                 stretches.extend(split_gap(extent, claimed, start));
                 let kind = StretchKind::Container(Box::new(container));
                 stretches.push(Stretch { offset: start, length, kind });
@@ -215,6 +234,13 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         }
         window = end.max(claimed);
     }
+    // What one container claims decides where the next may start, but what is inside does not: a
+    // kernel that takes long to decode must not hold up the file system behind it.
+    stretches.par_iter_mut().for_each(|stretch| {
+        if let StretchKind::Container(container) = &mut stretch.kind {
+            look_inside(container, depth);
+        }
+    });
     stretches.extend(split_gap(extent, claimed, extent.len()));
     probe::absorb(extent, stretches, depth, faults)
 }
@@ -248,13 +274,12 @@ pub(crate) fn embedded(
     Ok(found)
 }
 
-/// Opens one candidate and everything inside it.
+/// Opens one candidate. What is inside is looked at later, by [`look_inside`].
 fn open(
     format: &Format,
     extent: &Extent,
     start: u64,
     reading: Reading,
-    depth: u32,
 ) -> Option<(u64, Container)> {
     let candidate = Candidate { extent: extent.from(start), offset: start, reading };
     let mut opened = (format.open)(&candidate).ok()?;
@@ -267,6 +292,12 @@ fn open(
         opened.faults.push(Fault::new(length, "read to the end", why));
     }
     admit_entries(&mut opened, extent);
+    Some((length, Container { format: format.name, opened, inner: Vec::new() }))
+}
+
+/// Explores the content of all entries of a container, `depth` containers deep.
+fn look_inside(container: &mut Container, depth: u32) {
+    let Container { opened, inner, .. } = container;
     let explored: Vec<_> = opened
         .entries
         .par_iter()
@@ -278,7 +309,6 @@ fn open(
             (stretches, faults, entry_name(entry))
         })
         .collect();
-    let mut inner = Vec::with_capacity(explored.len());
     for (stretches, faults, name) in explored {
         inner.push(stretches);
         opened.faults.extend(faults.into_iter().map(|mut fault| {
@@ -286,7 +316,6 @@ fn open(
             fault
         }));
     }
-    Some((length, Container { format: format.name, opened, inner }))
 }
 
 fn entry_name(entry: &Entry) -> String {

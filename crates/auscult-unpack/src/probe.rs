@@ -64,8 +64,10 @@ pub(crate) fn absorb(
     depth: u32,
     faults: &mut Vec<Fault>,
 ) -> Vec<Stretch> {
+    let mut regions = spans(extent, &stretches);
     for probe in PROBES {
-        for Span { start, code_end, room_end } in spans(extent, &stretches) {
+        let mut is_new = false;
+        for &Span { start, code_end, room_end } in &regions {
             let region = Region {
                 code: extent.clamp(start, code_end - start),
                 room: extent.clamp(start, room_end - start),
@@ -76,7 +78,11 @@ pub(crate) fn absorb(
                 let inner = explored(&found.opened, depth, from, faults);
                 let container = Container { format: probe.name, opened: found.opened, inner };
                 stretches = splice(extent, stretches, from, container);
+                is_new = true;
             }
+        }
+        if is_new {
+            regions = spans(extent, &stretches);
         }
     }
     stretches

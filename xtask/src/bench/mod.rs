@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::shell::{release_program, shared};
+use crate::shell::{release_program, release_program_with, shared};
 
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
@@ -20,9 +20,14 @@ mod unpack;
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let shared = shared().context("find the shared folder: set AUSCULT_SHARED")?;
-    let program = release_program()?;
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
     if wanted("unpack") {
+        println!("with the decoders in C (feature c-codecs):");
+        unpack::bench(&release_program_with("c-codecs")?, &shared)?;
+    }
+    let program = release_program()?;
+    if wanted("unpack-pure") {
+        println!("with the decoders in Rust:");
         unpack::bench(&program, &shared)?;
     }
     if wanted("scan") {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench unpack`: the benchmark images against the unpackers that analysts use, and
+//! `cargo xtask bench unpack` and `unpack-pure`: the benchmark images against the unpackers that analysts use, and
 //! payloads against the plain tool of their format.
 //!
 //! Images and peers come from the shared bench scripts, into `target/bench`. Every run writes to

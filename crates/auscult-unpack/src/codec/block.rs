@@ -61,7 +61,7 @@ pub(crate) fn decode_block(
         }
         BlockCodec::Zstd => {
             let mut output = vec![0; output_max];
-            let made = zstd::decoder().decode_all(input, &mut output);
+            let made = zstd::decode_all(input, &mut output);
             cut("zstd", output, made)
         }
         BlockCodec::Lz4 => {

@@ -22,6 +22,7 @@ pub(crate) mod lz4;
 mod lzh;
 mod lzhuf;
 mod lzma;
+mod lzma2;
 mod lznt1;
 mod lzo_rle;
 pub(crate) mod lzop;

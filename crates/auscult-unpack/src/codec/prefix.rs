@@ -74,7 +74,7 @@ fn inflate(input: &[u8], length: usize, zlib: bool) -> Result<Vec<u8>, Fault> {
 
 fn unpack_zstd(input: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
     let fault = |error: &dyn std::fmt::Display| Fault::new(0, "decompress zstd", error.to_string());
-    let mut decoder = zstd::decoder();
+    let mut decoder = zstd::frame_decoder();
     decoder.set_max_window_size(WINDOW_BYTES_MAX);
     let mut reader = ruzstd::decoding::StreamingDecoder::new_with_decoder(input, decoder)
         .map_err(|error| fault(&error))?;

@@ -1,18 +1,15 @@
 //! The .xz container (The .xz File Format 1.2): streams, blocks, filters and checks.
 //!
-//! The LZMA2 bit stream and the filters are read by `lzma-rust2`. The container is read here for
+//! The LZMA2 bit stream and the filters are read by libraries. The container is read here for
 //! checks at the speed of memory and for blocks that tell their size, which are decoded on all
 //! cores.
 
 use std::io::{BufRead, Read};
 
-use lzma_rust2::{
-    Lzma2Reader,
-    filter::{bcj::BcjReader, delta::DeltaReader},
-};
+use lzma_rust2::filter::{bcj::BcjReader, delta::DeltaReader};
 use rayon::prelude::*;
 
-use super::{BUFFER_BYTES, WINDOW_KIB_MAX, input_fault};
+use super::{BUFFER_BYTES, input_fault, lzma2};
 use crate::{
     Endian::Little,
     Extent, Fault, Sink, View,
@@ -133,7 +130,7 @@ impl BlockHeader {
     }
 
     /// A reader of what the block holds; dictionaries are kept within the limit on memory.
-    fn reader<'input, R: Read + 'input>(
+    fn reader<'input, R: BufRead + 'input>(
         &self,
         input: R,
     ) -> Result<Box<dyn Read + 'input>, std::io::Error> {
@@ -143,7 +140,7 @@ impl BlockHeader {
                 let most = self.unpacked.and_then(|bytes| u32::try_from(bytes).ok());
                 let dictionary_bytes =
                     most.map_or(dictionary_bytes, |most| most.max(4096)).min(dictionary_bytes);
-                Box::new(Lzma2Reader::new_mem_limit(input, dictionary_bytes, WINDOW_KIB_MAX, None)?)
+                lzma2::reader(input, dictionary_bytes)?
             }
             _ => return Err(std::io::Error::other("no LZMA2 filter")),
         };

@@ -101,15 +101,27 @@ pub fn family(name: &str) -> Vec<&'static str> {
     found.flat_map(|(_, formats)| formats.iter()).map(|format| format.name).collect()
 }
 
-/// Opens these bytes as each of the named formats whose magic fits, and reads what is inside to the
-/// last byte; nothing in it is opened further. For fuzz targets, which so stay in one family.
+/// Opens an image of `length` bytes as each of the named formats whose magic fits, and reads what is
+/// inside to the last byte; nothing in it is opened further. For fuzz targets, which so stay in one
+/// family. Between the `runs`, which are in order, the image is zeros.
 #[doc(hidden)]
-pub fn open_formats(names: &[&str], bytes: &[u8], limits: &Limits) {
+pub fn open_formats(names: &[&str], length: u64, runs: &[(u64, &[u8])], limits: &Limits) {
     let vault = Arc::new(Vault::new(limits.clone()));
-    let extent = Extent::from_memory(&vault, bytes.to_vec());
+    let (mut parts, mut end) = (Vec::new(), 0);
+    for &(offset, bytes) in runs.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        let Some(gap) = offset.checked_sub(end) else { return };
+        parts.push(Extent::zeros(&vault, gap));
+        let run = Extent::from_memory(&vault, bytes.to_vec());
+        end = offset.saturating_add(run.len());
+        parts.push(run);
+    }
+    parts.push(Extent::zeros(&vault, length.saturating_sub(end)));
+    parts.retain(|part| !part.is_empty());
+    let extent = Extent::joined(&vault, parts);
     for format in REGISTRY.iter().filter(|format| names.contains(&format.name)) {
         let fits = |magic: &crate::format::Magic| {
-            bytes.get(magic.offset..).is_some_and(|rest| rest.starts_with(magic.bytes))
+            let (offset, length) = (magic.offset as u64, magic.bytes.len() as u64);
+            extent.read_up_to(offset, length).is_ok_and(|bytes| bytes == magic.bytes)
         };
         if !format.magics.iter().any(fits) {
             continue;

@@ -1,6 +1,6 @@
 //! `auscult unpack`: what an image consists of.
 
-use std::{fmt::Write as _, io::Write as _, str::FromStr};
+use std::{fmt::Write as _, io::Write as _, os::fd::AsFd as _, str::FromStr};
 
 use anyhow::Context as _;
 use auscult_model::{Coverage, looks_like};
@@ -18,7 +18,8 @@ pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<Exit> {
     if let Some(locator) = &arguments.cat {
         let locator = locator.parse().context("read --cat")?;
         let target = Target::open(&arguments.image)?;
-        worker::print(target, locator, &limits, &mut std::io::stdout().lock())?;
+        let out = std::io::stdout().as_fd().try_clone_to_owned().context("take the output")?;
+        worker::print(target, locator, &limits, out.into())?;
         return Ok(Exit::Done);
     }
     if let Some(folder) = &arguments.to {

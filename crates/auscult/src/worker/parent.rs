@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read},
     os::unix::{
         ffi::OsStrExt as _,
         fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -25,6 +25,8 @@ use crate::{failure::Hinted, target::Target};
 
 /// Longest answer that is read into memory.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
+/// Room in the pipe between the two: what anyone may ask of Linux (`/proc/sys/fs/pipe-max-size`).
+const PIPE_BYTES: usize = 1 << 20;
 /// Longest header line of an extracted file.
 const HEADER_BYTES_MAX: u64 = 1 << 20;
 /// How much of the child's own messages is shown when it fails.
@@ -56,10 +58,11 @@ pub(crate) fn print(
     target: Target,
     locator: Locator,
     limits: &Limits,
-    out: &mut impl Write,
+    mut out: File,
 ) -> anyhow::Result<()> {
-    let answer = ask(target, Task::Print(locator), limits)?;
-    out.write_all(&answer).context("write the bytes")
+    with_child(target, Task::Print(locator), limits, move |mut stdout| {
+        io::copy(&mut stdout, &mut out).context("write the bytes").map(drop)
+    })
 }
 
 /// Writes everything in the image below the new or empty folder `to`.
@@ -92,6 +95,8 @@ fn with_child<T: Send + 'static>(
 ) -> anyhow::Result<T> {
     let mut child = start(target.file, target.kind, task, limits)?;
     let stdout = child.stdout.take().context("take the worker's output")?;
+    // A roomy pipe saves changes between the two processes; where it is refused, a small one does.
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
     let messages = child.stderr.take().map(collect_messages);
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(read(stdout)));

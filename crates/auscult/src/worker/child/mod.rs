@@ -21,6 +21,8 @@ mod probe;
 const STACK_BYTES: usize = 64 << 20;
 /// Bytes that are printed at once.
 const PIECE_BYTES: u64 = 8 << 20;
+/// Bytes gathered before they are written.
+const OUTPUT_BYTES: usize = 64 << 10;
 
 /// Runs the child: `request` is the JSON of a [`Request`], the image is on standard input.
 pub(crate) fn run(request: &str) -> anyhow::Result<()> {
@@ -34,11 +36,13 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;
     start_threads()?;
     let again = image.try_clone().context("take the image")?;
+    // Not by way of `Stdout`, which looks for the ends of lines.
+    let out = File::from(io::stdout().as_fd().try_clone_to_owned().context("take the output")?);
     // Files can only be opened now. Without a temporary folder everything stays in memory.
     let [spill, spill_again] = [tempfile::tempfile().ok(), tempfile::tempfile().ok()];
     let isolation = walls::build(request.limits.spill_bytes);
     let limits = &request.limits;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(OUTPUT_BYTES, out);
     match request.task {
         Task::Inspect => {
             let sha256 = digest(&image, size)?;

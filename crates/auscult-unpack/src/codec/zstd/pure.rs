@@ -1,33 +1,36 @@
-//! Zstandard frames (RFC 8878), skippable ones included. Dictionaries are not supported: nothing
-//! in an image says where one is.
+//! Frames decoded by `ruzstd`.
+
+// With the C library only `decoder` is used, for prefixes of streams.
+#![cfg_attr(feature = "c-codecs", expect(dead_code, reason = "the C library decodes frames"))]
 
 use std::io::BufRead;
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::{WINDOW_BYTES_MAX, skip, take};
-use crate::{Fault, Sink};
+use super::fault;
+use crate::{Fault, Sink, codec::WINDOW_BYTES_MAX};
 
-/// Magic numbers of skippable frames, without their low four bits (section 3.1.2).
-pub(crate) const SKIPPABLE_MAGIC: u32 = 0x184d_2a50;
 /// Bytes decoded between two visits to the sink.
 const STEP_BYTES: usize = 1 << 20;
 
 /// A decoder with our limit on its window.
-pub(super) fn decoder() -> FrameDecoder {
+pub(crate) fn decoder() -> FrameDecoder {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(u64::from(WINDOW_BYTES_MAX));
     decoder
 }
 
-/// Decodes one frame, or passes over a skippable one.
-pub(super) fn decode(input: &mut impl BufRead, sink: &mut Sink<'_>) -> Result<(), Fault> {
-    let magic = take::<4>(input, "zstd")?;
-    if u32::from_le_bytes(magic) & !0xf == SKIPPABLE_MAGIC {
-        let length = u32::from_le_bytes(take::<4>(input, "zstd")?);
-        return skip(input, u64::from(length), "zstd");
-    }
-    let fault = |error: &dyn std::fmt::Display| Fault::new(0, "decompress zstd", error.to_string());
+/// Decodes all frames into memory. Returns the number of bytes.
+pub(crate) fn decode_all(input: &[u8], output: &mut [u8]) -> Result<usize, String> {
+    decoder().decode_all(input, output).map_err(|error| error.to_string())
+}
+
+/// Decodes the frame whose magic was read.
+pub(super) fn decode_frame(
+    magic: [u8; 4],
+    input: &mut impl BufRead,
+    sink: &mut Sink<'_>,
+) -> Result<(), Fault> {
     let mut decoder = decoder();
     decoder.init(std::io::Read::chain(&magic[..], &mut *input)).map_err(|error| fault(&error))?;
     while !decoder.is_finished() {
