@@ -1,14 +1,17 @@
 //! `cargo xtask fuzz [SECONDS] [TARGET]`: runs each fuzz target for a while, from seeds that the
 //! testkit builds and, where the shared corpus lies beside the project, from real containers. A
-//! crash stops it; its input belongs into a test before it is mended.
+//! target that crashes is named at the end; its input belongs into a test before it is mended. As
+//! many targets run at once as there are processors.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
+    thread,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::shell::{answers, release_program, root, run as run_program, shared};
@@ -77,22 +80,83 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let seconds = arguments.iter().find_map(|word| word.parse().ok()).unwrap_or(SECONDS);
     let only = arguments.iter().find(|word| word.parse::<u64>().is_err());
     let containers = Containers::cut()?;
-    for (target, times, seeds) in TARGETS {
-        if only.is_some_and(|only| only != target) {
-            continue;
-        }
-        let corpus = root().join("fuzz").join("corpus").join(target);
+    let targets: Vec<&Target> =
+        TARGETS.iter().filter(|(target, ..)| only.is_none_or(|only| only == target)).collect();
+    ensure!(!targets.is_empty(), "no such target: {}", only.map_or("", String::as_str));
+    for (target, _, seeds) in &targets {
+        let corpus = corpus(target);
         fs::create_dir_all(&corpus).context("create the seed folder")?;
         seed(&corpus, target)?;
         containers.copy(*seeds, &corpus)?;
-        run_program(&format!(
-            "cargo +nightly fuzz run {target} fuzz/corpus/{target} -- -max_total_time={} \
-             -rss_limit_mb={MEMORY_MIB} -timeout={INPUT_SECONDS} -max_len={INPUT_BYTES} \
-             -print_final_stats=1",
-            seconds * times
-        ))?;
     }
+    run_program("cargo +nightly fuzz build")?;
+    fs::create_dir_all(logs()).context("create the folder for logs")?;
+    let (queue, failed) = (Mutex::new(targets.iter()), Mutex::new(Vec::new()));
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((target, times, _)) = next() {
+                    let outcome = fuzz(target, seconds * times);
+                    println!("{target:10} {}", outcome.as_ref().unwrap_or_else(|error| error));
+                    if outcome.is_err()
+                        && let Ok(mut failed) = failed.lock()
+                    {
+                        failed.push(*target);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_default();
+    ensure!(failed.is_empty(), "look at the logs in {} of {failed:?}", logs().display());
     Ok(())
+}
+
+fn corpus(target: &str) -> PathBuf {
+    root().join("fuzz").join("corpus").join(target)
+}
+
+fn logs() -> PathBuf {
+    root().join("target").join("fuzz")
+}
+
+/// Runs one target for so long, with a log. Tells what the fuzzer counted; in a failure, what it
+/// found.
+fn fuzz(target: &str, seconds: u64) -> Result<String, String> {
+    let log = logs().join(format!("{target}.log"));
+    let told = |error: std::io::Error| error.to_string();
+    let file = fs::File::create(&log).map_err(told)?;
+    let status = Command::new("cargo")
+        .args(["+nightly", "fuzz", "run", target])
+        .arg(corpus(target))
+        .arg("--")
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
+        .arg(format!("-timeout={INPUT_SECONDS}"))
+        .arg(format!("-max_len={INPUT_BYTES}"))
+        .arg("-print_final_stats=1")
+        .current_dir(root())
+        .stdout(file.try_clone().map_err(told)?)
+        .stderr(file)
+        .status()
+        .map_err(told)?;
+    let text = String::from_utf8_lossy(&fs::read(&log).map_err(told)?).into_owned();
+    let statistic = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("stat::{name}:")));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap_or("?").to_owned()
+    };
+    let summary = format!(
+        "{seconds} s, {} inputs, slowest {} s, peak {} MiB",
+        statistic("number_of_executed_units"),
+        statistic("slowest_unit_time_sec"),
+        statistic("peak_rss_mb")
+    );
+    if status.success() {
+        return Ok(summary);
+    }
+    let reason = text.lines().find(|line| line.contains("ERROR") || line.contains("panicked at"));
+    Err(format!("FAILED: {}", reason.unwrap_or("see the log")))
 }
 
 /// Writes small inputs of our own, so that the fuzzer need not guess checksums first.
