@@ -2,4 +2,5 @@
 
 pub(crate) mod hostile;
 pub(crate) mod reference;
+mod registry;
 mod stream_tests;
