@@ -4,6 +4,7 @@
 //! many targets run at once as there are processors.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -70,6 +71,8 @@ const INPUT_SECONDS: u64 = 5;
 const INPUT_BYTES: u64 = 256 << 10;
 /// Largest image that is worth a look for zeros; without them it may be short enough.
 const SPARSE_BYTES: u64 = 64 << 20;
+/// Seeds of one format from one image.
+const SEEDS_MAX: usize = 4;
 /// Zeros that end a run of an input of that form.
 const RUN_ZEROS: usize = 16;
 
@@ -239,13 +242,16 @@ impl Containers {
             Command::new(program).arg("unpack").arg(image).args(["-o", "json"]).output()?;
         let Ok(listing) = serde_json::from_slice::<Value>(&listing.stdout) else { return Ok(()) };
         let rows = listing.get("entries").and_then(Value::as_array);
+        let mut taken = BTreeMap::<&str, usize>::new();
         for (number, row) in rows.into_iter().flatten().enumerate() {
             let format = row.get("format").and_then(Value::as_str);
             let size = row.get("size").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let locator = row.get("locator").and_then(Value::as_str);
             if let (Some(format), Some(locator)) = (format, locator)
                 && size <= SPARSE_BYTES
+                && *taken.get(format).unwrap_or(&0) < SEEDS_MAX
             {
+                *taken.entry(format).or_default() += 1;
                 let name = image.file_name().unwrap_or_default().to_string_lossy();
                 let file = folder.join(format!("{format}-{name}-{number}"));
                 crate::reference::cut(program, image, locator, &file)?;
