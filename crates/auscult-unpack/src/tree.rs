@@ -108,10 +108,15 @@ pub struct Tree {
 /// Links followed at most while a path is resolved, as Linux does (`MAXSYMLINKS`).
 const LINKS_MAX: u32 = 40;
 
-/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails. Derived
-/// bytes that are too many for memory go to `spill`, an empty file without a name; without one
-/// they stay in memory.
+/// Opens the image in `file` (of `length` bytes) and everything inside it. Never fails. For `spill`
+/// see [`image`].
 pub fn unpack(file: File, length: u64, limits: &Limits, spill: Option<File>) -> Tree {
+    Tree::of(image(file, length, limits, spill))
+}
+
+/// The bytes of the image in `file`, of `length` bytes. Derived bytes that are too many for memory go
+/// to `spill`, an empty file without a name; without one they stay in memory.
+pub fn image(file: File, length: u64, limits: &Limits, spill: Option<File>) -> Extent {
     let vault = Arc::new(match spill {
         Some(spill) => Vault::with_spill(limits.clone(), spill),
         None => Vault::new(limits.clone()),
@@ -123,7 +128,7 @@ pub fn unpack(file: File, length: u64, limits: &Limits, spill: Option<File>) -> 
     {
         image = Extent::from_memory(&vault, bytes);
     }
-    Tree::of(image)
+    image
 }
 
 impl Tree {
@@ -424,7 +429,7 @@ impl Tree {
 
 /// One leading slash, no `./`, no empty component. `..` stays: it is evidence of an attack, and
 /// who extracts must refuse it.
-fn absolute(path: &ByteName) -> ByteName {
+pub(crate) fn absolute(path: &ByteName) -> ByteName {
     let parts = path.0.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && part != b".");
     let mut name = Vec::with_capacity(path.0.len() + 1);
     for part in parts {

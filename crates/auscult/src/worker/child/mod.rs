@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use auscult_model::{Facts, Input, InputKind, Limits, Locator, Sha256};
-use auscult_unpack::Tree;
+use auscult_unpack::{Extent, Tree};
 use sha2::Digest as _;
 
 use super::{Inspection, Probe, Request, Task, walls};
@@ -61,8 +61,8 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
             serde_json::to_writer(&mut out, &listing::of(&tree, isolation))?;
         }
         Task::Print(locator) => {
-            let tree = auscult_unpack::unpack(image, size, limits, spill);
-            print(&tree, &locator, &mut out)?;
+            let image = auscult_unpack::image(image, size, limits, spill);
+            print(&image, &locator, &mut out)?;
         }
         Task::Probe(attempt) => {
             let succeeded = probe::attempt(&attempt)?;
@@ -105,11 +105,13 @@ fn start_threads() -> anyhow::Result<()> {
 }
 
 /// Prints the bytes at a place, in pieces: they may be more than memory holds.
-fn print(tree: &Tree, locator: &Locator, out: &mut impl Write) -> anyhow::Result<()> {
-    let Some((node, offset)) = tree.resolve(locator) else {
-        bail!("find {locator} in this image");
-    };
-    let Some(content) = &tree.node(node).content else { return Ok(()) };
+fn print(image: &Extent, locator: &Locator, out: &mut impl Write) -> anyhow::Result<()> {
+    let found = auscult_unpack::find(image, locator).or_else(|| {
+        let tree = Tree::of(image.clone());
+        let (node, offset) = tree.resolve(locator)?;
+        Some((tree.node(node).content.clone().unwrap_or_else(|| image.clamp(0, 0)), offset))
+    });
+    let (content, offset) = found.with_context(|| format!("find {locator} in this image"))?;
     let mut position = offset;
     while position < content.len() {
         let bytes = content.read_up_to(position, PIECE_BYTES);
