@@ -1,8 +1,8 @@
 //! The parent's side: starts the child, bounds its answer, and writes extracted files safely.
 
 use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
+    collections::HashSet,
+    ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Read},
     os::unix::{
@@ -25,6 +25,8 @@ use crate::{failure::Hinted, target::Target};
 
 /// Longest answer that is read into memory.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
+/// Bytes read at once, so that small files take no read of their own.
+const READ_BYTES: usize = 128 << 10;
 /// Room in the pipe between the two: what anyone may ask of Linux (`/proc/sys/fs/pipe-max-size`).
 const PIPE_BYTES: usize = 1 << 20;
 /// Longest header line of an extracted file.
@@ -70,7 +72,7 @@ pub(crate) fn extract(target: Target, to: &Path, limits: &Limits) -> anyhow::Res
     prepare_folder(to)?;
     with_child(target, Task::Extract, limits, {
         let to = to.to_owned();
-        move |stdout| write_all(BufReader::new(stdout), &to)
+        move |stdout| write_all(BufReader::with_capacity(READ_BYTES, stdout), &to)
     })
 }
 
@@ -171,7 +173,7 @@ fn prepare_folder(to: &Path) -> anyhow::Result<()> {
 fn write_all(mut stream: impl BufRead, to: &Path) -> anyhow::Result<Answer> {
     let mut answer = Answer::default();
     let mut links: Vec<(PathBuf, ByteName)> = Vec::new();
-    let mut made = BTreeSet::new();
+    let mut made = Made::default();
     loop {
         let mut line = Vec::new();
         stream.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut line)?;
@@ -195,11 +197,11 @@ fn write_all(mut stream: impl BufRead, to: &Path) -> anyhow::Result<Answer> {
         let path = to.join(&relative);
         match header.kind {
             ExtractedKind::Directory => {
-                if let Err(error) = make_folder(&path) {
+                if let Err(error) = made.folder(&path) {
                     answer.notes.push(format!("{error:#}"));
                 }
             }
-            ExtractedKind::File => match create_file(&free_path(&path, &mut made)) {
+            ExtractedKind::File => match made.file(&path) {
                 Ok(file) => {
                     fill_file(file, &relative, header.mode, &mut content, header.bytes)?;
                     answer.files += 1;
@@ -235,31 +237,39 @@ fn safe_path(parts: &[ByteName]) -> Option<PathBuf> {
         .then(|| parts.iter().map(|part| OsStr::from_bytes(part.as_bytes())).collect())
 }
 
-fn make_folder(path: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))
+/// What was written so far.
+#[derive(Default)]
+struct Made {
+    files: HashSet<OsString>,
+    folders: HashSet<OsString>,
 }
 
-/// A second file of the same path takes a numbered name.
-fn free_path(path: &Path, made: &mut BTreeSet<PathBuf>) -> PathBuf {
-    let mut free = path.to_owned();
-    let mut number = 2_u64;
-    while !made.insert(free.clone()) {
-        let mut name = path.to_owned().into_os_string();
-        name.push(format!("#{number}"));
-        free = name.into();
-        number += 1;
+impl Made {
+    fn folder(&mut self, path: &Path) -> anyhow::Result<()> {
+        if !self.folders.contains(path.as_os_str()) {
+            fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))?;
+            self.folders.insert(path.into());
+        }
+        Ok(())
     }
-    free
-}
 
-/// Creates a file: never through a link, never over another one.
-fn create_file(path: &Path) -> anyhow::Result<File> {
-    if let Some(parent) = path.parent() {
-        make_folder(parent)?;
+    /// Creates a file: never through a link, never over another one. A second file of the same path
+    /// takes a numbered name.
+    fn file(&mut self, path: &Path) -> anyhow::Result<File> {
+        let mut free = path.as_os_str().to_owned();
+        let mut number = 2_u64;
+        while !self.files.insert(free.clone()) {
+            path.as_os_str().clone_into(&mut free);
+            free.push(format!("#{number}"));
+            number += 1;
+        }
+        if let Some(parent) = path.parent() {
+            self.folder(parent)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(&free).with_context(|| format!("create {}", Path::new(&free).display()))
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    options.open(path).with_context(|| format!("create {}", path.display()))
 }
 
 /// Writes the content. Setuid, setgid and sticky bits are not carried over.
