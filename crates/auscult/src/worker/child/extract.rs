@@ -90,6 +90,15 @@ fn collect(tree: &Tree, id: NodeId, path: &mut Vec<ByteName>, objects: &mut Vec<
                 let (kind, content) = file(node);
                 objects.push(Object { path: path.clone(), kind, mode: None, content });
             }
+            NodeKind::Container { format, .. } if node.children.is_empty() => {
+                // Nothing to unpack: a picture, a program. It is written where it is but a part.
+                let around = tree.node(id).content.as_ref().map_or(0, Extent::len);
+                if node.len() < around {
+                    path.push(format!("{:#x}.{format}", node.offset).into());
+                    let (kind, content) = file(node);
+                    objects.push(Object { path: path.clone(), kind, mode: None, content });
+                }
+            }
             NodeKind::Container { format, .. } => {
                 path.push(format!("{:#x}-{format}", node.offset).into());
                 let kind = ExtractedKind::Directory;

@@ -48,6 +48,9 @@ pub(super) fn attacks() -> Vec<Attack> {
         options: &["--unpacked-limit", "1000000"],
         ..Attack::new("gzip: more than the user allows", bomb(stream::gzip), &["limit"])
     });
+    // A fuzzer found that each start of a block was tried under every size of pages and blocks.
+    let digits = vec![b'0'; 16 << 20];
+    attacks.push(Attack::new("SPIFFS: bytes that agree with every layout", digits, &["files written"]));
     attacks
 }
 

@@ -19,6 +19,8 @@ const ERROR_SHARE: u32 = 8;
 /// Blocks of a file system, at most, and those whose magic is looked at.
 const BLOCKS_MAX: u64 = 1 << 16;
 const BLOCKS_CHECKED: u64 = 8;
+/// Bytes that are looked at to find the layout: so many of the largest blocks.
+const LOOK_BYTES: u64 = BLOCKS_CHECKED * 131_072;
 
 /// Bits of a page's flags (`SPIFFS_PH_FLAG_…`), which are cleared to set them.
 pub(super) const USED: u8 = 1;
@@ -74,11 +76,13 @@ impl Fit {
 impl Geometry {
     /// Finds the layout of a file system that starts here.
     pub(super) fn find(image: &Extent) -> Option<Self> {
+        // All pages are looked at for all sizes: at bytes in memory, without a way to them each time.
+        let head = Extent::from_memory(image.vault(), image.read_up_to(0, LOOK_BYTES).ok()?);
         let mut best: Option<(u32, Self)> = None;
         for endian in [Endian::Little, Endian::Big] {
             for (page_bytes, block_bytes) in sizes() {
                 let bare = Self { endian, page_bytes, block_bytes, magic: Magic::None };
-                let Some((score, geometry)) = bare.tried(image) else { continue };
+                let Some((score, geometry)) = bare.tried(&head, image.len()) else { continue };
                 if best.is_none_or(|(known, _)| score > known) {
                     best = Some((score, geometry));
                 }
@@ -87,10 +91,11 @@ impl Geometry {
         best.map(|(_, geometry)| geometry)
     }
 
-    /// The same with its magic, and how well it fits, if it does at all.
-    fn tried(self, image: &Extent) -> Option<(u32, Self)> {
+    /// The same with its magic, and how well it fits, if it does at all. `length` is that of everything
+    /// from the start on.
+    fn tried(self, image: &Extent, length: u64) -> Option<(u32, Self)> {
         let first = self.fit(image, 0).filter(|fit| fit.is_good())?;
-        let geometry = Self { magic: self.find_magic(image), ..self };
+        let geometry = Self { magic: self.find_magic(image, length), ..self };
         let mut score = first.used;
         for block in 1..4 {
             if let Some(fit) = self.fit(image, block).filter(|fit| fit.is_good()) {
@@ -174,10 +179,10 @@ impl Geometry {
         View(&image.read(end - 2 * NUMBER_BYTES, 2).ok()?).u16(0, self.endian).ok()
     }
 
-    fn find_magic(&self, image: &Extent) -> Magic {
+    fn find_magic(&self, image: &Extent, length: u64) -> Magic {
         let page_bits = u16::try_from(self.page_bytes).unwrap_or(0);
         let told = |block| Some(self.magic_at(image, block)? ^ MAGIC ^ page_bits);
-        let there = image.len() / self.block_bytes;
+        let there = length / self.block_bytes;
         let (blocks, magic) = match told(0) {
             Some(0) => (there, Magic::Plain),
             Some(blocks) if blocks > 1 && u64::from(blocks) <= there => {

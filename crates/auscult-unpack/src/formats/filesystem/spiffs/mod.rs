@@ -26,19 +26,27 @@ pub(crate) static PROBE: Probe = Probe { name: "spiffs", find };
 
 /// File systems start at erase blocks.
 const START_STEP: u64 = 4096;
+/// Starts in a row that look like one and are none, before a region is given up: each is tried under
+/// all sizes.
+const TRIES_MAX: u32 = 128;
 
 fn find(region: &Region) -> Vec<Found> {
     let mut window = Window::new(&region.code);
-    let (mut found, mut start) = (Vec::new(), 0);
-    while start < region.code.len() {
+    let (mut found, mut start, mut tries) = (Vec::new(), 0, 0);
+    while start < region.code.len() && tries < TRIES_MAX {
         let image = region.rest.from(start);
-        let geometry =
-            if may_start(window.at(start, START_STEP)) { Geometry::find(&image) } else { None };
+        let geometry = if may_start(window.at(start, START_STEP)) {
+            tries += 1;
+            Geometry::find(&image)
+        } else {
+            None
+        };
         let opened = geometry.map(|geometry| open(&image, geometry));
         let Some(opened) = opened.filter(|opened| opened.length > 0) else {
             start += START_STEP;
             continue;
         };
+        tries = 0;
         let length = opened.length;
         found.push(Found { offset: start, opened });
         start = start.saturating_add(length).next_multiple_of(START_STEP);
