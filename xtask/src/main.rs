@@ -24,7 +24,7 @@ const TASKS: &[Task] = &[
     ("corpus", "scan the shared corpus and score it; [--no-gate] [FILTER]", corpus::run),
     (
         "bench",
-        "whole-process timings as ratios to a named peer; [unpack|scan|advisories]",
+        "whole-process timings as ratios to a named peer; [unpack|unpack-pure|scan|advisories]",
         bench::run,
     ),
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),

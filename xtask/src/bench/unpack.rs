@@ -93,6 +93,8 @@ fn run_peer(
     let output = Command::new("python3")
         .arg(&script)
         .args(["run", peer, text(image), "--dir", text(&peers), "--out", text(out)])
+        // unblob leaves a log where it is started.
+        .current_dir(out)
         .output()
         .context("start python3")?;
     let told = String::from_utf8_lossy(&output.stdout);
