@@ -63,7 +63,13 @@ pub(crate) fn print(
     mut out: File,
 ) -> anyhow::Result<()> {
     with_child(target, Task::Print(locator), limits, move |mut stdout| {
-        io::copy(&mut stdout, &mut out).context("write the bytes").map(drop)
+        match io::copy(&mut stdout, &mut out) {
+            // Whoever reads has seen enough; the worker need not die of it.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                io::copy(&mut stdout, &mut io::sink()).context("read the bytes").map(drop)
+            }
+            result => result.context("write the bytes").map(drop),
+        }
     })
 }
 

@@ -1,5 +1,11 @@
 //! Evidence leads back to bytes: what a result points at can be printed.
 
+use std::{
+    io::Read as _,
+    process::{Command, Stdio},
+};
+
+use auscult_testkit::stream;
 use serde_json::Value;
 
 use crate::support::{auscult, code, sample, stderr, stdout, text};
@@ -19,6 +25,27 @@ fn every_locator_of_a_result_can_be_printed() {
         printed += 1;
     }
     assert!(printed >= 20, "{printed}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let image = folder.path().join("image.gz");
+    // More than fits into the pipes on the way.
+    std::fs::write(&image, stream::gzip(&vec![b'a'; 8 << 20])).expect("write");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_auscult"))
+        .args(["unpack", text(&image), "--cat", "image@0x0/gzip"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut first = [0; 10];
+    let mut out = child.stdout.take().expect("its output");
+    out.read_exact(&mut first).expect("ten bytes");
+    drop(out);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    assert_eq!(first, [b'a'; 10]);
 }
 
 #[test]

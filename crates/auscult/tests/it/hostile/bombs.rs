@@ -50,7 +50,11 @@ pub(super) fn attacks() -> Vec<Attack> {
     });
     // A fuzzer found that each start of a block was tried under every size of pages and blocks.
     let digits = vec![b'0'; 16 << 20];
-    attacks.push(Attack::new("SPIFFS: bytes that agree with every layout", digits, &["files written"]));
+    attacks.push(Attack::new(
+        "SPIFFS: bytes that agree with every layout",
+        digits,
+        &["files written"],
+    ));
     attacks
 }
 
