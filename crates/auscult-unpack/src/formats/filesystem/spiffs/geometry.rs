@@ -76,8 +76,7 @@ impl Fit {
 impl Geometry {
     /// Finds the layout of a file system that starts here.
     pub(super) fn find(image: &Extent) -> Option<Self> {
-        // All pages are looked at for all sizes: at bytes in memory, without a way to them each time.
-        let head = Extent::from_memory(image.vault(), image.read_up_to(0, LOOK_BYTES).ok()?);
+        let head = image.read_up_to(0, LOOK_BYTES).ok()?;
         let mut best: Option<(u32, Self)> = None;
         for endian in [Endian::Little, Endian::Big] {
             for (page_bytes, block_bytes) in sizes() {
@@ -91,23 +90,30 @@ impl Geometry {
         best.map(|(_, geometry)| geometry)
     }
 
-    /// The same with its magic, and how well it fits, if it does at all. `length` is that of everything
-    /// from the start on.
-    fn tried(self, image: &Extent, length: u64) -> Option<(u32, Self)> {
-        let first = self.fit(image, 0).filter(|fit| fit.is_good())?;
-        let geometry = Self { magic: self.find_magic(image, length), ..self };
+    /// The same with its magic, and how well it fits, if it does at all. `head` are the first bytes of
+    /// so many.
+    fn tried(self, head: &[u8], length: u64) -> Option<(u32, Self)> {
+        let first = self.fit(self.block(head, 0)).filter(|fit| fit.is_good())?;
+        let geometry = Self { magic: self.find_magic(head, length), ..self };
         let mut score = first.used;
         for block in 1..4 {
-            if let Some(fit) = self.fit(image, block).filter(|fit| fit.is_good()) {
+            if let Some(fit) = self.fit(self.block(head, block)).filter(|fit| fit.is_good()) {
                 score += fit.used;
             }
         }
         // A magic in two blocks proves it; without, pages must, and one of them a header.
         let is_proven = match geometry.magic {
-            Magic::None => score > 1 && self.has_header(image),
+            Magic::None => score > 1 && self.has_header(head),
             Magic::Plain | Magic::WithLength { .. } => true,
         };
         is_proven.then_some((score * 2 + u32::from(geometry.magic != Magic::None), geometry))
+    }
+
+    /// A block among the first bytes; less than one at their end.
+    fn block<'head>(&self, head: &'head [u8], block: u64) -> &'head [u8] {
+        let at = |block: u64| usize::try_from(block * self.block_bytes).unwrap_or(usize::MAX);
+        let rest = head.get(at(block)..).unwrap_or_default();
+        rest.get(..at(1)).unwrap_or(rest)
     }
 
     fn pages_per_block(&self) -> u64 {
@@ -120,27 +126,37 @@ impl Geometry {
     }
 
     /// The table of a block: an entry for each other page.
-    fn table(&self, image: &Extent, block: u64) -> Option<Vec<u16>> {
-        let count = self.pages_per_block() - self.table_pages();
-        let bytes = image.read(block * self.block_bytes, count * NUMBER_BYTES).ok()?;
-        bytes.chunks_exact(2).map(|number| View(number).u16(0, self.endian).ok()).collect()
+    fn table<'block>(&self, block: &'block [u8]) -> Option<impl Iterator<Item = u16> + 'block> {
+        let count = (self.pages_per_block() - self.table_pages()) * NUMBER_BYTES;
+        let bytes = block.get(..usize::try_from(count).ok()?)?;
+        let endian = self.endian;
+        Some(bytes.chunks_exact(2).filter_map(move |number| View(number).u16(0, endian).ok()))
     }
 
     /// Numbers and headers of the pages of a block that are in use.
     pub(super) fn pages(&self, image: &Extent, block: u64) -> Vec<(u64, PageHeader)> {
-        let Some(table) = self.table(image, block) else { return Vec::new() };
-        let first = block * self.pages_per_block() + self.table_pages();
-        let used = (first..).zip(table).filter(|(_, entry)| !matches!(*entry, FREE | DELETED));
+        let bytes = image.read_up_to(block * self.block_bytes, self.block_bytes);
+        let first = block * self.pages_per_block();
+        let pages = bytes.map_or_else(|_| Vec::new(), |bytes| self.used_pages(&bytes));
+        pages.into_iter().map(|(page, header)| (first + page, header)).collect()
+    }
+
+    /// The same, with numbers inside the block.
+    fn used_pages(&self, block: &[u8]) -> Vec<(u64, PageHeader)> {
+        let Some(table) = self.table(block) else { return Vec::new() };
+        let used = (self.table_pages()..)
+            .zip(table)
+            .filter(|(_, entry)| !matches!(*entry, FREE | DELETED));
         used.filter_map(|(page, entry)| {
-            let header = self.header(image, page)?;
+            let header = self.header(block, page)?;
             (header.object == entry && header.flags & USED == 0).then_some((page, header))
         })
         .collect()
     }
 
-    fn header(&self, image: &Extent, page: u64) -> Option<PageHeader> {
-        let bytes = image.read(page * self.page_bytes, 5).ok()?;
-        let view = View(&bytes);
+    fn header(&self, block: &[u8], page: u64) -> Option<PageHeader> {
+        let start = usize::try_from(page * self.page_bytes).ok()?;
+        let view = View(block.get(start..)?);
         Some(PageHeader {
             object: view.u16(0, self.endian).ok()?,
             span: view.u16(2, self.endian).ok()?,
@@ -149,12 +165,10 @@ impl Geometry {
     }
 
     /// How the table of a block fits its pages; nothing where the first that is used does not.
-    fn fit(&self, image: &Extent, block: u64) -> Option<Fit> {
-        let table = self.table(image, block)?;
-        let first = block * self.pages_per_block() + self.table_pages();
+    fn fit(&self, block: &[u8]) -> Option<Fit> {
         let mut fit = Fit::default();
-        for (page, entry) in (first..).zip(table) {
-            let header = self.header(image, page)?;
+        for (page, entry) in (self.table_pages()..).zip(self.table(block)?) {
+            let header = self.header(block, page)?;
             let fits = match entry {
                 FREE => header.object == FREE && header.flags == 0xff,
                 DELETED => header.flags & PAGE_DELETED == 0,
@@ -174,14 +188,14 @@ impl Geometry {
     }
 
     /// The magic of a block, two numbers before the end of its table.
-    fn magic_at(&self, image: &Extent, block: u64) -> Option<u16> {
-        let end = block * self.block_bytes + self.table_pages() * self.page_bytes;
-        View(&image.read(end - 2 * NUMBER_BYTES, 2).ok()?).u16(0, self.endian).ok()
+    fn magic_of(&self, block: &[u8]) -> Option<u16> {
+        let end = usize::try_from(self.table_pages() * self.page_bytes - 2 * NUMBER_BYTES).ok()?;
+        View(block).u16(end, self.endian).ok()
     }
 
-    fn find_magic(&self, image: &Extent, length: u64) -> Magic {
+    fn find_magic(&self, head: &[u8], length: u64) -> Magic {
         let page_bits = u16::try_from(self.page_bytes).unwrap_or(0);
-        let told = |block| Some(self.magic_at(image, block)? ^ MAGIC ^ page_bits);
+        let told = |block| Some(self.magic_of(self.block(head, block))? ^ MAGIC ^ page_bits);
         let there = length / self.block_bytes;
         let (blocks, magic) = match told(0) {
             Some(0) => (there, Magic::Plain),
@@ -195,15 +209,15 @@ impl Geometry {
         let goes_on = |block: u64| {
             let expected = if magic == Magic::Plain { 0 } else { blocks - block };
             told(block).map(u64::from) == Some(expected)
-                && self.fit(image, block).is_some_and(Fit::is_good)
+                && self.fit(self.block(head, block)).is_some_and(Fit::is_good)
         };
         let checked = blocks.min(BLOCKS_CHECKED);
         if checked > 1 && (1..checked).all(goes_on) { magic } else { Magic::None }
     }
 
     /// Whether the first blocks hold the header of an object.
-    fn has_header(&self, image: &Extent) -> bool {
-        (0..4).flat_map(|block| self.pages(image, block)).any(|(_, header)| {
+    fn has_header(&self, head: &[u8]) -> bool {
+        (0..4).flat_map(|block| self.used_pages(self.block(head, block))).any(|(_, header)| {
             header.object & INDEX != 0 && header.span == 0 && header.flags & IS_INDEX == 0
         })
     }
@@ -215,10 +229,12 @@ impl Geometry {
         }
         let mut end = 0;
         for block in 0..(image.len() / self.block_bytes).min(BLOCKS_MAX) {
-            let Some(fit) = self.fit(image, block).filter(|fit| fit.is_good()) else { break };
+            let bytes = image.read_up_to(block * self.block_bytes, self.block_bytes);
+            let bytes = bytes.unwrap_or_default();
+            let Some(fit) = self.fit(&bytes).filter(|fit| fit.is_good()) else { break };
             let page_bits = u16::try_from(self.page_bytes).unwrap_or(0);
-            let has_magic = self.magic == Magic::Plain
-                && self.magic_at(image, block) == Some(MAGIC ^ page_bits);
+            let has_magic =
+                self.magic == Magic::Plain && self.magic_of(&bytes) == Some(MAGIC ^ page_bits);
             if fit.used + fit.deleted > 0 || has_magic {
                 end = (block + 1) * self.block_bytes;
             }

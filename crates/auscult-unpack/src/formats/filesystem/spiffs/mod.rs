@@ -28,7 +28,7 @@ pub(crate) static PROBE: Probe = Probe { name: "spiffs", find };
 const START_STEP: u64 = 4096;
 /// Starts in a row that look like one and are none, before a region is given up: each is tried under
 /// all sizes.
-const TRIES_MAX: u32 = 128;
+const TRIES_MAX: u32 = 64;
 
 fn find(region: &Region) -> Vec<Found> {
     let mut window = Window::new(&region.code);
