@@ -15,6 +15,7 @@ use crate::{
     entropy::entropy_centibits,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
+    guard::guard,
     padding, probe,
 };
 
@@ -189,7 +190,7 @@ fn open_at_start(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<St
         if !seen(format, &head) {
             continue;
         }
-        if let Some((length, mut container)) = open(format, extent, 0, Reading::Whole) {
+        if let Some((length, mut container)) = open(format, extent, 0, Reading::Whole, faults) {
             look_inside(&mut container, depth);
             let mut stretches = vec![Stretch {
                 offset: 0,
@@ -225,7 +226,7 @@ fn carve(extent: &Extent, depth: u32, faults: &mut Vec<Fault>) -> Vec<Stretch> {
         };
         for (start, index) in candidates {
             let Some(format) = REGISTRY.get(index).filter(|_| start >= claimed) else { continue };
-            if let Some((length, container)) = open(format, extent, start, Reading::Carve) {
+            if let Some((length, container)) = open(format, extent, start, Reading::Carve, faults) {
                 stretches.extend(split_gap(extent, claimed, start));
                 let kind = StretchKind::Container(Box::new(container));
                 stretches.push(Stretch { offset: start, length, kind });
@@ -280,9 +281,11 @@ fn open(
     extent: &Extent,
     start: u64,
     reading: Reading,
+    faults: &mut Vec<Fault>,
 ) -> Option<(u64, Container)> {
     let candidate = Candidate { extent: extent.from(start), offset: start, reading };
-    let mut opened = (format.open)(&candidate).ok()?;
+    let opened = guard(|| format!("open {}", format.name), || (format.open)(&candidate));
+    let mut opened = opened.map_err(|fault| faults.push(fault.within(start))).ok()?.ok()?;
     let length = opened.length.min(candidate.extent.len());
     if length == 0 {
         return None;

@@ -17,6 +17,7 @@ mod extent;
 mod fault;
 mod format;
 mod formats;
+mod guard;
 mod padding;
 mod probe;
 mod route;

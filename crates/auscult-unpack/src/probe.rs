@@ -11,6 +11,7 @@ use crate::{
     entropy::entropy_centibits,
     format::Opened,
     formats::PROBES,
+    guard::guard,
 };
 
 /// A format that is recognised by what its bytes hold.
@@ -73,7 +74,9 @@ pub(crate) fn absorb(
                 room: extent.clamp(start, room_end - start),
                 rest: extent.from(start),
             };
-            for found in (probe.find)(&region) {
+            let found = guard(|| format!("look for {}", probe.name), || (probe.find)(&region));
+            let found = found.map_err(|fault| faults.push(fault.within(start)));
+            for found in found.unwrap_or_default() {
                 let from = start + found.offset;
                 let inner = explored(&found.opened, depth, from, faults);
                 let container = Container { format: probe.name, opened: found.opened, inner };

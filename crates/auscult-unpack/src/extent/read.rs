@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Derive, Extent, Joined, Origin, Stream, Strided};
 use crate::{
     Fault,
+    guard::guard,
     vault::{Held, HeldBytes},
 };
 
@@ -144,7 +145,8 @@ impl Extent {
             return self.cut_held(&held);
         }
         let mut sink = source.vault.sink(transform.input_bytes());
-        let fault = transform.derive(&mut sink).err();
+        let derived = guard(|| "read".to_owned(), || transform.derive(&mut sink));
+        let fault = derived.and_then(|result| result).err();
         let mut output = sink.finish();
         output.truncate(source.length);
         let held = source.vault.keep(source.id, output, fault.as_ref());

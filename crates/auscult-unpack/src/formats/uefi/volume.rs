@@ -116,7 +116,7 @@ impl Walk {
             if erased(0xff) || erased(0) {
                 break;
             }
-            let Some(file) = file(View(&head)).filter(|file| at + file.range.end <= volume.len())
+            let Some(file) = file(View(&head)).filter(|file| file.range.end <= volume.len() - at)
             else {
                 let why = "its header or its size is impossible";
                 self.faults.push(Fault::new(at, "read a file of the volume", why));

@@ -143,3 +143,18 @@ fn data_of_files_is_checked_and_large_sections_are_read() {
     let tree = Tree::from_bytes(volume(&[one]), &Limits::default());
     assert!(tree.problems()[0].what.contains("data of file 03030303"));
 }
+
+#[test]
+fn a_file_of_all_sizes_ends_the_volume() {
+    let mut one = file(3, 2, &[0xff; 20]);
+    one[19] = 1;
+    one[24..32].fill(0xff);
+    let header = |one: &[u8]| {
+        let covered = one[..23].iter().chain(&one[24..32]);
+        covered.fold(0_u8, |sum, byte| sum.wrapping_add(*byte)).wrapping_sub(one[17])
+    };
+    one[16] = one[16].wrapping_sub(header(&one));
+    assert_eq!(header(&one), 0);
+    let tree = Tree::from_bytes(volume(&[one]), &Limits::default());
+    assert_eq!(tree.problems()[0].why, "its header or its size is impossible");
+}
