@@ -94,7 +94,7 @@ fn run_peer(
         .arg(&script)
         .args(["run", peer, text(image), "--dir", text(&peers), "--out", text(out)])
         // unblob leaves a log where it is started.
-        .current_dir(out)
+        .current_dir(work)
         .output()
         .context("start python3")?;
     let told = String::from_utf8_lossy(&output.stdout);
