@@ -15,7 +15,6 @@ use crate::{
     entropy::entropy_centibits,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
-    guard::guard,
     padding, probe,
 };
 
@@ -284,7 +283,7 @@ fn open(
     faults: &mut Vec<Fault>,
 ) -> Option<(u64, Container)> {
     let candidate = Candidate { extent: extent.from(start), offset: start, reading };
-    let opened = guard(|| format!("open {}", format.name), || (format.open)(&candidate));
+    let opened = format.guarded(&candidate);
     let mut opened = opened.map_err(|fault| faults.push(fault.within(start))).ok()?.ok()?;
     let length = opened.length.min(candidate.extent.len());
     if length == 0 {

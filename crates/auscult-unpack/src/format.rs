@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auscult_model::ByteName;
 
-use crate::{Extent, Fault, NodeId, Tree, Vault};
+use crate::{Extent, Fault, NodeId, Tree, Vault, guard::guard};
 
 /// A format: how to spot it, and how to open it.
 #[derive(Debug)]
@@ -18,6 +18,16 @@ pub(crate) struct Format {
     pub(crate) carve: bool,
     /// Opens it.
     pub(crate) open: fn(&Candidate) -> Result<Opened, NotThis>,
+}
+
+impl Format {
+    /// Opens a candidate.
+    ///
+    /// # Errors
+    /// A fault where the reader panics.
+    pub(crate) fn guarded(&self, candidate: &Candidate) -> Result<Result<Opened, NotThis>, Fault> {
+        guard(|| format!("open {}", self.name), || (self.open)(candidate))
+    }
 }
 
 /// A byte string at a fixed offset from the start of the format's header.

@@ -7,12 +7,9 @@ use crate::{
     Extent, Reading,
     carve::seen,
     format::{Candidate, Format},
-    formats::REGISTRY,
+    formats::{HEAD_BYTES, REGISTRY},
     tree::absolute,
 };
-
-/// Bytes in which the magic of a container must stand.
-const HEAD_BYTES: u64 = 128 << 10;
 
 /// The bytes that a locator of this image means, and the offset in them. None where it takes the whole
 /// [`Tree`](crate::Tree) to tell: formats without a magic, members of the same name, or no such place.
@@ -40,7 +37,7 @@ fn enter(
     candidate: &Candidate,
     member: Option<&ByteName>,
 ) -> Option<(Extent, Reading)> {
-    let opened = (format.open)(candidate).ok()?;
+    let opened = format.guarded(candidate).ok()?.ok()?;
     let wanted = member.cloned().unwrap_or_default();
     let mut named = opened.entries.iter().filter(|entry| absolute(&entry.path) == wanted);
     match (named.next(), named.next()) {

@@ -10,6 +10,7 @@ use auscult_model::Limits;
 
 use crate::{
     Extent, Reading, Vault,
+    carve::seen,
     format::{Candidate, Format, Opened, SecondLook},
     probe::Probe,
 };
@@ -44,8 +45,8 @@ static FAMILIES: &[(&str, &[&Format])] = &[
     ("stream", stream::FORMATS),
 ];
 
-/// How far from the start of archives and file systems a magic is looked for, where only those count.
-const HEAD_BYTES: u64 = 128 << 10;
+/// How far from the start of bytes a magic is looked for, where only their start counts.
+pub(crate) const HEAD_BYTES: u64 = 128 << 10;
 
 /// Every format the engine knows.
 pub(crate) static REGISTRY: LazyLock<Vec<&'static Format>> =
@@ -78,7 +79,7 @@ pub(crate) fn is_archive(extent: &Extent) -> bool {
     families.into_iter().flatten().filter(|format| format.carve).any(|format| {
         let candidate = Candidate { extent: extent.clone(), offset: 0, reading: Reading::Whole };
         let opens = || (format.open)(&candidate).is_ok_and(|opened| opened.length > 0);
-        crate::carve::seen(format, &head) && opens()
+        seen(format, &head) && opens()
     })
 }
 
@@ -118,14 +119,9 @@ pub fn open_formats(names: &[&str], length: u64, runs: &[(u64, &[u8])], limits: 
     parts.push(Extent::zeros(&vault, length.saturating_sub(end)));
     parts.retain(|part| !part.is_empty());
     let extent = Extent::joined(&vault, parts);
-    for format in REGISTRY.iter().filter(|format| names.contains(&format.name)) {
-        let fits = |magic: &crate::format::Magic| {
-            let (offset, length) = (magic.offset as u64, magic.bytes.len() as u64);
-            extent.read_up_to(offset, length).is_ok_and(|bytes| bytes == magic.bytes)
-        };
-        if !format.magics.iter().any(fits) {
-            continue;
-        }
+    let Ok(head) = extent.read_up_to(0, HEAD_BYTES) else { return };
+    let wanted = |format: &&&Format| names.contains(&format.name) && seen(format, &head);
+    for format in REGISTRY.iter().filter(wanted) {
         for reading in [Reading::Carve, Reading::Whole] {
             let candidate = Candidate { extent: extent.clone(), offset: 0, reading };
             let Ok(opened) = (format.open)(&candidate) else { continue };
