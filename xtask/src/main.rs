@@ -7,8 +7,10 @@
 mod bench;
 mod ci;
 mod corpus;
+mod debian;
 mod fuzz;
 mod made;
+mod oracle;
 mod reference;
 mod shell;
 mod tidy;
@@ -26,6 +28,11 @@ const TASKS: &[Task] = &[
         "bench",
         "whole-process timings as ratios to a named peer; [unpack|unpack-pure|scan|advisories]",
         bench::run,
+    ),
+    (
+        "oracle",
+        "the rules against Debian's packages; [--write] [--quick] [--suite S/A] [RULE]",
+        oracle::run,
     ),
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
