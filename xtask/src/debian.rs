@@ -152,10 +152,10 @@ fn package(stanza: &str) -> Option<Package> {
 pub(crate) fn upstream(version: &str) -> &str {
     let plain = version.split_once(':').map_or(version, |(_, rest)| rest);
     let plain = plain.rsplit_once('-').map_or(plain, |(upstream, _)| upstream);
+    let plain = plain.split_once("+really").map_or(plain, |(_, really)| really);
     let marks = ["+dfsg", ".dfsg", "~dfsg", "+ds", ".ds", "+repack", "+b", "+deb", "~deb"];
     let end = marks.iter().filter_map(|mark| plain.find(mark)).min().unwrap_or(plain.len());
-    let plain = plain.get(..end).unwrap_or(plain);
-    plain.split_once("+really").map_or(plain, |(_, really)| really)
+    plain.get(..end).unwrap_or(plain)
 }
 
 /// The archive that this system's own sources name first.
@@ -174,6 +174,18 @@ fn mirror() -> anyhow::Result<String> {
         .map(|word| word.trim_end_matches('/'))
         .find(|word| word.starts_with("http") && word.ends_with("/debian"));
     found.map(str::to_owned).context("no Debian archive in this system's apt sources")
+}
+
+/// The list of the files of every package of a suite, as `PATH PACKAGE[,PACKAGE…]` lines.
+pub(crate) fn contents(cache: &Path, suite: &str, architecture: &str) -> anyhow::Result<String> {
+    let file = cache.join(format!("contents-{suite}-{architecture}.gz"));
+    if !file.is_file() {
+        let address = format!("{}/dists/{suite}/main/Contents-{architecture}.gz", mirror()?);
+        let part = file.with_extension("part");
+        output(Command::new("curl").args(["-fsSL", "-o"]).arg(&part).arg(&address))?;
+        fs::rename(&part, &file)?;
+    }
+    output(Command::new("zcat").arg(&file))
 }
 
 /// Runs a command and returns what it writes; its last messages tell why it failed.
@@ -200,6 +212,7 @@ mod tests {
             ("1:4.2.8p15+dfsg-1", "4.2.8p15"),
             ("5.2.15-2+b2", "5.2.15"),
             ("20211016ubuntu+really1.2-1", "1.2"),
+            ("1:1.3.dfsg+really1.3.1-1+b1", "1.3.1"),
             ("2022a", "2022a"),
         ] {
             assert_eq!(upstream(debian), expect, "{debian}");

@@ -11,6 +11,7 @@ mod debian;
 mod fuzz;
 mod made;
 mod oracle;
+mod projects;
 mod reference;
 mod shell;
 mod tidy;
@@ -35,6 +36,7 @@ const TASKS: &[Task] = &[
         oracle::run,
     ),
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
+    ("projects", "which project installs which file, from Debian's lists", projects::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
     ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),

@@ -7,7 +7,7 @@
 
 use std::ops::Deref;
 
-use auscult_model::{IdentityFact, Limits, Locator, Problem};
+use auscult_model::{EvidenceClass, IdentityFact, Limits, Locator, Problem, Version, VersionClaim};
 use auscult_unpack::{EntryKind, Fault, NodeId, NodeKind, Reading, Tree};
 use memchr::memmem;
 use rayon::prelude::*;
@@ -15,6 +15,8 @@ use rayon::prelude::*;
 use crate::{
     elf::{self, Binary},
     kernel::{Banner, Config, banner, config},
+    own_version::{self, OwnVersion},
+    projects,
     signatures::{FileKind, Hit},
     traces,
     twins::Twins,
@@ -41,6 +43,8 @@ pub(crate) struct Examined {
     pub(crate) statements: Vec<IdentityFact>,
     /// Signature hits with their offset in the whole content.
     pub(crate) hits: Vec<(u64, Hit<'static>)>,
+    /// The version that a program or library tells of itself, where no rule is sure of it.
+    pub(crate) own_version: Option<OwnVersion>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -120,6 +124,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
         boot_loaders: Vec::new(),
         statements: Vec::new(),
         hits: Vec::new(),
+        own_version: None,
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
@@ -131,6 +136,7 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
                 window(tree, &bytes, 0, limits, &mut examined);
                 let kind = traces::kind(path_of(tree, &examined), &bytes);
                 signatures(tree, &bytes, 0, kind, twins, &mut examined);
+                own_version(tree, &bytes, kind, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault),
         }
@@ -180,6 +186,41 @@ fn signatures(
         if !known || start == 0 {
             examined.hits.push((offset, hit));
         }
+    }
+}
+
+/// Reads the version that a program or library tells of itself, unless a pattern has read it.
+fn own_version(tree: &Tree, bytes: &[u8], kind: FileKind, examined: &mut Examined) {
+    let path = path_of(tree, examined);
+    let linked = examined.binary.as_ref().is_some_and(|one| one.facts.kind != "relocatable");
+    if path.is_empty() || !linked {
+        return;
+    }
+    let identity = traces::identity(tree, examined);
+    let told = |(_, hit): &(u64, Hit<'static>)| {
+        hit.class == EvidenceClass::ContainsCode
+            && identity.is_some_and(|rule| rule.id == hit.rule.id)
+            && !matches!(hit.version, VersionClaim::Unknown(_))
+    };
+    if examined.hits.iter().any(told) {
+        return;
+    }
+    let rule = identity.or_else(|| projects::of_file(path));
+    let Some(found) = own_version::read(path, kind, rule, bytes) else { return };
+    match identity {
+        Some(rule) => {
+            let offset = u64::try_from(found.offset).unwrap_or(u64::MAX);
+            let hit = Hit {
+                rule,
+                version: VersionClaim::Exact(Version(found.version)),
+                class: EvidenceClass::ContainsCode,
+                confidence: found.form.confidence(),
+                offset,
+                matched: found.matched,
+            };
+            examined.hits.push((offset, hit));
+        }
+        None => examined.own_version = Some(found),
     }
 }
 

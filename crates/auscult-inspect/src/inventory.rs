@@ -16,8 +16,11 @@ use auscult_unpack::{NodeId, Tree};
 use crate::{
     examine::Examined,
     identity::Identities,
-    names, owners,
+    names,
+    own_version::Form,
+    owners,
     packages::{self, Row},
+    projects,
     signatures::{Rule, RuleSet},
     traces::{self, Trace},
     upstream,
@@ -155,10 +158,30 @@ impl<'tree> Inventory<'tree> {
                 }
             }
         }
+        self.add_agreeing(examined);
         // A part of a version is worth more than none.
         vague.sort_by_key(|(_, trace)| matches!(trace.version, VersionClaim::Unknown(_)));
         for (seen, trace) in vague {
             self.add_vague(seen, trace);
+        }
+    }
+
+    /// Adds the projects of which several files tell the same version of themselves. One file may
+    /// have a version of its own: `pdftohtml` of Poppler is 0.36.
+    fn add_agreeing(&mut self, examined: &[Examined]) {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for seen in examined {
+            let (Some(told), Some(file)) = (&seen.own_version, seen.file) else { continue };
+            if let Some(rule) = projects::of_file(&self.tree.node(file).name.0) {
+                let key = (rule.id.as_str(), &told.version, self.site(seen));
+                groups.entry(key).or_default().push((seen, rule, told));
+            }
+        }
+        for files in groups.into_values().filter(|files| files.len() >= 2) {
+            for (seen, rule, told) in files {
+                let trace = traces::own(self.tree, seen, rule, told);
+                self.add_exact(seen, trace, &Version(told.version.clone()));
+            }
         }
     }
 
@@ -274,13 +297,21 @@ impl<'tree> Inventory<'tree> {
                 continue;
             }
             let path = &self.tree.node(file).name.0;
-            if let Some(mut named) = names::of_file(path, &binary.facts, &needed) {
+            if let Some(mut named) = names::of_file(
+                path,
+                &binary.facts,
+                &needed,
+                seen.own_version.as_ref().filter(|own| own.form != Form::Alone),
+            ) {
                 let mut rule = traces::identity(self.tree, seen);
                 if let Some(package) = names::alternative(self.tree, file) {
                     rule = RuleSet::builtin().for_name(&package);
                     named = names::renamed(named, package);
                 }
-                let near = self.near(&named, self.site(seen), rule);
+                // A program's name alone says whose it is only beside the rest of its project.
+                let project = rule.or_else(|| projects::of_file(path));
+                rule = rule.or(project.filter(|_| named.kind == ComponentKind::Library));
+                let near = self.near(&named, self.site(seen), project);
                 self.add_named(named, self.site(seen), rule, near);
             }
         }
@@ -306,7 +337,14 @@ impl<'tree> Inventory<'tree> {
                 continue;
             }
             let path = &self.tree.node(file).name.0;
-            let Some(part) = names::of_file(path, &binary.facts, &needed) else { continue };
+            let Some(part) = names::of_file(
+                path,
+                &binary.facts,
+                &needed,
+                seen.own_version.as_ref().filter(|own| own.form != Form::Alone),
+            ) else {
+                continue;
+            };
             let told = self.drafts.iter().any(|draft| {
                 let exact = draft.component.version.exact().is_some();
                 let whole = exact || draft.rule.is_none() || is_one_file(draft);

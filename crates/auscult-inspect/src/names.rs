@@ -13,7 +13,10 @@ use auscult_model::{
 };
 use auscult_unpack::{EntryKind, NodeId, NodeKind, Tree};
 
-use crate::packages::{self, is_program_path};
+use crate::{
+    own_version::OwnVersion,
+    packages::{self, is_program_path},
+};
 
 /// Confidence of a name without a version, of a version in a file name, and of a link, in percent.
 const NAME_CONFIDENCE: u8 = 50;
@@ -26,6 +29,7 @@ pub(crate) fn of_file(
     path: &[u8],
     binary: &BinaryFacts,
     needed: &BTreeSet<&str>,
+    told: Option<&OwnVersion>,
 ) -> Option<Component> {
     let file = String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next()?).into_owned();
     // What stands elsewhere and no program needs is a module that one program loads by itself.
@@ -46,6 +50,8 @@ pub(crate) fn of_file(
         (file, VersionClaim::Unknown("only the file name is known".to_owned()))
     };
     let exact = version.exact().is_some();
+    let own = told.filter(|_| !exact);
+    let version = own.map_or(version, |own| VersionClaim::Exact(Version(own.version.clone())));
     let kind =
         if library && !program { ComponentKind::Library } else { ComponentKind::Application };
     let trace = Evidence {
@@ -55,12 +61,20 @@ pub(crate) fn of_file(
         confidence: if exact { VERSION_CONFIDENCE } else { NAME_CONFIDENCE },
         detail,
     };
-    Some(component(name, version, kind, trace))
+    let mut named = component(name, version, kind, trace);
+    named.evidence.extend(own.map(|own| Evidence {
+        locator: binary.locator.clone().at(u64::try_from(own.offset).unwrap_or(0)),
+        technique: Technique::BinaryAnalysis,
+        class: EvidenceClass::ContainsCode,
+        confidence: own.form.confidence(),
+        detail: own.matched.clone(),
+    }));
+    Some(named)
 }
 
 /// Whether a dynamic loader looks for libraries in the folder of this path: `lib`, `lib64`, or the
 /// multiarch folder of a Debian (`/usr/lib/arm-linux-gnueabihf`).
-fn is_library_path(path: &[u8]) -> bool {
+pub(crate) fn is_library_path(path: &[u8]) -> bool {
     let folder = path.rsplit(|&byte| byte == b'/').nth(1).unwrap_or_default();
     matches!(folder, b"lib" | b"lib32" | b"lib64")
         || folder.windows(7).any(|window| window == b"-linux-")

@@ -10,6 +10,8 @@ use auscult_unpack::{NodeId, Tree};
 
 use crate::{
     examine::{Examined, place},
+    names,
+    own_version::OwnVersion,
     signatures::{FileContext, FileKind, Hit, Rule, RuleSet},
 };
 
@@ -50,17 +52,20 @@ pub(crate) fn scan(
 
 /// The component that a file is, by its soname or name, whatever else is linked into it.
 ///
-/// A program must be called exactly like the component: a device's `httpd` is rarely Apache's.
+/// A program must be called exactly like the component or by a name that is its alone: a device's
+/// `httpd` is rarely Apache's.
 pub(crate) fn identity(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
     let rules = RuleSet::builtin();
     let node = tree.node(seen.file?);
     let file = String::from_utf8_lossy(node.name.file_name());
     let soname = seen.binary.as_ref().and_then(|binary| binary.facts.soname.as_deref());
-    // The file's name first: uClibc's libuClibc-0.9.30.so calls itself libc.so.0.
+    // The file's name first: uClibc's libuClibc-0.9.30.so calls itself libc.so.0. A plug-in may be
+    // called after what it connects to: collectd's `openvpn.so`.
+    let library = file.starts_with("lib") || names::is_library_path(&node.name.0);
     part_of_uclibc(tree, seen)
-        .or_else(|| rules.for_soname(&file))
+        .or_else(|| rules.for_soname(&file).filter(|_| library))
         .or_else(|| rules.for_soname(soname?))
-        .or_else(|| rules.for_name(&file).filter(|rule| rule.name == file))
+        .or_else(|| rules.for_name(&file).filter(|rule| rule.is_called(&file)))
 }
 
 /// uClibc installs its parts under the names that every C library uses, and its own version in
@@ -81,6 +86,23 @@ pub(crate) struct Trace {
     pub(crate) version: VersionClaim,
     pub(crate) class: EvidenceClass,
     pub(crate) evidence: Vec<Evidence>,
+}
+
+/// What a file tells of its version, as a trace of the project that it belongs to.
+pub(crate) fn own(tree: &Tree, seen: &Examined, rule: &'static Rule, told: &OwnVersion) -> Trace {
+    let offset = u64::try_from(told.offset).unwrap_or(u64::MAX);
+    Trace {
+        rule,
+        version: VersionClaim::Exact(Version(told.version.clone())),
+        class: EvidenceClass::ContainsCode,
+        evidence: vec![Evidence {
+            locator: place(tree, seen.node, offset),
+            technique: Technique::BinaryAnalysis,
+            class: EvidenceClass::ContainsCode,
+            confidence: told.form.confidence(),
+            detail: told.matched.clone(),
+        }],
+    }
 }
 
 /// The hits of a stretch of bytes, one trace for each rule and class.

@@ -8,7 +8,7 @@
 //! `cargo xtask oracle [--write] [--quick] [--suite SUITE/ARCHITECTURE]… [RULE]…`
 
 mod score;
-mod select;
+pub(crate) mod select;
 mod table;
 
 use std::{
@@ -141,7 +141,7 @@ fn one(
     program: &Path,
     place: &Path,
 ) -> anyhow::Result<Outcome> {
-    if place.exists() {
+    if place.try_exists()? {
         fs::remove_dir_all(place)?;
     }
     let tree = place.join("root");

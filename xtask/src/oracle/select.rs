@@ -40,6 +40,13 @@ pub(crate) struct Rule {
 #[derive(Deserialize)]
 struct Pattern {}
 
+impl Rule {
+    /// Every name by which packages call it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.aliases.iter().chain([&self.name]).map(String::as_str)
+    }
+}
+
 /// A package and the rule that must find it.
 pub(crate) struct Case {
     pub(crate) package: Package,
@@ -69,7 +76,7 @@ pub(crate) fn rules() -> anyhow::Result<Vec<Rule>> {
 pub(crate) fn cases(packages: &[Package], rules: &[Rule]) -> Vec<Case> {
     let mut by_name: HashMap<&str, &Rule> = HashMap::new();
     for rule in rules {
-        for name in rule.aliases.iter().chain([&rule.name]) {
+        for name in rule.names() {
             by_name.insert(name, rule);
         }
     }

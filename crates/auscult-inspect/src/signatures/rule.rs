@@ -62,12 +62,20 @@ pub struct Rule {
     /// most libraries put an interface number there, which is no version.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Whether a lone string of three numbers in a file of this name is its version, where no
+    /// pattern reads one.
+    #[serde(default = "yes")]
+    pub own_version: bool,
     /// The traces; a rule without any only knows the component's other names.
     #[serde(default)]
     pub patterns: Vec<Pattern>,
     /// What must be found in which bytes, and what must not.
     #[serde(default)]
     pub tests: Vec<RuleTest>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn generic_scheme() -> String {
@@ -192,6 +200,12 @@ impl Rule {
             None => Ok(rule),
             Some(reason) => Err(RuleError::Invalid { rule: file.to_owned(), reason }),
         }
+    }
+
+    /// Whether a program of this name is the component: its name or one of its aliases, letter by
+    /// letter.
+    pub fn is_called(&self, file: &str) -> bool {
+        self.name == file || self.aliases.iter().any(|alias| alias == file)
     }
 
     /// The package URL of the component at this version.
