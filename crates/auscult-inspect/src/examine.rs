@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::{
     elf::{self, Binary},
     kernel::{Banner, Config, banner, config},
+    packages::carried::{self, Carried},
     signatures::{FileKind, Hit},
     traces,
     twins::Twins,
@@ -41,6 +42,8 @@ pub(crate) struct Examined {
     pub(crate) statements: Vec<IdentityFact>,
     /// Signature hits with their offset in the whole content.
     pub(crate) hits: Vec<(u64, Hit<'static>)>,
+    /// What a program says of itself and of what was built into it.
+    pub(crate) carried: Carried,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -120,10 +123,13 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
         boot_loaders: Vec::new(),
         statements: Vec::new(),
         hits: Vec::new(),
+        carried: Carried::default(),
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
     let length = content.len();
+    examined.carried = carried::read(tree, id, examined.file, content);
+    examined.problems.append(&mut examined.carried.problems);
     if length <= WINDOW_BYTES {
         match content.read(0, length) {
             Ok(bytes) => {

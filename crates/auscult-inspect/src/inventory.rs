@@ -72,27 +72,35 @@ impl<'tree> Inventory<'tree> {
     pub(crate) fn of_packages(tree: &'tree Tree, rows: &[Row], identities: &Identities) -> Self {
         let mut inventory =
             Self { tree, drafts: Vec::new(), owners: HashMap::new(), mentions: BTreeMap::new() };
-        let mut draft_of_row = Vec::with_capacity(rows.len());
+        let owners = owners::of(tree, rows);
+        let mut draft_of_row: Vec<usize> = Vec::with_capacity(rows.len());
         let mut known: HashMap<(String, VersionClaim, Origin), usize> = HashMap::new();
-        for row in rows {
-            let rule = rule_of(row);
+        for (own, row) in rows.iter().enumerate() {
             let mut component = packages::component(row, identities.of_root(&row.root));
+            let rule = rule_of(row, &component);
             if let (Some(rule), Some(version)) = (rule, row.version.exact()) {
                 let upstream = Version(upstream::of_package(&version.0).to_owned());
                 component.cpes.extend(rule.cpes(&VersionClaim::Exact(upstream)));
             }
+            // The package to which a binary belongs, for what the binary says of itself.
+            let owner = row.carriers.first().and_then(|file| owners.get(file));
+            let owner = owner.filter(|&&owner| owner < own && !row.carriers.is_empty());
+            let owner = owner.and_then(|&owner| {
+                let same = is_same_thing(rows.get(owner)?, row);
+                draft_of_row.get(owner).copied().filter(|_| same)
+            });
             let key = (component.name.clone(), component.version.clone(), component.origin.clone());
-            let index = match known.get(&key) {
-                Some(&index) => {
+            let index = match owner.or_else(|| known.get(&key).copied()) {
+                Some(index) => {
                     inventory.join(index, component);
                     index
                 }
                 None => inventory.push(component, Some(row.root.container), rule),
             };
-            known.insert(key, index);
+            known.entry(key).or_insert(index);
             draft_of_row.push(index);
         }
-        for (file, row) in owners::of(tree, rows) {
+        for (file, row) in owners {
             if let Some(&draft) = draft_of_row.get(row) {
                 inventory.owners.insert(file, draft);
             }
@@ -385,11 +393,27 @@ impl<'tree> Inventory<'tree> {
     }
 }
 
+/// Whether a binary says of itself no more than the package that it belongs to: it repeats the name
+/// of the package or of its source, or it knows no version.
+fn is_same_thing(package: &Row, binary: &Row) -> bool {
+    let Some(seen) = binary.version.exact() else { return true };
+    let repeats = binary.database == package.database
+        && (binary.name == package.name || package.source.as_ref() == Some(&binary.name));
+    let agrees = |version: &Version| upstream::agrees(&version.0, &seen.0);
+    repeats || package.version.exact().is_some_and(agrees)
+}
+
 /// The rule that knows a package, by its name or that of its source.
 ///
 /// The whole name is tried before shortened ones: `libpcre2-8-0` is of `libpcre2`, not `libpcre`.
-fn rule_of(row: &Row) -> Option<&'static Rule> {
+fn rule_of(row: &Row, component: &Component) -> Option<&'static Rule> {
     let rules = RuleSet::builtin();
+    if row.database.is_ecosystem() {
+        // A module may have the name of a thing in another world: the gem `curb`, the crate `zlib`.
+        let own = component.purl.as_ref()?.without_version();
+        let name = own.rsplit('/').next()?;
+        return rules.for_name(name).filter(|rule| rule.purl == own);
+    }
     let plain = row.name.strip_suffix("-udeb").unwrap_or(&row.name);
     let exact = |name: &str| {
         let name = name.to_lowercase();

@@ -27,8 +27,9 @@ use crate::{inventory::Inventory, signatures::RuleSet};
 /// Inspects an unpacked image. The same tree gives the same facts.
 pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     let identities = identity::read(tree);
-    let packages = packages::read(tree);
+    let mut packages = packages::read(tree);
     let mut examined = examine::all(tree, limits);
+    packages.add_carried(tree, &mut examined);
     let kernels = kernel::assemble(tree, &examined, &packages.rows);
 
     let mut inventory = Inventory::of_packages(tree, &packages.rows, &identities);

@@ -31,7 +31,7 @@ mod view;
 pub use extent::{Derive, Extent, Salvage, Stream};
 pub use fault::Fault;
 pub use format::{Entry, EntryKind, Metadata, Reading, Unread};
-pub use formats::{family, format_names, open_formats};
+pub use formats::{RpmHeader, family, format_names, open_formats};
 pub use route::find;
 pub use sink::Sink;
 pub use tree::{Node, NodeId, NodeKind, Tree, image, unpack};

@@ -5,7 +5,6 @@
 //! inside an archive. The names are those under which each registry knows them; a Java artifact is
 //! `GROUP:ARTIFACT`. Lock files and requirements only say what somebody wanted, and are not read.
 
-use auscult_model::{Locator, VersionClaim};
 use auscult_unpack::{NodeId, Tree};
 
 use super::{Database, Packages, Row, licences_of, nameless, version_of};
@@ -74,30 +73,8 @@ fn read_manifest(
     };
     let version = version_of(manifest.version.as_deref(), &locator, &mut packages.problems);
     let licences = licences_of(manifest.licence.as_deref().filter(|text| text.len() < 100));
-    packages.rows.push(row(database, name, version, licences, container, locator));
-}
-
-fn row(
-    database: Database,
-    name: String,
-    version: VersionClaim,
-    licences: Vec<String>,
-    container: NodeId,
-    locator: Locator,
-) -> Row {
-    Row {
-        database,
-        name,
-        version,
-        architecture: None,
-        source: None,
-        source_version: None,
-        licences,
-        cpes: Vec::new(),
-        root: Root { container, prefix: Vec::new() },
-        locator,
-        files: Vec::new(),
-    }
+    let root = Root { container, prefix: Vec::new() };
+    packages.rows.push(Row { licences, ..Row::new(database, name, version, root, locator) });
 }
 
 fn metadata(bytes: &[u8]) -> Manifest {
