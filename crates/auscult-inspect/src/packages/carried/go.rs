@@ -6,7 +6,7 @@
 
 use auscult_model::{ComponentKind, Cpe, Version, VersionClaim};
 use auscult_unpack::{
-    Endian::{Big, Little},
+    Endian::{self, Big, Little},
     Fault, View,
 };
 use memchr::memmem;
@@ -75,28 +75,58 @@ fn texts(program: &Program<'_>, at: u64) -> Result<(String, String), Fault> {
         let (modules, _) = inline(program, next, MODULES_BYTES_MAX)?;
         return Ok((text(&version), text(without_fences(&modules))));
     }
-    let wide = pointer_bytes == 8;
-    let endian = if flags & FLAG_BIG != 0 { Big } else { Little };
-    let string = |place: usize, most: u64| {
-        let header = pointer(view, place, wide, endian)?;
-        let away = || Fault::new(at, WHAT, "an address leads out of the file");
-        let header = program.place(header).ok_or_else(away)?;
-        let width = u64::from(pointer_bytes);
-        let string = content.read(header, 2 * width)?;
-        let string = View(&string);
-        let length = pointer(string, usize::from(pointer_bytes), wide, endian)?;
-        if length == 0 {
-            return Ok(Vec::new());
-        }
-        let start = program.place(pointer(string, 0, wide, endian)?).ok_or_else(away)?;
-        content.read(start, length.min(most)).map(|bytes| bytes.to_vec())
-    };
     if !matches!(pointer_bytes, 4 | 8) {
         return Err(Fault::new(at, WHAT, format!("addresses of {pointer_bytes} bytes")));
     }
-    let version = string(16, VERSION_BYTES_MAX)?;
-    let modules = string(16 + usize::from(pointer_bytes), MODULES_BYTES_MAX)?;
+    let strings = Strings {
+        program,
+        width: u64::from(pointer_bytes),
+        endian: if flags & FLAG_BIG != 0 { Big } else { Little },
+    };
+    let first = at.saturating_add(16);
+    let version = strings.read(first, VERSION_BYTES_MAX)?;
+    let modules = strings.read(first.saturating_add(strings.width), MODULES_BYTES_MAX)?;
     Ok((text(&version), text(without_fences(&modules))))
+}
+
+/// Strings by the address of their header: an address and a length.
+struct Strings<'file> {
+    program: &'file Program<'file>,
+    /// Bytes of an address.
+    width: u64,
+    endian: Endian,
+}
+
+impl Strings<'_> {
+    /// The string to whose header the address at this place leads.
+    fn read(&self, place: u64, most: u64) -> Result<Vec<u8>, Fault> {
+        // Without modules the linker leaves the string to start as zeros.
+        if self.program.is_blank(self.number(place)?) {
+            return Ok(Vec::new());
+        }
+        let header = self.follow(place)?;
+        let length = self.number(header.saturating_add(self.width))?;
+        if length == 0 {
+            return Ok(Vec::new());
+        }
+        let start = self.follow(header)?;
+        self.program.content.read(start, length.min(most)).map(|bytes| bytes.to_vec())
+    }
+
+    fn number(&self, place: u64) -> Result<u64, Fault> {
+        let bytes = self.program.content.read(place, self.width)?;
+        pointer(View(&bytes), 0, self.width == 8, self.endian)
+    }
+
+    /// The place to which the address at a place leads. Programs that can be loaded anywhere leave
+    /// it to the loader.
+    fn follow(&self, place: u64) -> Result<u64, Fault> {
+        let program = self.program;
+        let direct = program.place(self.number(place)?);
+        let relocated = || program.place(program.relocated(program.address(place)?)?);
+        let away = || Fault::new(place, WHAT, "an address leads out of the file");
+        direct.or_else(relocated).ok_or_else(away)
+    }
 }
 
 /// A text with its length before it, in groups of seven bits, the least significant first; and the
@@ -104,7 +134,7 @@ fn texts(program: &Program<'_>, at: u64) -> Result<(String, String), Fault> {
 fn inline(program: &Program<'_>, at: u64, most: u64) -> Result<(Vec<u8>, u64), Fault> {
     let head = program.content.read_up_to(at, 5)?;
     let (mut length, mut shift, mut taken) = (0_u64, 0_u32, 0_u64);
-    for &byte in head.iter() {
+    for &byte in &head {
         length |= u64::from(byte & 0x7f) << shift;
         (shift, taken) = (shift + 7, taken + 1);
         if byte & 0x80 == 0 {

@@ -2,7 +2,7 @@
 //! (<https://systemd.io/ELF_PACKAGE_METADATA/>, the UAPI group's "Package Metadata for Executable
 //! Files").
 
-use auscult_model::{Cpe, Version, VersionClaim};
+use auscult_model::{ComponentKind, Cpe, Version, VersionClaim};
 use auscult_unpack::View;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{
     Site,
     program::{Program, Stretch},
 };
-use crate::packages::{Database, Row};
+use crate::packages::{Database, Row, is_program_path};
 
 const OWNER: &[u8] = b"FDO\0";
 const KIND: u32 = 0xcafe_1a7e;
@@ -67,6 +67,8 @@ fn row(site: Site<'_>, value: &Value, at: u64) -> Option<Row> {
     let mut row = site.row(database, name.to_owned(), version, at);
     row.architecture = text("architecture").map(ToOwned::to_owned);
     row.cpes = text("appCpe").and_then(cpe).into_iter().collect();
+    let path = site.file.map(|file| site.tree.node(file).name.0.as_slice());
+    row.kind = path.filter(|path| is_program_path(path)).map(|_| ComponentKind::Application);
     row.carriers = site.file.into_iter().collect();
     Some(row)
 }

@@ -8,6 +8,7 @@ use auscult_unpack::{
 
 const SECTIONS_MAX: usize = 4096;
 const NAME_BYTES_MAX: u64 = 64;
+const RELOCATIONS_BYTES_MAX: u64 = 64 << 20;
 /// `PT_LOAD` and `PT_NOTE`, `SHT_NOTE` and `SHT_NOBITS`, `PF_W`.
 const LOAD: u32 = 1;
 const NOTE_SEGMENT: u32 = 4;
@@ -26,6 +27,8 @@ pub(super) struct Stretch {
     pub(super) address: u64,
     pub(super) offset: u64,
     pub(super) bytes: u64,
+    /// Bytes in memory; those that the file does not hold are zero.
+    memory_bytes: u64,
     pub(super) note: bool,
     pub(super) loaded: bool,
     pub(super) writable: bool,
@@ -62,9 +65,38 @@ impl<'file> Program<'file> {
 
     /// The place in the file of an address.
     pub(super) fn place(&self, address: u64) -> Option<u64> {
-        self.segments.iter().find_map(|one| {
+        self.segments.iter().filter(|one| one.loaded).find_map(|one| {
             let inside = address.checked_sub(one.address).filter(|&inside| inside < one.bytes)?;
             one.offset.checked_add(inside)
+        })
+    }
+
+    /// Whether an address is in memory that starts as zeros and is not in the file.
+    pub(super) fn is_blank(&self, address: u64) -> bool {
+        self.segments.iter().filter(|one| one.loaded).any(|one| {
+            let inside = address.checked_sub(one.address);
+            inside.is_some_and(|inside| (one.bytes..one.memory_bytes).contains(&inside))
+        })
+    }
+
+    /// The value that the loader puts at an address, where the file holds none: the addend of a
+    /// relocation without a symbol in a position-independent program (`Elf64_Rela`).
+    pub(super) fn relocated(&self, address: u64) -> Option<u64> {
+        let table = self.section(".rela.dyn")?;
+        let bytes = table.bytes.min(RELOCATIONS_BYTES_MAX);
+        let entries = self.content.read_up_to(table.offset, bytes).ok()?;
+        entries.as_chunks::<24>().0.iter().find_map(|entry| {
+            let view = View(entry);
+            let word = |at| view.u64(at, self.endian).ok();
+            (word(0)? == address && word(8)? >> 32 == 0).then(|| word(16))?
+        })
+    }
+
+    /// The address of a place in the file.
+    pub(super) fn address(&self, place: u64) -> Option<u64> {
+        self.segments.iter().filter(|one| one.loaded).find_map(|one| {
+            let inside = place.checked_sub(one.offset).filter(|&inside| inside < one.bytes)?;
+            one.address.checked_add(inside)
         })
     }
 
@@ -115,6 +147,7 @@ fn elf<'file>(content: &'file Extent, head: &[u8]) -> Result<Program<'file>, Fau
             offset: word(4, 8),
             address: word(8, 16),
             bytes: word(16, 32),
+            memory_bytes: word(20, 40),
             note: kind == NOTE_SEGMENT,
             loaded: kind == LOAD,
             writable: view.u32(at(24, 4), endian).unwrap_or(0) & WRITABLE != 0,
@@ -131,6 +164,7 @@ fn elf<'file>(content: &'file Extent, head: &[u8]) -> Result<Program<'file>, Fau
             address: word(12, 16),
             offset: word(16, 24),
             bytes: if kind == NO_BITS { 0 } else { word(20, 32) },
+            memory_bytes: 0,
             note: kind == NOTE_SECTION,
             loaded: false,
             writable: false,
@@ -187,6 +221,7 @@ fn pe<'file>(content: &'file Extent, head: &[u8]) -> Result<Program<'file>, Faul
             address: base.wrapping_add(word(12)),
             offset: word(20),
             bytes: word(16),
+            memory_bytes: word(8),
             note: false,
             loaded: true,
             writable: view.u32(36, Little).unwrap_or(0) & PE_WRITABLE != 0,

@@ -1,7 +1,7 @@
 //! The version resource of PE files: VS_VERSIONINFO of the Windows API, reached through the tree of
 //! resources (Microsoft, "PE Format", "The .rsrc Section").
 
-use auscult_unpack::{Endian::Little, Extent, Fault, View};
+use auscult_unpack::{Endian::Little, Extent, View};
 use memchr::memmem;
 
 use super::program::Program;
@@ -10,6 +10,10 @@ use super::program::Program;
 const RESOURCES: usize = 2;
 const RUNTIME: usize = 14;
 const VERSION_TYPE: u32 = 16;
+/// Languages: of the two that makers use for everybody, then any.
+const ENGLISH: u32 = 0x409;
+const NEUTRAL: u32 = 0;
+const ANY: u32 = u32::MAX;
 const SUBDIRECTORY: u32 = 0x8000_0000;
 const ENTRIES_MAX: u16 = 1024;
 const INFO_BYTES_MAX: u64 = 64 << 10;
@@ -24,11 +28,8 @@ pub(super) struct VersionInfo {
     pub(super) product: Option<String>,
     pub(super) product_version: Option<String>,
     pub(super) file_version: Option<String>,
-    pub(super) description: Option<String>,
     pub(super) internal_name: Option<String>,
     pub(super) original_name: Option<String>,
-    /// Version of a .NET assembly, which its compiler adds.
-    pub(super) assembly_version: Option<String>,
     /// The four numbers of the file and of the product.
     pub(super) file_numbers: Option<[u16; 4]>,
     pub(super) product_numbers: Option<[u16; 4]>,
@@ -48,16 +49,16 @@ pub(super) fn read(program: &Program<'_>) -> Option<VersionInfo> {
     Some(found)
 }
 
-/// Place and size of the resource: by type, then the first name and the first language.
+/// Place and size of the resource: by type, the first name and the language.
 fn find(program: &Program<'_>) -> Option<(u64, u64)> {
     let (base, _) = program.directory(RESOURCES)?;
     let content = program.content;
-    let mut at = entry(content, base, 0, |key| key == VERSION_TYPE).ok()??;
-    for _ in 0..2 {
+    let mut at = entry(content, base, 0, &[VERSION_TYPE])?;
+    for wanted in [&[ANY][..], &[ENGLISH, NEUTRAL, ANY]] {
         if at & SUBDIRECTORY == 0 {
             break;
         }
-        at = entry(content, base, at & !SUBDIRECTORY, |_| true).ok()??;
+        at = entry(content, base, at & !SUBDIRECTORY, wanted)?;
     }
     let place = content.read(base.checked_add(u64::from(at))?, 8).ok()?;
     let view = View(&place);
@@ -65,24 +66,25 @@ fn find(program: &Program<'_>) -> Option<(u64, u64)> {
     Some((program.relative(address)?, u64::from(view.u32(4, Little).ok()?)))
 }
 
-/// Where the first entry with such a key leads.
-fn entry(
-    content: &Extent,
-    base: u64,
-    at: u32,
-    fits: impl Fn(u32) -> bool,
-) -> Result<Option<u32>, Fault> {
+/// Where the entry with the first of these keys leads that is there.
+fn entry(content: &Extent, base: u64, at: u32, wanted: &[u32]) -> Option<u32> {
     let at = base.saturating_add(u64::from(at));
-    let head = content.read(at, 16)?;
-    let view = View(&head);
-    let count = view.u16(12, Little)?.saturating_add(view.u16(14, Little)?).min(ENTRIES_MAX);
-    let table = content.read_up_to(at.saturating_add(16), u64::from(count) * 8)?;
-    let mut entries = table.as_chunks::<8>().0.iter().map(|entry| {
-        let view = View(entry);
-        Ok::<_, Fault>((view.u32(0, Little)?, view.u32(4, Little)?))
-    });
-    let found = entries.find_map(|entry| entry.ok().filter(|&(key, _)| fits(key)));
-    Ok(found.map(|(_, target)| target))
+    let head = content.read(at, 16).ok()?;
+    let count = |at| View(&head).u16(at, Little).unwrap_or(0);
+    let count = count(12).saturating_add(count(14)).min(ENTRIES_MAX);
+    let table = content.read_up_to(at.saturating_add(16), u64::from(count) * 8).ok()?;
+    let entries: Vec<(u32, u32)> = table
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .filter_map(|entry| {
+            Some((View(entry).u32(0, Little).ok()?, View(entry).u32(4, Little).ok()?))
+        })
+        .collect();
+    wanted.iter().find_map(|&wanted| {
+        let found = entries.iter().find(|&&(key, _)| wanted == ANY || key == wanted);
+        found.map(|&(_, target)| target)
+    })
 }
 
 /// Reads the structure. Texts are found by their names, since linkers disagree on the lengths.
@@ -101,10 +103,8 @@ pub(super) fn parse(info: &[u8]) -> VersionInfo {
         product: text("ProductName"),
         product_version: text("ProductVersion"),
         file_version: text("FileVersion"),
-        description: text("FileDescription"),
         internal_name: text("InternalName"),
         original_name: text("OriginalFilename"),
-        assembly_version: text("Assembly Version"),
         file_numbers: numbers(8),
         product_numbers: numbers(16),
         is_managed: false,

@@ -98,6 +98,9 @@ fn row(site: Site<'_>, info: &VersionInfo, kind: ComponentKind) -> Option<Row> {
         return None;
     }
     let version = version(info, kind == ComponentKind::DeviceDriver);
+    if version.is_none() && info.product.is_none() {
+        return None;
+    }
     let claim = match version {
         Some(version) => VersionClaim::Exact(Version(version)),
         None => VersionClaim::Unknown("its version resource has no version".to_owned()),
@@ -116,8 +119,7 @@ fn row(site: Site<'_>, info: &VersionInfo, kind: ComponentKind) -> Option<Row> {
 fn assembly(info: &VersionInfo, kind: ComponentKind) -> Option<String> {
     let product = info.product.as_deref().map(plain).unwrap_or_default();
     let of_runtime = is_microsoft(info) && product.starts_with("microsoft .net");
-    let managed = info.is_managed && info.assembly_version.is_some();
-    let own = managed && kind == ComponentKind::Library && !of_runtime;
+    let own = info.is_managed && kind == ComponentKind::Library && !of_runtime;
     let name = info.original_name.as_deref().or(info.internal_name.as_deref())?;
     let stem = name.strip_suffix(".dll").or_else(|| name.strip_suffix(".DLL"))?;
     (own && !stem.is_empty()).then(|| stem.to_owned())
@@ -168,12 +170,12 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// A part of Windows, with its bytes and the file that they belong to.
+type Placed<'seen> = (NodeId, Option<NodeId>, &'seen SystemFile);
+
 /// Windows of each file system, by its kernel; without one, the files for themselves.
-pub(crate) fn assemble<'seen>(
-    tree: &Tree,
-    files: impl Iterator<Item = (NodeId, Option<NodeId>, &'seen SystemFile)>,
-) -> Vec<Row> {
-    let mut systems: BTreeMap<NodeId, Vec<(NodeId, Option<NodeId>, &SystemFile)>> = BTreeMap::new();
+pub(crate) fn assemble<'seen>(tree: &Tree, files: impl Iterator<Item = Placed<'seen>>) -> Vec<Row> {
+    let mut systems: BTreeMap<NodeId, Vec<Placed<'_>>> = BTreeMap::new();
     for (node, file, system_file) in files {
         let parent = tree.node(file.unwrap_or(node)).parent;
         let container = parent.unwrap_or_else(|| tree.root());
@@ -188,7 +190,7 @@ pub(crate) fn assemble<'seen>(
         let kernels = kernels.filter(|(_, _, file)| file.version.is_some());
         let kernel = kernels.min_by_key(|(_, file, _)| {
             let path = place(*file);
-            (path.map(|path| path.iter().filter(|&&byte| byte == b'/').count()), path)
+            (path.map(|path| path.split(|&byte| byte == b'/').count()), path)
         });
         match kernel {
             Some(&(node, _, kernel)) => {

@@ -1,6 +1,6 @@
 //! Databases made here, byte by byte, and databases made by rpm and Berkeley DB themselves.
 
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fmt::Write as _, fs, path::Path, process::Command, sync::Arc};
 
 use auscult_model::Limits;
 use auscult_testkit::{
@@ -347,11 +347,16 @@ fn databases_of_the_reference_tools() {
     let headers = look(&database).list;
     let mut dump =
         "VERSION=3\nformat=bytevalue\ntype=hash\ndb_pagesize=4096\nHEADER=END\n".to_owned();
-    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hexadecimal = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    };
     dump.push_str(" 00000000\n 02000000\n");
     for (index, (_, blob)) in headers.iter().enumerate() {
         let blob = hexadecimal(&blob.read_all().unwrap());
-        dump.push_str(&format!(" 0{}000000\n {blob}\n", index + 1));
+        write!(dump, " 0{}000000\n {blob}\n", index + 1).unwrap();
     }
     dump.push_str("DATA=END\n");
     fs::write(folder.path().join("dump"), dump).unwrap();
