@@ -17,7 +17,7 @@ use crate::{
     examine::Examined,
     identity::Identities,
     names, owners,
-    packages::{self, Row},
+    packages::{self, Row, sbom::Listed},
     signatures::{Rule, RuleSet},
     traces::{self, Trace},
     upstream,
@@ -75,6 +75,7 @@ impl<'tree> Inventory<'tree> {
         let owners = owners::of(tree, rows);
         let mut draft_of_row: Vec<usize> = Vec::with_capacity(rows.len());
         let mut known: HashMap<(String, VersionClaim, Origin), usize> = HashMap::new();
+        let mut systems: HashMap<(String, VersionClaim), usize> = HashMap::new();
         for (own, row) in rows.iter().enumerate() {
             let mut component = packages::component(row, identities.of_root(&row.root));
             let rule = rule_of(row, &component);
@@ -90,7 +91,10 @@ impl<'tree> Inventory<'tree> {
                 draft_of_row.get(owner).copied().filter(|_| same)
             });
             let key = (component.name.clone(), component.version.clone(), component.origin.clone());
-            let index = match owner.or_else(|| known.get(&key).copied()) {
+            let plain = (component.name.clone(), component.version.clone());
+            let repeated = systems.get(&plain).filter(|_| row.database.is_manifest());
+            let found = owner.or_else(|| known.get(&key).or(repeated).copied());
+            let index = match found {
                 Some(index) => {
                     inventory.join(index, component);
                     index
@@ -98,6 +102,9 @@ impl<'tree> Inventory<'tree> {
                 None => inventory.push(component, Some(row.root.container), rule),
             };
             known.entry(key).or_insert(index);
+            if row.database.is_system() {
+                systems.entry(plain).or_insert(index);
+            }
             draft_of_row.push(index);
         }
         for (file, row) in owners {
@@ -378,6 +385,28 @@ impl<'tree> Inventory<'tree> {
         }
     }
 
+    /// Adds what SBOM documents in the image list: to the component that was found in the image, by
+    /// its purl or by its name and version, or else as a component that only a document tells of.
+    pub(crate) fn add_listed(&mut self, listed: Vec<Listed>) {
+        let mut found: HashMap<String, usize> = HashMap::new();
+        for (index, draft) in self.drafts.iter().enumerate() {
+            for key in keys(&draft.component) {
+                found.entry(key).or_insert(index);
+            }
+        }
+        for Listed { component, container } in listed {
+            let keys = keys(&component);
+            if let Some(&index) = keys.iter().find_map(|key| found.get(key)) {
+                self.join(index, component);
+            } else {
+                let index = self.push(component, Some(container), None);
+                for key in keys {
+                    found.entry(key).or_insert(index);
+                }
+            }
+        }
+    }
+
     /// The components and mentions.
     pub(crate) fn finish(self) -> (Vec<Component>, Vec<Mention>) {
         let components = self.drafts.into_iter().map(|draft| {
@@ -456,6 +485,20 @@ fn is_same(one: &VersionClaim, other: &VersionClaim) -> bool {
         (VersionClaim::Unknown(_), VersionClaim::Unknown(_)) => true,
         _ => one == other,
     }
+}
+
+/// What means the same component in the image and in a document: its purl without qualifiers, and
+/// its name with its version. A version that is not known is equal to another such.
+fn keys(component: &Component) -> Vec<String> {
+    let version = component.version.exact().map_or("", |version| version.0.as_str());
+    let purl = component.purl.as_ref().map(|purl| format!("{}@{version}", purl.without_version()));
+    // Packages of other worlds share names: there only the purl decides.
+    let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
+    let native = matches!(kind, "" | "generic" | "deb" | "rpm" | "apk" | "alpm" | "github");
+    let upstream = upstream::of_package(version);
+    let named = native.then(|| format!("{}@{version}", component.name.to_lowercase()));
+    let plain = native.then(|| format!("{}@{upstream}", component.name.to_lowercase()));
+    purl.into_iter().chain(named).chain(plain).collect()
 }
 
 /// Whether all traces of a draft lie in one file: then that file is all of it.

@@ -28,6 +28,7 @@ use crate::{inventory::Inventory, signatures::RuleSet};
 pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     let identities = identity::read(tree);
     let mut packages = packages::read(tree);
+    let listed = packages::sbom::read(tree, &mut packages);
     let mut examined = examine::all(tree, limits);
     packages.add_carried(tree, &mut examined);
     let kernels = kernel::assemble(tree, &examined, &packages.rows);
@@ -49,6 +50,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     inventory.add_traces(&examined);
     inventory.add_names(&examined);
     inventory.add_parts(&examined);
+    inventory.add_listed(listed);
     let (components, mentions) = inventory.finish();
 
     let mut coverage = tree.coverage().clone();

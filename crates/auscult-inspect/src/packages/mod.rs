@@ -6,11 +6,24 @@
 
 mod apk;
 pub(crate) mod carried;
+mod conda;
+mod dotnet;
 mod dpkg;
+mod erlang;
+mod java;
 mod language;
+mod lua;
+mod manifest;
 mod opkg;
+mod pacman;
+mod perl;
+mod php;
 mod purl;
+mod python;
+mod r;
 mod rpm;
+mod ruby;
+pub(crate) mod sbom;
 
 use auscult_model::{
     Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Problem, Technique,
@@ -99,6 +112,8 @@ pub(crate) enum Database {
     Composer,
     LuaRocks,
     NuGet,
+    /// The program that a list of NuGet packages belongs to.
+    DotNet,
     Cran,
     Cpan,
     Conda,
@@ -131,6 +146,7 @@ impl Database {
             Self::Composer => "composer",
             Self::LuaRocks => "luarocks",
             Self::NuGet => "nuget",
+            Self::DotNet => "dotnet",
             Self::Cran => "cran",
             Self::Cpan => "cpan",
             Self::Conda => "conda",
@@ -148,10 +164,16 @@ impl Database {
         matches!(self, Dpkg | Opkg | Apk | Rpm | Pacman | Yocto | Buildroot | OpenWrt)
     }
 
+    /// Whether it is a list that a build system made, which repeats the database of the image.
+    pub(crate) fn is_manifest(self) -> bool {
+        matches!(self, Self::Yocto | Self::Buildroot | Self::OpenWrt)
+    }
+
     /// Whether its names are those of a language's registry, where a name means another thing than
     /// in the world of native code. Conda packs both.
     pub(crate) fn is_ecosystem(self) -> bool {
-        !self.is_system() && !matches!(self, Self::Conda | Self::Note | Self::Windows)
+        !self.is_system()
+            && !matches!(self, Self::Conda | Self::DotNet | Self::Note | Self::Windows)
     }
 }
 
@@ -198,6 +220,8 @@ pub(crate) fn read(tree: &Tree) -> Packages {
     opkg::read(tree, &mut packages);
     apk::read(tree, &mut packages);
     rpm::read(tree, &mut packages);
+    pacman::read(tree, &mut packages);
+    manifest::read(tree, &mut packages);
     language::read(tree, &mut packages);
     packages
 }

@@ -30,7 +30,7 @@ pub(super) fn of(row: &Row, distribution: Option<&Distribution>) -> Option<Purl>
         Database::Npm => scoped(row, "npm", '/'),
         Database::Maven if row.name.contains(':') => scoped(row, "maven", ':'),
         // A jar that does not tell its group is nothing that the registry of Maven knows.
-        Database::Maven | Database::Note | Database::Windows => {
+        Database::Maven | Database::DotNet | Database::Note | Database::Windows => {
             module(row, "generic", None, &row.name)
         }
         Database::Pacman => system(row, distribution, "alpm", "arch"),
