@@ -32,7 +32,7 @@ mod view;
 pub use extent::{Derive, Extent, Recipe, Salvage, Stream};
 pub use fault::Fault;
 pub use format::{Entry, EntryKind, Metadata, Reading, Unread};
-pub use formats::{family, format_names, open_formats};
+pub use formats::{RpmHeader, family, format_names, open_formats};
 pub use memo::Memo;
 pub use route::find;
 pub use sink::Sink;

@@ -72,7 +72,9 @@ impl Memo {
     pub fn key(content: &Extent, path: &[u8]) -> Option<Sha256> {
         let mut digest = sha2::Sha256::new();
         digest.update(content.fingerprint()?.0);
-        digest.update(path);
+        // Archives write the same path with and without a dot or a slash in front.
+        let path = path.strip_prefix(b".").filter(|rest| rest.starts_with(b"/")).unwrap_or(path);
+        digest.update(path.strip_prefix(b"/").unwrap_or(path));
         Some(Sha256(digest.finalize().into()))
     }
 

@@ -4,7 +4,7 @@
 //! files, by the fingerprint of their packed bytes ([`auscult_unpack::Memo`]). Both hold only for the
 //! same program, rules and limits, which are part of every file's name. The cache may be deleted at any
 //! time; what is damaged in it is found again. Who can write to the folder can make a scan lie, as who
-//! can write to the program can (`docs/adr/0011-facts-cache.md`).
+//! can write to the program can (`docs/adr/0009-facts-cache.md`).
 
 use std::{
     collections::HashMap,

@@ -22,6 +22,8 @@ mod xar;
 mod zip;
 mod zoo;
 
+pub use rpm::RpmHeader;
+
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
     &cpio::FORMAT,
