@@ -14,8 +14,10 @@ use auscult_unpack::{NodeId, Tree};
 use super::{Database, Packages, Row, licences_of};
 use crate::roots::{self, Root};
 
-/// Larger files of these names are something else.
-const BYTES_MAX: u64 = 16 << 20;
+/// Larger files of these names are something else: a thousand packages take some 40 KiB, their
+/// files some MiB.
+const MANIFEST_BYTES_MAX: u64 = 4 << 20;
+const LIST_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) fn read(tree: &Tree, packages: &mut Packages) {
     for container in tree.file_systems() {
@@ -23,7 +25,7 @@ pub(super) fn read(tree: &Tree, packages: &mut Packages) {
         let start = packages.rows.len();
         for &id in &tree.node(container).children {
             let node = tree.node(id);
-            if !node.is_file() || node.len() > BYTES_MAX {
+            if !node.is_file() || node.len() > LIST_BYTES_MAX {
                 continue;
             }
             let name = node.name.file_name();
@@ -37,6 +39,9 @@ pub(super) fn read(tree: &Tree, packages: &mut Packages) {
                 _ if name.ends_with(b".manifest") => image_manifest,
                 _ => continue,
             };
+            if node.len() > MANIFEST_BYTES_MAX {
+                continue;
+            }
             let bytes = roots::read_text(tree, id, &mut packages.problems);
             let site = Site { tree, container, id };
             let rows = read(site, &String::from_utf8_lossy(&bytes)).unwrap_or_default();

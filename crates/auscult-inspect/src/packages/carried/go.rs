@@ -26,7 +26,9 @@ const HEADER_BYTES: u64 = 32;
 const FLAG_BIG: u8 = 1;
 const FLAG_INLINE: u8 = 2;
 const VERSION_BYTES_MAX: u64 = 256;
-const MODULES_BYTES_MAX: u64 = 16 << 20;
+const MODULES_BYTES_MAX: u64 = 4 << 20;
+/// The largest programs known have some two thousand.
+const MODULES_MAX: usize = 20_000;
 /// Marks around the list in memory.
 const FENCE_BYTES: usize = 16;
 const WHAT: &str = "read the build information of Go";
@@ -43,7 +45,12 @@ pub(super) fn read(
     match texts(program, at) {
         Ok((version, modules)) => {
             rows.extend(toolchain(site, &version, at));
-            rows.extend(list(site, &modules, at));
+            let modules = list(site, &modules, at);
+            if modules.len() > MODULES_MAX {
+                let why = format!("{} modules, over the limit of {MODULES_MAX}", modules.len());
+                faults.push(Fault::new(at, WHAT, why));
+            }
+            rows.extend(modules.into_iter().take(MODULES_MAX));
         }
         Err(fault) => faults.push(Fault::new(at, WHAT, fault.why)),
     }

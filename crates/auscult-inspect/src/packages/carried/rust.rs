@@ -14,6 +14,8 @@ use crate::packages::{Database, Row};
 const SECTION: &str = ".dep-v0";
 /// What the specification advises readers to take at most.
 const JSON_BYTES_MAX: u64 = 8 << 20;
+/// The largest programs known have some two thousand.
+const CRATES_MAX: usize = 20_000;
 const WHAT: &str = "read the list of crates";
 
 #[derive(Deserialize)]
@@ -41,8 +43,13 @@ pub(super) fn read(
     let Some(section) = program.section(SECTION) else { return };
     match list(program, section.offset, section.bytes) {
         Ok(list) => {
+            if list.packages.len() > CRATES_MAX {
+                let why = format!("{} crates, over the limit of {CRATES_MAX}", list.packages.len());
+                faults.push(Fault::new(section.offset, WHAT, why));
+            }
             // What only ran while building is not in the program.
             let linked = list.packages.into_iter().filter(|package| package.kind != "build");
+            let linked = linked.take(CRATES_MAX);
             rows.extend(linked.map(|package| row(site, package, section.offset)));
         }
         Err(fault) => faults.push(fault),
