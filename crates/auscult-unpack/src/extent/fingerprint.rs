@@ -40,7 +40,9 @@ impl Extent {
                     Some(labelled(LABEL_DERIVED, |digest| {
                         add(digest, u64::try_from(recipe.method.len()).unwrap_or(u64::MAX));
                         digest.update(recipe.method.as_bytes());
-                        inputs.iter().for_each(|input| digest.update(input.0));
+                        for input in inputs {
+                            digest.update(input.0);
+                        }
                         add(digest, self.source.length);
                     }))
                 })?;

@@ -96,7 +96,7 @@ pub(crate) fn print(
     mut out: File,
 ) -> anyhow::Result<()> {
     let request = Request::new(Task::Print(locator), target.kind, limits);
-    with_child(target, request, limits, move |mut stdout| {
+    with_child(target, &request, limits, move |mut stdout| {
         match io::copy(&mut stdout, &mut out) {
             // Whoever reads has seen enough; the worker need not die of it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -111,7 +111,7 @@ pub(crate) fn print(
 pub(crate) fn extract(target: Target, to: &Path, limits: &Limits) -> anyhow::Result<Answer> {
     prepare_folder(to)?;
     let request = Request::new(Task::Extract, target.kind, limits);
-    with_child(target, request, limits, {
+    with_child(target, &request, limits, {
         let to = to.to_owned();
         move |stdout| write_all(BufReader::with_capacity(READ_BYTES, stdout), &to)
     })
@@ -123,7 +123,7 @@ fn ask(target: Target, task: Task, limits: &Limits) -> anyhow::Result<Vec<u8>> {
 }
 
 fn ask_for(target: Target, request: Request, limits: &Limits) -> anyhow::Result<Vec<u8>> {
-    with_child(target, request, limits, |stdout| {
+    with_child(target, &request, limits, |stdout| {
         let mut answer = Vec::new();
         stdout.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).context("read the answer")?;
         if u64::try_from(answer.len())? > ANSWER_BYTES_MAX {
@@ -137,11 +137,11 @@ fn ask_for(target: Target, request: Request, limits: &Limits) -> anyhow::Result<
 /// is over.
 fn with_child<T: Send + 'static>(
     target: Target,
-    request: Request,
+    request: &Request,
     limits: &Limits,
     read: impl FnOnce(ChildStdout) -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    let mut child = start(target.file, &request)?;
+    let mut child = start(target.file, request)?;
     let stdout = child.stdout.take().context("take the worker's output")?;
     // A roomy pipe saves changes between the two processes; where it is refused, a small one does.
     let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
