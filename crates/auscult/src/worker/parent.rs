@@ -62,7 +62,7 @@ pub(crate) fn inspect(
     let request =
         Request { memo: Some(cache.files()), ..Request::new(Task::Inspect, target.kind, limits) };
     let mut inspection: Inspection =
-        serde_json::from_slice(&ask_for(target, request, limits)?).context(told)?;
+        serde_json::from_slice(&ask_for(target, &request, limits)?).context(told)?;
     if let Err(error) = keep(cache, &digest, &mut inspection) {
         // The scan itself is not worse for it.
         let _ = writeln!(io::stderr(), "warning: keep findings in the cache: {error:#}");
@@ -119,11 +119,11 @@ pub(crate) fn extract(target: Target, to: &Path, limits: &Limits) -> anyhow::Res
 
 fn ask(target: Target, task: Task, limits: &Limits) -> anyhow::Result<Vec<u8>> {
     let request = Request::new(task, target.kind, limits);
-    ask_for(target, request, limits)
+    ask_for(target, &request, limits)
 }
 
-fn ask_for(target: Target, request: Request, limits: &Limits) -> anyhow::Result<Vec<u8>> {
-    with_child(target, &request, limits, |stdout| {
+fn ask_for(target: Target, request: &Request, limits: &Limits) -> anyhow::Result<Vec<u8>> {
+    with_child(target, request, limits, |stdout| {
         let mut answer = Vec::new();
         stdout.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).context("read the answer")?;
         if u64::try_from(answer.len())? > ANSWER_BYTES_MAX {
