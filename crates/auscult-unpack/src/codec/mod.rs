@@ -35,6 +35,7 @@ mod prefix;
 mod quantum;
 mod rc4;
 mod squeeze;
+pub(crate) mod stuffit;
 mod tiano;
 mod xpress;
 pub(crate) mod xz;
