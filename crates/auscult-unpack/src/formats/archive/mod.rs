@@ -16,6 +16,7 @@ mod rpm;
 mod sevenz;
 mod shar;
 mod signed_data;
+mod stuffit;
 mod tar;
 mod wim;
 mod xar;
@@ -43,8 +44,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &xar::FORMAT,
     &shar::FORMAT,
     &signed_data::FORMAT,
+    &stuffit::FORMAT,
     &recognised::ACE,
-    &recognised::STUFFIT,
     &recognised::ZPAQ,
     &recognised::INSTALL_SHIELD,
 ];
