@@ -67,6 +67,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("srec_cat", "srecord"),
     ("sumtool", "mtd-utils"),
     ("ubinize", "mtd-utils"),
+    ("unar", "unar"),
     ("unsquashfs", "squashfs-tools"),
     ("unzip", "unzip"),
     ("veritysetup", "cryptsetup-bin"),

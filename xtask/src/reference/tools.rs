@@ -62,6 +62,7 @@ const TOOLS: &[Tool] = &[
     tool("xar", "7z", "7z x -y -tXar -o{out} {in} && rm -f '[TOC].xml'"),
     named("zoo", "unar", ".zoo", "unar -q -D -k skip -o {out} {in}"),
     named("zpaq", "zpaq", ".zpaq", "zpaq x {in} -to x"),
+    named("stuffit", "unar", ".sitx", STUFFIT),
     named("rar", "bsdtar", ".rar", "bsdtar -xf {in}"),
     tool("shar", "sh", "sh {in}"),
     tool("wim", "wimlib", "wimlib-imagex extract {in} 1 --dest-dir={out}"),
@@ -82,6 +83,18 @@ const TOOLS: &[Tool] = &[
     tool("zlib", "Python", ZLIB),
     tool("fit", "dumpimage", "dumpimage -T flat_dt -p 0 -o x {in}"),
 ];
+
+/// Resource forks come in files of AppleDouble (RFC 1740, appendix B): a table of entries, of which
+/// the one with id 2 is the fork.
+const STUFFIT: &str = "unar -q -D -k visible -o {out} {in} && python3 -c \"
+import pathlib, struct
+for path in pathlib.Path('{out}').rglob('*.rsrc'):
+    double = path.read_bytes()
+    if double[:4] == bytes([0, 5, 22, 7]):
+        count = struct.unpack_from('>H', double, 24)[0]
+        entries = [struct.unpack_from('>III', double, 26 + 12 * at) for at in range(count)]
+        path.write_bytes(b''.join(double[at:at + size] for kind, at, size in entries if kind == 2))
+\"";
 
 /// One file for each run of addresses.
 const HEX_FILES: &str = "python3 -c \"

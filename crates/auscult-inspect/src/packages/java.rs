@@ -113,6 +113,7 @@ fn row(
     let field = |key: &str| fields.get(key).map(String::as_str);
     let bundle =
         field("Bundle-SymbolicName").and_then(|name| name.split(';').next()).map(str::trim);
+    let artifact = bundle.and_then(|bundle| renamed(bundle, artifact)).unwrap_or(artifact);
     let number = |text: &&str| {
         text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains(char::is_whitespace)
     };
@@ -138,6 +139,14 @@ fn row(
         licences: licences_of(licence),
         ..row
     }
+}
+
+/// The last word of a bundle's name, where no word of the file's name is in it: somebody renamed the
+/// file.
+fn renamed<'name>(bundle: &'name str, file: &str) -> Option<&'name str> {
+    let words = file.split(['-', '_', '.']).filter(|word| word.len() > 1);
+    let known = words.into_iter().any(|word| bundle.contains(word));
+    bundle.rsplit_once('.').map(|(_, last)| last).filter(|_| !known)
 }
 
 /// The group of a bundle whose artifact is known, by the rules of the plug-in that names bundles
@@ -206,6 +215,18 @@ mod tests {
                 "pkg:maven/org.apache.commons/commons-lang3@3.12.0",
             ]
         );
+    }
+
+    #[test]
+    fn a_renamed_archive_keeps_the_name_of_its_bundle() {
+        for (bundle, file, expect) in [
+            ("org.apache.pump", "shared", Some("pump")),
+            ("org.apache.pump", "pump-core", None),
+            ("org.apache.commons.lang3", "commons-lang3", None),
+            ("pump", "shared", None),
+        ] {
+            assert_eq!(super::renamed(bundle, file), expect, "{bundle} {file}");
+        }
     }
 
     #[test]

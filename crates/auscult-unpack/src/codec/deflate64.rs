@@ -1,9 +1,10 @@
-//! Deflate blocks over a shared history (RFC 1951), and Deflate64, its variant with a window of
-//! 64 KiB and matches up to 64 KiB long (ZIP method 9, 7z).
+//! Deflate blocks over a shared history (RFC 1951), and two variants of it: Deflate64, with a window
+//! of 64 KiB and matches up to 64 KiB long (ZIP method 9, 7z), and that of StuffIt X, with windows
+//! of up to 32 MiB.
 //!
 //! Ordinary streams are read by flate2; this is for blocks that look back into the ones before
-//! them, as in cabinets (MS-MCI), and for Deflate64, which has no other specification than the
-//! programs that read it.
+//! them, as in cabinets (MS-MCI), and for the variants, which have no other specification than the
+//! programs that read them.
 
 use super::{Step, bits::LowBits, huffman::Huffman, output::Output};
 
@@ -46,17 +47,44 @@ const LENGTHS: [(usize, u32); 29] = [
 const LAST_LENGTH_64: (usize, u32) = (3, 16);
 const END_OF_BLOCK: u16 = 256;
 
+/// Which of the three it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// That of RFC 1951.
+    Deflate,
+    /// Deflate64.
+    Deflate64,
+    /// That of StuffIt X.
+    StuffItX,
+}
+
+impl Variant {
+    /// Codes of distances that have a meaning.
+    fn distances(self) -> u32 {
+        match self {
+            Self::Deflate => 30,
+            Self::Deflate64 => 32,
+            Self::StuffItX => 50,
+        }
+    }
+
+    /// Width of the number of codes of distances.
+    fn distance_count_bits(self) -> u32 {
+        if self == Self::StuffItX { 6 } else { 5 }
+    }
+}
+
 /// Decodes blocks up to the last one, or until the output is full. Returns the bytes used.
-pub(super) fn decode(input: &[u8], output: &mut Output, wide: bool) -> Step<usize> {
+pub(super) fn decode(input: &[u8], output: &mut Output, variant: Variant) -> Step<usize> {
     let mut bits = LowBits::new(input);
     loop {
         let last = bits.take(1)? == 1;
         match bits.take(2)? {
             0 => stored(&mut bits, output)?,
-            1 => coded(&mut bits, output, &fixed()?, wide)?,
+            1 => coded(&mut bits, output, &fixed()?, variant)?,
             2 => {
-                let codes = dynamic(&mut bits)?;
-                coded(&mut bits, output, &codes, wide)?;
+                let codes = dynamic(&mut bits, variant)?;
+                coded(&mut bits, output, &codes, variant)?;
             }
             _ => return Err("a reserved type of block"),
         }
@@ -84,9 +112,9 @@ fn fixed() -> Step<Codes> {
     Ok((Huffman::new(&literals)?, Huffman::new(&[5; 32])?))
 }
 
-fn dynamic(bits: &mut LowBits<'_>) -> Step<Codes> {
+fn dynamic(bits: &mut LowBits<'_>, variant: Variant) -> Step<Codes> {
     let literals = bits.number(5)? + 257;
-    let distances = bits.number(5)? + 1;
+    let distances = bits.number(variant.distance_count_bits())? + 1;
     let count = bits.number(4)? + 4;
     let mut lengths = [0; 19];
     for &place in LENGTH_ORDER.iter().take(count) {
@@ -117,7 +145,7 @@ fn coded(
     bits: &mut LowBits<'_>,
     output: &mut Output,
     (literals, distances): &Codes,
-    wide: bool,
+    variant: Variant,
 ) -> Step<()> {
     while !output.is_full() {
         let symbol = literals.read(bits)?;
@@ -130,18 +158,19 @@ fn coded(
         }
         let index = usize::from(symbol) - 257;
         let known = LENGTHS.get(index).copied().ok_or("an impossible length")?;
-        let (base, extra) = if wide && index == 28 { LAST_LENGTH_64 } else { known };
+        let (base, extra) =
+            if variant == Variant::Deflate64 && index == 28 { LAST_LENGTH_64 } else { known };
         let length = base + bits.number(extra)?;
-        let distance = distance(bits, distances, wide)?;
+        let distance = distance(bits, distances, variant)?;
         output.copy(distance, length)?;
     }
     Ok(())
 }
 
-/// Two codes for each power of two from 4 on; Deflate64 has two codes more.
-fn distance(bits: &mut LowBits<'_>, code: &Huffman, wide: bool) -> Step<usize> {
+/// Two codes for each power of two from 4 on, more of them in the variants.
+fn distance(bits: &mut LowBits<'_>, code: &Huffman, variant: Variant) -> Step<usize> {
     let symbol = u32::from(code.read(bits)?);
-    if symbol >= if wide { 32 } else { 30 } {
+    if symbol >= variant.distances() {
         return Err("an impossible distance");
     }
     if symbol < 4 {

@@ -1,7 +1,13 @@
 //! Folders of cabinets: frames of up to 32 KiB that look back into the ones before (MS-CAB, MS-MCI,
 //! the LZX of MS-PATCH, and Quantum).
 
-use super::{deflate64, lzx::Lzx, member::push_all, output::Output, quantum::Quantum};
+use super::{
+    deflate64::{self, Variant},
+    lzx::Lzx,
+    member::push_all,
+    output::Output,
+    quantum::Quantum,
+};
 use crate::{Fault, Sink};
 
 /// How a folder is packed.
@@ -95,7 +101,7 @@ pub(crate) fn decode_frames<B: AsRef<[u8]>>(
 fn ms_zip(bytes: &[u8], size: usize, output: &mut Output) -> super::Step<()> {
     let blocks = bytes.strip_prefix(b"CK").ok_or("a frame without its mark")?;
     let before = output.len();
-    deflate64::decode(blocks, output, false)?;
+    deflate64::decode(blocks, output, Variant::Deflate)?;
     if output.len() - before < size && !output.is_full() {
         return Err("a frame that is too short");
     }

@@ -4,7 +4,9 @@
 use std::io::Read;
 
 use super::{
-    LzmaProperties, Step, deflate64, fault_of, implode, input_fault, lzh, lzhuf,
+    LzmaProperties, Step,
+    deflate64::{self, Variant},
+    fault_of, implode, input_fault, lzh, lzhuf,
     lzw::{self, LzwVariant},
     output::Output,
     pump, squeeze,
@@ -108,7 +110,7 @@ fn name(codec: MemberCodec) -> &'static str {
 
 fn decode_output(codec: MemberCodec, input: &[u8], output: &mut Output) -> Step<()> {
     match codec {
-        MemberCodec::Deflate64 => deflate64::decode(input, output, true).map(|_| ()),
+        MemberCodec::Deflate64 => deflate64::decode(input, output, Variant::Deflate64).map(|_| ()),
         MemberCodec::Implode { large_window, literals } => {
             implode::decode(input, output, large_window, literals)
         }

@@ -33,7 +33,9 @@ pub(crate) mod nrv2b;
 mod output;
 mod prefix;
 mod quantum;
+mod rc4;
 mod squeeze;
+pub(crate) mod stuffit;
 mod tiano;
 mod xpress;
 pub(crate) mod xz;
@@ -47,6 +49,7 @@ pub(crate) use lzo_rle::decode_lzo_rle;
 pub(crate) use lzw::{COMPRESS_MAGIC, LzwVariant, compress_header};
 pub(crate) use member::{MemberCodec, Unpacking};
 pub(crate) use prefix::{decode_prefix, decode_up_to};
+pub(crate) use rc4::rc4;
 pub(crate) use zstd::SKIPPABLE_MAGIC as ZSTD_SKIPPABLE_MAGIC;
 
 /// What a decoder without a stream format of its own gives, or what is wrong with its input.

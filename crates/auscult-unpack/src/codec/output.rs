@@ -33,6 +33,13 @@ impl Output {
         self.bytes.len()
     }
 
+    /// The byte so many before the end, which has a distance of one; zero before the start.
+    #[inline]
+    pub(super) fn back(&self, distance: usize) -> u8 {
+        let place = self.bytes.len().checked_sub(distance);
+        place.and_then(|place| self.bytes.get(place)).copied().unwrap_or(0)
+    }
+
     /// The bytes from here on.
     pub(super) fn tail_mut(&mut self, start: usize) -> &mut [u8] {
         self.bytes.get_mut(start..).unwrap_or_default()
@@ -110,6 +117,7 @@ mod tests {
         filled.push(b'x');
         filled.copy_filled(3, 4, b' ');
         filled.copy_filled(1000, 2, b'-');
+        assert_eq!((filled.back(1), filled.back(7), filled.back(8)), (b'-', b'x', 0));
         assert_eq!(filled.into_bytes(), b"x  x --");
     }
 }

@@ -16,6 +16,7 @@ mod rpm;
 mod sevenz;
 mod shar;
 mod signed_data;
+mod stuffit;
 mod tar;
 mod wim;
 mod xar;
@@ -47,8 +48,8 @@ pub(super) static FORMATS: &[&Format] = &[
     &xar::FORMAT,
     &shar::FORMAT,
     &signed_data::FORMAT,
+    &stuffit::FORMAT,
     &recognised::ACE,
-    &recognised::STUFFIT,
     &recognised::INSTALL_SHIELD,
 ];
 

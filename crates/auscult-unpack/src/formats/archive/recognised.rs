@@ -1,11 +1,11 @@
-//! Archives that are recognised but not unpacked: ACE (listed, stored members read), StuffIt, and the
-//! cabinets of InstallShield.
+//! Archives that are recognised but not unpacked: ACE (listed, stored members read) and the cabinets
+//! of InstallShield.
 //!
-//! ACE and StuffIt were never described by their makers.
+//! ACE was never described by its makers.
 
 use super::dos_word;
 use crate::{
-    Endian::{Big, Little},
+    Endian::Little,
     Entry, EntryKind, Extent, Fault, Metadata, View,
     checksum::{Crc32, agrees},
     format::{Candidate, Format, Magic, NotThis, Opened},
@@ -14,18 +14,6 @@ use crate::{
 
 pub(crate) static ACE: Format =
     Format { name: "ace", magics: &[Magic::at(7, b"**ACE**")], carve: true, open: open_ace };
-
-pub(crate) static STUFFIT: Format = Format {
-    name: "stuffit",
-    magics: &[
-        Magic::at(10, b"rLau"),
-        Magic::start(b"StuffIt (c)1997-"),
-        Magic::start(b"StuffIt!"),
-        Magic::start(b"StuffIt?"),
-    ],
-    carve: true,
-    open: open_stuffit,
-};
 
 pub(crate) static INSTALL_SHIELD: Format = Format {
     name: "installshield",
@@ -119,26 +107,6 @@ fn ace_entry(
     })
 }
 
-/// The four generations of StuffIt: those before 1997 and of 1997 tell their size, StuffIt X does not.
-fn open_stuffit(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let head = candidate.extent.read(0, 96)?;
-    let view = View(&head);
-    let (length, variant) = match head.get(..8) {
-        Some(b"StuffIt!" | b"StuffIt?") if candidate.offset == 0 => (candidate.extent.len(), "X"),
-        Some(b"StuffIt ") => (u64::from(view.u32(84, Big)?), "5"),
-        Some([b'S', b'I' | b'T', b'T' | b'0'..=b'9', b'!' | b'0'..=b'9', ..]) => {
-            (u64::from(view.u32(6, Big)?), "1.5 to 4.5")
-        }
-        _ => return Err(NotThis),
-    };
-    if length < 22 || length > candidate.extent.len().saturating_mul(16) {
-        return Err(NotThis);
-    }
-    let attributes = vec![("version", variant.to_owned())];
-    let unread = Some("not extracted: StuffIt".to_owned());
-    Ok(Opened { length, attributes, unread, ..Opened::default() })
-}
-
 /// Mark, version, and where the descriptor is.
 fn open_install_shield(candidate: &Candidate) -> Result<Opened, NotThis> {
     let head = candidate.extent.read(0, 20)?;
@@ -226,20 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn others_are_named_and_unread() {
-        let mut old = b"SIT!\0\x01\0\0\0\x40rLau".to_vec();
-        old.resize(100, 1);
+    fn cabinets_are_named_and_unread() {
         let mut install = b"ISc(\x0c\x70\0\x01\0\0\0\0\0\x02\0\0\x10\0\0\0".to_vec();
         install.resize(90, 1);
-        let mut x = b"StuffIt!".to_vec();
-        x.resize(120, 3);
-        for (bytes, format, unread) in
-            [(old, "stuffit", 100), (install, "installshield", 90), (x, "stuffit", 120)]
-        {
-            let tree = Tree::from_bytes(bytes.clone(), &Limits::default());
-            assert!(attribute(&tree, format, "version").is_some(), "{format}");
-            assert_eq!(tree.coverage().bytes_unread, unread, "{format}");
-            hostile::check(&bytes, 30);
-        }
+        let tree = Tree::from_bytes(install.clone(), &Limits::default());
+        assert!(attribute(&tree, "installshield", "version").is_some());
+        assert_eq!(tree.coverage().bytes_unread, 90);
+        hostile::check(&install, 30);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Endian::Little,
     Entry, Extent, Fault, Sink, View,
     checksum::{agrees, each_piece},
-    digest,
+    codec, digest,
     format::{Candidate, Format, Magic, NotThis, Opened},
 };
 
@@ -118,27 +118,7 @@ fn gathered(extent: &Extent, offset: u64, length: u64) -> Extent {
 
 /// RC4 with the public key; each block starts anew.
 fn rc4(bytes: &[u8]) -> Vec<u8> {
-    let mut output = Vec::with_capacity(bytes.len());
-    for block in bytes.chunks(512) {
-        let mut state: [u8; 256] = std::array::from_fn(|index| index.to_le_bytes()[0]);
-        let mut j = 0_u8;
-        for (index, key) in (0..256).zip(KEY.iter().cycle()) {
-            let here = state.get(index).copied().unwrap_or(0);
-            j = j.wrapping_add(here).wrapping_add(*key);
-            state.swap(index, usize::from(j));
-        }
-        let (mut i, mut j) = (0_u8, 0_u8);
-        for byte in block {
-            i = i.wrapping_add(1);
-            let at_i = state.get(usize::from(i)).copied().unwrap_or(0);
-            j = j.wrapping_add(at_i);
-            let at_j = state.get(usize::from(j)).copied().unwrap_or(0);
-            state.swap(usize::from(i), usize::from(j));
-            let sum = usize::from(at_i.wrapping_add(at_j));
-            output.push(byte ^ state.get(sum).copied().unwrap_or(0));
-        }
-    }
-    output
+    bytes.chunks(512).flat_map(|block| codec::rc4(&KEY, block)).collect()
 }
 
 /// Code without its disguise.
