@@ -307,7 +307,8 @@ fn rank(hit: &Hit<'_>) -> (EvidenceClass, u8, u8, u64) {
     let precision = match hit.version {
         VersionClaim::Exact(_) => 0,
         VersionClaim::Incomplete { .. } => 1,
-        VersionClaim::Unknown(_) => 2,
+        VersionClaim::Range { .. } => 2,
+        VersionClaim::Unknown(_) => 3,
     };
     (hit.class, precision, 100 - hit.confidence.min(100), hit.offset)
 }
@@ -338,7 +339,7 @@ fn implied(hit: &Hit<'_>, other: &Hit<'_>) -> bool {
             VersionClaim::Incomplete { known, .. } | VersionClaim::Exact(known),
             VersionClaim::Exact(exact) | VersionClaim::Incomplete { known: exact, .. },
         ) => known == exact || is_detail_of(&exact.0, &known.0),
-        (_, VersionClaim::Unknown(_)) => false,
+        _ => false,
     }
 }
 

@@ -82,6 +82,11 @@ pub(crate) fn facts() -> Facts {
         known: Version("1.0.2".into()),
         reason: "the patch letter is missing".into(),
     };
+    let range = VersionClaim::Range {
+        at_least: Some(Version("2.9.11".into())),
+        below: Some(Version("2.10.0".into())),
+        reason: "by its exports".into(),
+    };
     let kernel = component(
         "linux kernel \u{1b}[31m",
         exact("6.1.0"),
@@ -103,6 +108,7 @@ pub(crate) fn facts() -> Facts {
             one_file,
             package,
             component("openssl", incomplete, vec![linked.clone()]),
+            component("libxml2", range, vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("no string".into()), vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("other file".into()), vec![linked]),
             component("long", exact(&"1.".repeat(700)), vec![trace("image", ContainsCode, 10, "")]),
