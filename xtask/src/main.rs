@@ -11,6 +11,7 @@ mod fuzz;
 mod made;
 mod reference;
 mod shell;
+mod symbols;
 mod tidy;
 
 use std::process::ExitCode;
@@ -29,6 +30,11 @@ const TASKS: &[Task] = &[
     ),
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
+    (
+        "symbols",
+        "make symbol histories from Debian packages; FOLDER [--check] [--held-out SUITE]",
+        symbols::run,
+    ),
     ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),
 ];

@@ -1,6 +1,7 @@
 //! What a rule file says, and the checks that keep a bad one out.
 
 use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, VersionClaim};
+use auscult_version::Scheme;
 use serde::Deserialize;
 
 use super::scan::FileKind;
@@ -192,6 +193,12 @@ impl Rule {
             None => Ok(rule),
             Some(reason) => Err(RuleError::Invalid { rule: file.to_owned(), reason }),
         }
+    }
+
+    /// How its versions are ordered.
+    pub fn scheme(&self) -> Scheme {
+        let name = serde_json::Value::String(self.version_scheme.clone());
+        serde_json::from_value(name).unwrap_or(Scheme::Generic)
     }
 
     /// The package URL of the component at this version.
