@@ -1,5 +1,7 @@
 //! What a rule file says, and the checks that keep a bad one out.
 
+use std::collections::BTreeMap;
+
 use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, VersionClaim};
 use auscult_version::Scheme;
 use serde::Deserialize;
@@ -97,6 +99,10 @@ pub struct Pattern {
     /// How the groups become a version.
     #[serde(default)]
     pub transform: Transform,
+    /// Versions by what the groups spell, where that is another name of a release, such as the id
+    /// of its check-in. What is not in it is no version.
+    #[serde(default)]
+    pub table: BTreeMap<String, String>,
     /// What the trace proves.
     #[serde(default = "contains_code")]
     pub class: EvidenceClass,
@@ -270,6 +276,9 @@ impl Pattern {
         }
         if self.standalone && self.version.is_none() {
             return Some(format!("{:?} is standalone without a version", self.literal));
+        }
+        if !self.table.is_empty() && self.version.is_none() {
+            return Some(format!("{:?} has a table without a version", self.literal));
         }
         if self.otherwise.is_some() && self.requires.is_empty() && self.requires_any.is_empty() {
             return Some(format!("{:?} has otherwise but requires nothing", self.literal));

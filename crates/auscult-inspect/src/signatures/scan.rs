@@ -247,7 +247,10 @@ fn reading<'b>(captures: &Captures, pattern: &Pattern, bytes: &'b [u8]) -> Optio
     let whole = captures.get_match()?;
     let groups: Vec<_> =
         captures.iter().skip(1).flatten().map(|group| group.start..group.end).collect();
-    let text = version_text(pattern.transform, bytes, &whole.range(), &groups)?;
+    let mut text = version_text(pattern.transform, bytes, &whole.range(), &groups)?;
+    if !pattern.table.is_empty() {
+        text.clone_from(pattern.table.get(&text)?);
+    }
     let matched = bytes.get(whole.range())?;
     Some(Reading { version: claim(pattern, text), start: whole.start(), matched })
 }
