@@ -6,7 +6,7 @@ use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, VersionClaim};
 use auscult_version::Scheme;
 use serde::Deserialize;
 
-use super::scan::FileKind;
+use super::{record::Record, scan::FileKind};
 
 /// How far around its literal an expression may look, in bytes.
 const WINDOW_MAX: usize = 512;
@@ -99,6 +99,8 @@ pub struct Pattern {
     /// How the groups become a version.
     #[serde(default)]
     pub transform: Transform,
+    /// The version stands as numbers in a record that points to the literal.
+    pub record: Option<Record>,
     /// Versions by what the groups spell, where that is another name of a release, such as the id
     /// of its check-in. What is not in it is no version.
     #[serde(default)]
@@ -276,6 +278,9 @@ impl Pattern {
         }
         if self.standalone && self.version.is_none() {
             return Some(format!("{:?} is standalone without a version", self.literal));
+        }
+        if self.record.is_some() && self.version.is_some() {
+            return Some(format!("{:?} has a record and an expression", self.literal));
         }
         if !self.table.is_empty() && self.version.is_none() {
             return Some(format!("{:?} has a table without a version", self.literal));

@@ -142,7 +142,8 @@ impl RuleSet {
                     .read_standalone(regex, pattern)
                     .or_else(|| read_presence(pattern, seen.bytes, start)),
                 (Some(regex), _) => read(regex, pattern, seen.bytes, start),
-                (None, None) => read_presence(pattern, seen.bytes, start),
+                (None, None) => read_record(pattern, seen.bytes, start)
+                    .or_else(|| read_presence(pattern, seen.bytes, start)),
                 (None, Some(_)) => None,
             };
             let hit = reading.map(|reading| Hit {
@@ -211,6 +212,13 @@ struct Reading<'b> {
     version: VersionClaim,
     start: usize,
     matched: &'b [u8],
+}
+
+/// Reads the record that points to the literal.
+fn read_record<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
+    let (version, record) = pattern.record?.read(bytes, start)?;
+    let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
+    Some(Reading { version: claim(pattern, version), start: record, matched })
 }
 
 fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {

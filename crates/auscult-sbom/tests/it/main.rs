@@ -45,6 +45,14 @@ fn exact(version: &str) -> VersionClaim {
     VersionClaim::Exact(Version(version.into()))
 }
 
+fn between(least: &str, limit: &str) -> VersionClaim {
+    VersionClaim::Range {
+        at_least: Some(Version(least.into())),
+        below: Some(Version(limit.into())),
+        reason: "by its exports".into(),
+    }
+}
+
 /// A build with every kind of component that the writer treats differently.
 // tidy: long - one value, written out
 pub(crate) fn facts() -> Facts {
@@ -82,11 +90,6 @@ pub(crate) fn facts() -> Facts {
         known: Version("1.0.2".into()),
         reason: "the patch letter is missing".into(),
     };
-    let range = VersionClaim::Range {
-        at_least: Some(Version("2.9.11".into())),
-        below: Some(Version("2.10.0".into())),
-        reason: "by its exports".into(),
-    };
     let kernel = component(
         "linux kernel \u{1b}[31m",
         exact("6.1.0"),
@@ -108,7 +111,7 @@ pub(crate) fn facts() -> Facts {
             one_file,
             package,
             component("openssl", incomplete, vec![linked.clone()]),
-            component("libxml2", range, vec![linked.clone()]),
+            component("libxml2", between("2.9.11", "2.10.0"), vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("no string".into()), vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("other file".into()), vec![linked]),
             component("long", exact(&"1.".repeat(700)), vec![trace("image", ContainsCode, 10, "")]),
