@@ -240,7 +240,7 @@ impl<'o> Evidence<'o> {
     /// Moves each step of a compiler's runtime to the next release: a packager ships snapshots of
     /// a branch under the number of its last release.
     fn widen(&self, steps: &mut [Step]) {
-        for step in steps {
+        for step in steps.iter_mut().filter(|step| step.source != Source::Upstream) {
             let next = self.packaged.iter().find(|release| self.is_less(&step.since, release));
             if let Some(next) = next {
                 step.since.clone_from(next);
