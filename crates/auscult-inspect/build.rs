@@ -1,9 +1,15 @@
 //! Lists the rule files so that the crate can embed them: each `rules/GROUP/ID.toml` becomes one
-//! `(name, text)` pair of `$OUT_DIR/rule_files.rs`, sorted by name.
+//! `(name, text)` pair of `$OUT_DIR/rule_files.rs`, sorted by name; each `symbols/ID.toml` likewise
+//! becomes one of `$OUT_DIR/symbol_files.rs`.
 //!
 //! Without it every new rule would need a second edit in an index that nobody keeps in step.
 
-use std::{env, fmt::Write as _, fs, io, path::Path};
+use std::{
+    env,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 fn main() -> io::Result<()> {
     let manifest = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
@@ -13,19 +19,35 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     for group in fs::read_dir(&rules)? {
         let group = group?;
-        if !group.file_type()?.is_dir() {
-            continue;
-        }
-        println!("cargo::rerun-if-changed={}", group.path().display());
-        for file in fs::read_dir(group.path())? {
-            let file = file?;
-            let path = file.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let name = file.file_name().to_string_lossy().into_owned();
-                files.push((format!("{}/{name}", group.file_name().to_string_lossy()), path));
+        if group.file_type()?.is_dir() {
+            let name = group.file_name().to_string_lossy().into_owned();
+            for (file, path) in tables(&group.path())? {
+                files.push((format!("{name}/{file}"), path));
             }
         }
     }
+    write_list(&Path::new(&output).join("rule_files.rs"), files)?;
+    let histories = tables(&Path::new(&manifest).join("symbols"))?;
+    let ids = histories.into_iter().map(|(file, path)| (file.replace(".toml", ""), path));
+    write_list(&Path::new(&output).join("symbol_files.rs"), ids.collect())
+}
+
+/// Name and path of each TOML file of a folder.
+fn tables(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        let path = file.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push((file.file_name().to_string_lossy().into_owned(), path));
+        }
+    }
+    Ok(files)
+}
+
+/// Writes a Rust expression: the names with the texts of their files, sorted.
+fn write_list(to: &Path, mut files: Vec<(String, PathBuf)>) -> io::Result<()> {
     files.sort();
     let mut text = String::from("&[\n");
     for (name, path) in &files {
@@ -33,5 +55,5 @@ fn main() -> io::Result<()> {
             .map_err(io::Error::other)?;
     }
     text.push_str("]\n");
-    fs::write(Path::new(&output).join("rule_files.rs"), text)
+    fs::write(to, text)
 }

@@ -14,6 +14,7 @@ mod oracle;
 mod projects;
 mod reference;
 mod shell;
+mod symbols;
 mod tidy;
 
 use std::process::ExitCode;
@@ -38,6 +39,11 @@ const TASKS: &[Task] = &[
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
     ("projects", "which project installs which file, from Debian's lists", projects::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
+    (
+        "symbols",
+        "make symbol histories from Debian packages; FOLDER [--check] [--held-out SUITE]",
+        symbols::run,
+    ),
     ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),
 ];

@@ -239,6 +239,15 @@ fn probes(claim: &Claim, known: &str) -> Vec<String> {
         return probes;
     }
     let prefix = format!("{known}.");
+    for limit in limits(claim).into_iter().filter(|limit| limit.starts_with(&prefix)) {
+        probes.extend([limit.to_owned(), format!("{limit}.0.1")]);
+    }
+    probes.push(format!("{known}.999999"));
+    probes
+}
+
+/// Every version at which the answer of a claim may change.
+fn limits(claim: &Claim) -> Vec<&str> {
     let mut limits = Vec::new();
     for entry in &claim.entries {
         match &entry.span {
@@ -250,11 +259,50 @@ fn probes(claim: &Claim, known: &str) -> Vec<String> {
         }
         limits.extend(entry.changes.iter().map(|(at, _)| at.as_str()));
     }
-    for limit in limits.into_iter().filter(|limit| limit.starts_with(&prefix)) {
-        probes.extend([limit.to_owned(), format!("{limit}.0.1")]);
+    limits
+}
+
+/// Versions that together stand for all between two bounds: the lower one, every limit of the
+/// claim, and some behind each. What cannot be compared with the bounds stands for nothing.
+fn probes_between(claim: &Claim, at_least: Option<&str>, below: Option<&str>) -> Vec<String> {
+    let order = |left: &str, right: &str| order(claim.scheme, left, right);
+    let mut starts = vec![at_least.unwrap_or("0")];
+    starts.extend(limits(claim).into_iter().map(|limit| limit.trim_end_matches(".*")));
+    let mut probes = Vec::new();
+    for start in starts {
+        // Right behind, in the ways of the schemes, and behind all that begins so (`5.4.*`).
+        let behind = [".0.1", ".999999.1", "a", "p1"].map(|end| format!("{start}{end}"));
+        probes
+            .extend(behind.into_iter().filter(|one| order(one, start) == Some(Ordering::Greater)));
+        probes.push(start.to_owned());
     }
-    probes.push(format!("{known}.999999"));
+    let high =
+        |one: &str| at_least.is_none_or(|least| order(one, least).is_some_and(Ordering::is_ge));
+    let low = |one: &str| below.is_none_or(|limit| order(one, limit).is_some_and(Ordering::is_lt));
+    probes.retain(|one| high(one) && low(one));
     probes
+}
+
+/// Judges a version of which only bounds are known, at least one: affected if all between them are,
+/// not if none is, and undetermined in every other case.
+pub(crate) fn judge_between(claim: &Claim, at_least: Option<&str>, below: Option<&str>) -> Verdict {
+    let undetermined = || Verdict::Undetermined { range: describe(claim) };
+    let probes = probes_between(claim, at_least, below);
+    if probes.is_empty() {
+        return undetermined();
+    }
+    agreed(probes.iter().map(|version| judge(claim, version)).collect())
+        .unwrap_or_else(undetermined)
+}
+
+/// What all verdicts say together, if they agree; the first one tells range and repair.
+fn agreed(verdicts: Vec<Verdict>) -> Option<Verdict> {
+    let affected = |verdict: &Verdict| matches!(verdict, Verdict::Affected { .. });
+    if verdicts.iter().all(|verdict| *verdict == Verdict::NotAffected) {
+        return Some(Verdict::NotAffected);
+    }
+    let all = verdicts.iter().all(affected);
+    all.then(|| verdicts.into_iter().next()).flatten()
 }
 
 /// Judges a version of which only a part is known: affected if all that it may be are, not if
@@ -262,15 +310,7 @@ fn probes(claim: &Claim, known: &str) -> Vec<String> {
 pub(crate) fn judge_incomplete(claim: &Claim, known: &str) -> Verdict {
     let verdicts: Vec<Verdict> =
         probes(claim, known).iter().map(|version| judge(claim, version)).collect();
-    let affected = verdicts.iter().filter(|v| matches!(v, Verdict::Affected { .. })).count();
-    let clear = verdicts.iter().filter(|v| matches!(v, Verdict::NotAffected)).count();
-    if clear == verdicts.len() {
-        Verdict::NotAffected
-    } else if affected == verdicts.len() {
-        verdicts.into_iter().next().unwrap_or(Verdict::NotAffected)
-    } else {
-        Verdict::Undetermined { range: describe(claim) }
-    }
+    agreed(verdicts).unwrap_or_else(|| Verdict::Undetermined { range: describe(claim) })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! may be of another version, so it joins only where its own version is known and the same. Traces
 //! that contain nothing (*compiled against*, *mentions*) become mentions.
 
+mod ranges;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auscult_model::{

@@ -17,12 +17,15 @@ mod remembered;
 mod roots;
 pub mod signatures;
 mod stanza;
+pub mod symbols;
 mod traces;
 mod twins;
 mod uboot;
 mod upstream;
 
-use auscult_model::{FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, ToolIdentity};
+use auscult_model::{
+    FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, Sha256, ToolIdentity,
+};
 use auscult_unpack::{NodeKind, Tree};
 
 use crate::{inventory::Inventory, signatures::RuleSet};
@@ -53,6 +56,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     inventory.add_traces(&examined);
     inventory.add_names(&examined);
     inventory.add_parts(&examined);
+    inventory.add_ranges(&examined);
     inventory.add_listed(listed);
     let (components, mentions) = inventory.finish();
 
@@ -92,8 +96,13 @@ pub fn tool() -> ToolIdentity {
     ToolIdentity {
         name: "auscult".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        rules: RuleSet::builtin().digest(),
+        rules: rules_digest(),
     }
+}
+
+/// The digest over the rules and over the histories, which both decide what is found.
+fn rules_digest() -> Sha256 {
+    Sha256::of(format!("{} {}", RuleSet::builtin().digest(), symbols::digest()).as_bytes())
 }
 
 /// Every container of the image.

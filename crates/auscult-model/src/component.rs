@@ -30,6 +30,15 @@ pub enum VersionClaim {
         /// What is missing and why.
         reason: String,
     },
+    /// Only bounds are known, at least one: the exports of a library tell what it is not.
+    Range {
+        /// The least version that it can be.
+        at_least: Option<Version>,
+        /// The least version that is too high.
+        below: Option<Version>,
+        /// What the bounds were read from and why there is no more.
+        reason: String,
+    },
     /// Nothing is known; the text says why.
     Unknown(String),
 }
@@ -39,7 +48,7 @@ impl VersionClaim {
     pub fn exact(&self) -> Option<&Version> {
         match self {
             Self::Exact(version) => Some(version),
-            Self::Incomplete { .. } | Self::Unknown(_) => None,
+            Self::Incomplete { .. } | Self::Range { .. } | Self::Unknown(_) => None,
         }
     }
 }
@@ -49,6 +58,12 @@ impl fmt::Display for VersionClaim {
         match self {
             Self::Exact(version) => version.fmt(formatter),
             Self::Incomplete { known, .. } => write!(formatter, "{known} (incomplete)"),
+            Self::Range { at_least, below, .. } => match (at_least, below) {
+                (Some(least), Some(limit)) => write!(formatter, "\u{2265} {least}, < {limit}"),
+                (Some(least), None) => write!(formatter, "\u{2265} {least}"),
+                (None, Some(limit)) => write!(formatter, "< {limit}"),
+                (None, None) => formatter.write_str("unknown"),
+            },
             Self::Unknown(_) => formatter.write_str("unknown"),
         }
     }
@@ -146,4 +161,30 @@ pub struct Mention {
     pub class: EvidenceClass,
     /// Where.
     pub evidence: Vec<Evidence>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Version, VersionClaim};
+
+    #[test]
+    fn ranges_show_the_bounds_that_are_known() {
+        let claim = |at_least: Option<&str>, below: Option<&str>| {
+            let version = |text: &str| Version(text.to_owned());
+            let reason = String::new();
+            VersionClaim::Range {
+                at_least: at_least.map(version),
+                below: below.map(version),
+                reason,
+            }
+        };
+        for (least, limit, expect) in [
+            (Some("2.9.11"), Some("2.10"), "\u{2265} 2.9.11, < 2.10"),
+            (Some("2.9.11"), None, "\u{2265} 2.9.11"),
+            (None, Some("2.10"), "< 2.10"),
+        ] {
+            assert_eq!(claim(least, limit).to_string(), expect);
+            assert_eq!(claim(least, limit).exact(), None);
+        }
+    }
 }

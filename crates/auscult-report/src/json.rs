@@ -167,20 +167,31 @@ struct VersionView<'a> {
 #[derive(Serialize)]
 struct VersionUnknown<'a> {
     known_prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_least: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below: Option<&'a str>,
     reason: &'a str,
 }
 
 fn version(claim: &VersionClaim) -> VersionView<'_> {
-    let (version, unknown) = match claim {
-        VersionClaim::Exact(version) => (Some(version.0.as_str()), None),
-        VersionClaim::Incomplete { known, reason } => {
-            (None, Some((Some(known.0.as_str()), reason)))
+    let unknown =
+        |reason| VersionUnknown { known_prefix: None, at_least: None, below: None, reason };
+    let version_unknown = match claim {
+        VersionClaim::Exact(version) => {
+            return VersionView { version: Some(&version.0), version_unknown: None };
         }
-        VersionClaim::Unknown(reason) => (None, Some((None, reason))),
+        VersionClaim::Incomplete { known, reason } => {
+            VersionUnknown { known_prefix: Some(&known.0), ..unknown(reason) }
+        }
+        VersionClaim::Range { at_least, below, reason } => VersionUnknown {
+            at_least: at_least.as_ref().map(|version| version.0.as_str()),
+            below: below.as_ref().map(|version| version.0.as_str()),
+            ..unknown(reason)
+        },
+        VersionClaim::Unknown(reason) => unknown(reason),
     };
-    let version_unknown =
-        unknown.map(|(known_prefix, reason)| VersionUnknown { known_prefix, reason });
-    VersionView { version, version_unknown }
+    VersionView { version: None, version_unknown: Some(version_unknown) }
 }
 
 #[derive(Serialize)]

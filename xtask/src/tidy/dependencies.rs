@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-model", &[]),
     ("auscult-version", &["auscult-model"]),
     ("auscult-unpack", &["auscult-model"]),
-    ("auscult-inspect", &["auscult-model", "auscult-sbom", "auscult-unpack"]),
+    ("auscult-inspect", &["auscult-model", "auscult-sbom", "auscult-unpack", "auscult-version"]),
     ("auscult-sbom", &["auscult-model"]),
     ("auscult-advisory", &["auscult-model", "auscult-version"]),
     ("auscult-priority", &["auscult-model"]),
@@ -29,7 +29,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auscult-version",
         ],
     ),
-    ("xtask", &["auscult-advisory", "auscult-model", "auscult-testkit", "auscult-unpack"]),
+    (
+        "xtask",
+        &[
+            "auscult-advisory",
+            "auscult-inspect",
+            "auscult-model",
+            "auscult-testkit",
+            "auscult-unpack",
+            "auscult-version",
+        ],
+    ),
 ];
 
 /// Crates that a library from `auscult-model` to `auscult-report` must not name: network and clock.

@@ -6,12 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::{Component, Finding, Origin, VersionClaim};
+use auscult_model::{Component, Finding, Origin};
 use rayon::prelude::*;
 
 use crate::{
     Result, Snapshot,
-    matching::{MatchOutcome, Platform, match_component_on, subject::Subject},
+    matching::{
+        MatchOutcome, Platform, match_component_on,
+        subject::{Subject, Told},
+    },
 };
 
 /// What a snapshot says about the components of a build.
@@ -85,8 +88,7 @@ impl<'a> Matched<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     names: Vec<String>,
-    version: String,
-    incomplete: bool,
+    version: Told,
     /// Environments, such as `python`, that decide which claims under a shared name count.
     targets: Vec<String>,
     /// Distribution, source package and its version, or the component itself where no source
@@ -104,10 +106,13 @@ impl Identity {
             }
         }
         names.sort();
-        let unknown = names.is_empty() || matches!(component.version, VersionClaim::Unknown(_));
+        let unknown = names.is_empty() || subject.version == Told::Nothing;
         let kernel = names.iter().any(|name| name == "k:linux");
-        let version =
-            if kernel { kernel_release(&subject.version).to_owned() } else { subject.version };
+        let version = match subject.version {
+            Told::Exact(version) if kernel => Told::Exact(kernel_release(&version).to_owned()),
+            Told::Part(known) if kernel => Told::Part(kernel_release(&known).to_owned()),
+            told => told,
+        };
         let package = if unknown {
             vec![component.name.clone(), format!("{:?}", component.evidence)]
         } else {
@@ -116,7 +121,7 @@ impl Identity {
         let mut targets = subject.targets;
         targets.sort();
         targets.dedup();
-        Ok(Self { names, version, incomplete: subject.incomplete, targets, package })
+        Ok(Self { names, version, targets, package })
     }
 }
 

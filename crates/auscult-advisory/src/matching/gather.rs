@@ -167,11 +167,20 @@ fn finding(
         }
     }
     note_disagreement(snapshot, &mut case);
+    let confidence_max = subject.version.confidence_max();
+    if confidence_max < 100 {
+        let note = "only bounds of the version are known, from the library's exports";
+        case.notes.insert(note.to_owned());
+    }
+    for hit in &mut case.hits {
+        hit.confidence = hit.confidence.min(confidence_max);
+    }
     let vex = vex(&case);
     let version = match &component.version {
         VersionClaim::Exact(version) | VersionClaim::Incomplete { known: version, .. } => {
             version.clone()
         }
+        range @ VersionClaim::Range { .. } => Version(range.to_string()),
         VersionClaim::Unknown(_) => Version(String::new()),
     };
     let mut locators: Vec<_> =

@@ -10,14 +10,16 @@ mod gather;
 mod platform;
 mod subject;
 
-use auscult_model::{Component, Finding, VersionClaim};
+use auscult_model::{Component, Finding};
 pub use build::{Matched, match_build};
 pub use platform::Platform;
 
 use crate::{
     Result, Snapshot,
-    affected::{Verdict, judge, judge_incomplete},
-    matching::{gather::Gathered, subject::Subject},
+    matching::{
+        gather::Gathered,
+        subject::{Subject, Told},
+    },
     record::Claim,
 };
 
@@ -66,12 +68,7 @@ pub fn match_component_on(
             if decided.is_fixed(&claim.id) {
                 continue;
             }
-            let verdict = match &component.version {
-                VersionClaim::Unknown(_) => Verdict::NotAffected,
-                _ if subject.incomplete => judge_incomplete(claim, &subject.version),
-                _ => judge(claim, &subject.version),
-            };
-            gathered.add(name, claim, verdict, platform);
+            gathered.add(name, claim, subject.version.judge(claim), platform);
         }
     }
     names_known.sort();
@@ -79,7 +76,7 @@ pub fn match_component_on(
     if names_known.is_empty() {
         return Ok(MatchOutcome::NoData);
     }
-    if matches!(component.version, VersionClaim::Unknown(_)) {
+    if subject.version == Told::Nothing {
         let advisories_for_product = gathered.count_ids();
         return Ok(MatchOutcome::VersionUnknown { advisories_for_product, names_known });
     }

@@ -1,9 +1,10 @@
 //! The names and the version under which a component is looked up.
 
-use auscult_model::{Component, Cpe, Origin, VersionClaim};
+use auscult_model::{Component, Cpe, Origin, Version, VersionClaim};
 use auscult_version::Scheme;
 
 use crate::{
+    affected::{Verdict, judge, judge_between, judge_incomplete},
     cpe::Name,
     feeds::{osv::fuzz_key, scheme_of},
     names::{keys_of_name, siblings},
@@ -27,8 +28,24 @@ const ECOSYSTEMS: &[(&str, &str)] = &[
     ("otp", "erlang"),
 ];
 
+/// Confidence cap of a match by bounds: they were inferred, and read off nowhere.
+const RANGE_CONFIDENCE_MAX: u8 = 60;
+
 /// Target software of CPE names that native code on a device can be.
 const NATIVE_TARGETS: &[&str] = &["linux", "linux_kernel", "unix", "embedded", "openwrt"];
+
+/// What is told of a component's version, in upstream's terms.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    /// All of it.
+    Exact(String),
+    /// Its first part.
+    Part(String),
+    /// The least that it can be, and the least that is too high.
+    Between(Option<String>, Option<String>),
+    /// Nothing.
+    Nothing,
+}
 
 /// A name under which a component is looked up.
 pub(crate) struct LookupName {
@@ -44,9 +61,7 @@ pub(crate) struct LookupName {
 pub(crate) struct Subject {
     pub(crate) names: Vec<LookupName>,
     /// The version that upstream ranges are compared with.
-    pub(crate) version: String,
-    /// Only a part of the version is known.
-    pub(crate) incomplete: bool,
+    pub(crate) version: Told,
     /// The package comes from a distribution that repairs without new upstream versions.
     pub(crate) may_be_backported: bool,
     /// Target software of its CPE names and the world of its ecosystem.
@@ -82,13 +97,9 @@ impl Subject {
         let mut targets: Vec<String> = given.iter().map(|name| name.target.clone()).collect();
         targets.retain(|target| !target.is_empty());
         targets.extend(ecosystem.map(|(_, target)| (*target).to_owned()));
-        let (version, incomplete) = match &component.version {
-            VersionClaim::Exact(version) => (upstream(component, &version.0, &given), false),
-            VersionClaim::Incomplete { known, .. } => (upstream(component, &known.0, &given), true),
-            VersionClaim::Unknown(_) => (String::new(), false),
-        };
+        let version = Told::of(component, &given);
         let may_be_backported = database(component).is_some_and(|d| matches!(d, "dpkg" | "rpm"));
-        Self { names: names.0, version, incomplete, may_be_backported, targets }
+        Self { names: names.0, version, may_be_backported, targets }
     }
 
     /// Tells whether a claim can be about this component: not about hardware, and not about a
@@ -104,6 +115,40 @@ impl Subject {
             NATIVE_TARGETS.contains(&claim.target.as_str())
         } else {
             self.targets.contains(&claim.target)
+        }
+    }
+}
+
+impl Told {
+    fn of(component: &Component, given: &[Name]) -> Self {
+        let plain = |version: &Version| upstream(component, &version.0, given);
+        match &component.version {
+            VersionClaim::Exact(version) => Self::Exact(plain(version)),
+            VersionClaim::Incomplete { known, .. } => Self::Part(plain(known)),
+            VersionClaim::Range { at_least: None, below: None, .. } | VersionClaim::Unknown(_) => {
+                Self::Nothing
+            }
+            VersionClaim::Range { at_least, below, .. } => {
+                Self::Between(at_least.as_ref().map(plain), below.as_ref().map(plain))
+            }
+        }
+    }
+
+    /// Judges it by a claim: what is known in part is decided only where all that it may be agrees.
+    pub(crate) fn judge(&self, claim: &Claim) -> Verdict {
+        match self {
+            Self::Exact(version) => judge(claim, version),
+            Self::Part(known) => judge_incomplete(claim, known),
+            Self::Between(least, limit) => judge_between(claim, least.as_deref(), limit.as_deref()),
+            Self::Nothing => Verdict::NotAffected,
+        }
+    }
+
+    /// How much a decided match by it is believed at most, in percent.
+    pub(crate) fn confidence_max(&self) -> u8 {
+        match self {
+            Self::Between(..) => RANGE_CONFIDENCE_MAX,
+            Self::Exact(_) | Self::Part(_) | Self::Nothing => 100,
         }
     }
 }

@@ -194,6 +194,48 @@ fn a_missing_letter_is_not_the_first_release() {
 }
 
 #[test]
+fn a_version_between_bounds_matches_only_what_holds_all_of_it() {
+    let configurations = |from: &str, to: &str| {
+        format!(
+            r#"[{{"nodes":[{{"operator":"OR","cpeMatch":[{{"vulnerable":true,
+            "criteria":"cpe:2.3:a:busybox:busybox:*:*:*:*:*:*:*:*",
+            "versionStartIncluding":"{from}","versionEndExcluding":"{to}"}}]}}]}}]"#
+        )
+    };
+    let between = |least: Option<&str>, limit: Option<&str>| {
+        let version = |text: &str| Version(text.to_owned());
+        let mut busybox = component("busybox", "");
+        busybox.version = VersionClaim::Range {
+            at_least: least.map(version),
+            below: limit.map(version),
+            reason: "by its exports".into(),
+        };
+        busybox
+    };
+    let open = Some((VexStatus::UnderInvestigation, 30));
+    let sure = Some((VexStatus::Affected, 60));
+    for (least, limit, from, to, expected) in [
+        (Some("1.21.1"), Some("1.23.0"), "1.20.0", "1.23.0", sure),
+        (Some("1.21.1"), Some("1.23.0"), "1.20.0", "1.23.1", sure),
+        (Some("1.21.1"), Some("1.23.0"), "1.20.0", "1.22.9", open),
+        (Some("1.21.1"), Some("1.23.0"), "1.22.0", "1.22.1", open),
+        (Some("1.21.1"), Some("1.23.0"), "1.21.1", "1.21.2", open),
+        (Some("1.21.1"), Some("1.23.0"), "1.23.0", "1.24.0", None),
+        (Some("1.21.1"), Some("1.23.0"), "1.10.0", "1.21.1", None),
+        (Some("1.21.1"), None, "1.22.0", "1.24.0", open),
+        (Some("1.21.1"), None, "1.10.0", "1.21.1", None),
+        (None, Some("1.21.1"), "1.21.1", "1.22.0", None),
+        (None, Some("1.21.1"), "1.20.0", "1.22.0", open),
+        (None, Some("1.21.1"), "0", "1.22.0", sure),
+    ] {
+        let snapshot = snapshot(&[("nvd.json", &nvd("CVE-2026-0005", &configurations(from, to)))]);
+        let found = findings(&snapshot, &between(least, limit));
+        let found = found.first().map(|one| (one.vex.status, one.matches[0].confidence));
+        assert_eq!(found, expected, "{least:?} {limit:?}: {from} {to}");
+    }
+}
+
+#[test]
 fn the_distribution_decides_about_its_package() {
     let list = "[02 Feb 2026] DSA-6000-1 busybox - security update\n\t{CVE-2026-0001}\n\
                 \t[bookworm] - busybox 1:1.21.0-4+deb12u1\n";

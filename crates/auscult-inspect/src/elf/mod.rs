@@ -5,6 +5,7 @@
 //! go through `object`, which cannot read out of bounds, and every list has a limit.
 
 mod dynamic;
+pub(crate) mod pointers;
 
 use std::fmt::{self, Write as _};
 

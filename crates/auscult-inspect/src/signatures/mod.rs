@@ -13,6 +13,7 @@
 //! Not here: package databases, kernel banners and image headers, which are structures.
 
 mod glob;
+mod record;
 mod rule;
 mod ruleset;
 mod scan;
@@ -22,6 +23,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use record::Record;
 pub use rule::{Pattern, Rule, RuleError, RuleTest};
 pub use ruleset::RuleSet;
 pub use scan::{FileContext, FileKind, Hit};

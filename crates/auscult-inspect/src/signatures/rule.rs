@@ -1,9 +1,12 @@
 //! What a rule file says, and the checks that keep a bad one out.
 
+use std::collections::BTreeMap;
+
 use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, VersionClaim};
+use auscult_version::Scheme;
 use serde::Deserialize;
 
-use super::scan::FileKind;
+use super::{record::Record, scan::FileKind};
 
 /// How far around its literal an expression may look, in bytes.
 const WINDOW_MAX: usize = 512;
@@ -104,6 +107,12 @@ pub struct Pattern {
     /// How the groups become a version.
     #[serde(default)]
     pub transform: Transform,
+    /// The version stands as numbers in a record that points to the literal.
+    pub record: Option<Record>,
+    /// Versions by what the groups spell, where that is another name of a release, such as the id
+    /// of its check-in. What is not in it is no version.
+    #[serde(default)]
+    pub table: BTreeMap<String, String>,
     /// What the trace proves.
     #[serde(default = "contains_code")]
     pub class: EvidenceClass,
@@ -208,6 +217,12 @@ impl Rule {
         self.name == file || self.aliases.iter().any(|alias| alias == file)
     }
 
+    /// How its versions are ordered.
+    pub fn scheme(&self) -> Scheme {
+        let name = serde_json::Value::String(self.version_scheme.clone());
+        serde_json::from_value(name).unwrap_or(Scheme::Generic)
+    }
+
     /// The package URL of the component at this version.
     pub fn purl(&self, version: &VersionClaim) -> Purl {
         match version.exact() {
@@ -277,6 +292,12 @@ impl Pattern {
         }
         if self.standalone && self.version.is_none() {
             return Some(format!("{:?} is standalone without a version", self.literal));
+        }
+        if self.record.is_some() && self.version.is_some() {
+            return Some(format!("{:?} has a record and an expression", self.literal));
+        }
+        if !self.table.is_empty() && self.version.is_none() {
+            return Some(format!("{:?} has a table without a version", self.literal));
         }
         if self.otherwise.is_some() && self.requires.is_empty() && self.requires_any.is_empty() {
             return Some(format!("{:?} has otherwise but requires nothing", self.literal));

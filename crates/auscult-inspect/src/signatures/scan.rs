@@ -142,7 +142,8 @@ impl RuleSet {
                     .read_standalone(regex, pattern)
                     .or_else(|| read_presence(pattern, seen.bytes, start)),
                 (Some(regex), _) => read(regex, pattern, seen.bytes, start),
-                (None, None) => read_presence(pattern, seen.bytes, start),
+                (None, None) => read_record(pattern, seen.bytes, start)
+                    .or_else(|| read_presence(pattern, seen.bytes, start)),
                 (None, Some(_)) => None,
             };
             let hit = reading.map(|reading| Hit {
@@ -213,6 +214,13 @@ struct Reading<'b> {
     matched: &'b [u8],
 }
 
+/// Reads the record that points to the literal.
+fn read_record<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
+    let (version, record) = pattern.record?.read(bytes, start)?;
+    let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
+    Some(Reading { version: claim(pattern, version), start: record, matched })
+}
+
 fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
     let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
     let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
@@ -247,7 +255,10 @@ fn reading<'b>(captures: &Captures, pattern: &Pattern, bytes: &'b [u8]) -> Optio
     let whole = captures.get_match()?;
     let groups: Vec<_> =
         captures.iter().skip(1).flatten().map(|group| group.start..group.end).collect();
-    let text = version_text(pattern.transform, bytes, &whole.range(), &groups)?;
+    let mut text = version_text(pattern.transform, bytes, &whole.range(), &groups)?;
+    if !pattern.table.is_empty() {
+        text.clone_from(pattern.table.get(&text)?);
+    }
     let matched = bytes.get(whole.range())?;
     Some(Reading { version: claim(pattern, text), start: whole.start(), matched })
 }
@@ -307,7 +318,8 @@ fn rank(hit: &Hit<'_>) -> (EvidenceClass, u8, u8, u64) {
     let precision = match hit.version {
         VersionClaim::Exact(_) => 0,
         VersionClaim::Incomplete { .. } => 1,
-        VersionClaim::Unknown(_) => 2,
+        VersionClaim::Range { .. } => 2,
+        VersionClaim::Unknown(_) => 3,
     };
     (hit.class, precision, 100 - hit.confidence.min(100), hit.offset)
 }
@@ -338,7 +350,7 @@ fn implied(hit: &Hit<'_>, other: &Hit<'_>) -> bool {
             VersionClaim::Incomplete { known, .. } | VersionClaim::Exact(known),
             VersionClaim::Exact(exact) | VersionClaim::Incomplete { known: exact, .. },
         ) => known == exact || is_detail_of(&exact.0, &known.0),
-        (_, VersionClaim::Unknown(_)) => false,
+        _ => false,
     }
 }
 

@@ -9,8 +9,11 @@ use std::cell::OnceCell;
 
 use regex_automata::{Anchored, Input, meta::Regex, util::captures::Captures};
 
-/// The lengths of strings that may be a version.
-const LENGTHS: std::ops::RangeInclusive<usize> = 3..=40;
+/// The lengths of strings that may be a version, or the date and id of a check-in.
+const LENGTHS: std::ops::RangeInclusive<usize> = 3..=96;
+
+/// Bytes at the end of a table that print by chance, at most.
+const TABLE_TAIL_MAX: usize = 3;
 
 /// The short strings of a file that start like a version; collected when first asked for.
 pub(super) struct Standalone<'b> {
@@ -58,9 +61,16 @@ fn collect(bytes: &[u8]) -> Vec<usize> {
     for end in ends {
         let stretch = bytes.get(from..end).unwrap_or_default();
         let text = stretch.rsplit(|byte| !(b' '..=b'~').contains(byte)).next().unwrap_or_default();
-        let digits = text.strip_prefix(b"v").unwrap_or(text);
-        if LENGTHS.contains(&text.len()) && digits.first().is_some_and(u8::is_ascii_digit) {
-            starts.push(end - text.len());
+        let is_version = |text: &[u8]| {
+            let digits = text.strip_prefix(b"v").unwrap_or(text);
+            LENGTHS.contains(&text.len()) && digits.first().is_some_and(u8::is_ascii_digit)
+        };
+        // The last bytes of a table may print by chance: the string begins behind them.
+        let punctuation = text.iter().take_while(|byte| byte.is_ascii_punctuation()).count();
+        let table = text.len() < stretch.len() && (1..=TABLE_TAIL_MAX).contains(&punctuation);
+        let skipped = if table { punctuation } else { 0 };
+        if text.get(skipped..).is_some_and(is_version) {
+            starts.push(end - text.len() + skipped);
         }
         from = end + 1;
     }
@@ -71,4 +81,22 @@ fn string_at(bytes: &[u8], start: usize) -> &[u8] {
     let rest = bytes.get(start..).unwrap_or_default();
     let end = memchr::memchr2(0, b'\n', rest).unwrap_or(rest.len());
     rest.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collect;
+
+    #[test]
+    fn strings_start_behind_tables() {
+        for (bytes, expect) in [
+            (&b"\x00one\x002.1.0\x00"[..], &[5][..]),
+            (b"\xc0\x92\xee\xff20914\x00", &[4]),
+            (b"\xc0\x92\xee\xff::20914\x00", &[6]),
+            // A string of its own: nothing of a table in front.
+            (b"\x00::20914\x00", &[]),
+        ] {
+            assert_eq!(collect(bytes), expect, "{bytes:?}");
+        }
+    }
 }

@@ -69,6 +69,7 @@ fn check(set: &RuleSet, rule: &Rule, test: &RuleTest) -> Option<String> {
                     VersionClaim::Incomplete { known, .. } => {
                         test.incomplete && Some(&known.0) == test.version.as_ref()
                     }
+                    VersionClaim::Range { .. } => false,
                     VersionClaim::Unknown(_) => test.version.is_none(),
                 }
         }

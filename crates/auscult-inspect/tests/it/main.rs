@@ -4,6 +4,7 @@
 mod corpus;
 mod made;
 mod packages;
+mod ranges;
 
 use auscult_inspect::inspect;
 use auscult_model::{Component, Facts, Input, InputKind, Limits, Sha256};

@@ -132,7 +132,10 @@ fn version_is_a_text_only_where_it_is_exact() {
         .map(|component| (&component["version"], &component["version_unknown"]["known_prefix"]))
         .collect();
     assert_eq!(versions[0], (&"1.35.0".into(), &Value::Null));
-    assert_eq!(versions[1], (&Value::Null, &"1.0.2".into()));
+    assert_eq!(versions[2], (&Value::Null, &"1.0.2".into()));
+    let range = &document["components"][1]["version_unknown"];
+    assert_eq!(range["at_least"], "2.9.11");
+    assert_eq!((&range["below"], &range["known_prefix"]), (&"2.10.0".into(), &Value::Null));
 }
 
 #[test]

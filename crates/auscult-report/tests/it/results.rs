@@ -145,6 +145,11 @@ fn components() -> Vec<Component> {
         known: Version("1.0.2".into()),
         reason: "the patch letter is missing".into(),
     };
+    let range = VersionClaim::Range {
+        at_least: Some(Version("2.9.11".into())),
+        below: Some(Version("2.10.0".into())),
+        reason: "by its exports".into(),
+    };
     let rule = |rule: &str| Origin::Signature { rule: rule.into() };
     let package = Origin::Package {
         database: "dpkg".into(),
@@ -163,6 +168,7 @@ fn components() -> Vec<Component> {
             package,
             &format!("{squashfs}/var/lib/dpkg/status@0x10"),
         ),
+        component("libxml2", range, rule("libxml2"), &format!("{squashfs}/lib/libxml2.so.2")),
         component(
             "u-boot",
             VersionClaim::Unknown("no banner".into()),

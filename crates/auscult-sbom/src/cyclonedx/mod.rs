@@ -23,6 +23,8 @@ mod subject {
 mod property {
     pub(super) const VERSION: &str = "auscult:version";
     pub(super) const VERSION_REASON: &str = "auscult:version:reason";
+    pub(super) const VERSION_AT_LEAST: &str = "auscult:version:at-least";
+    pub(super) const VERSION_BELOW: &str = "auscult:version:below";
     pub(super) const CPE: &str = "auscult:cpe";
     pub(super) const OCCURRENCES_OMITTED: &str = "auscult:occurrences-omitted";
     pub(super) const ORIGIN: &str = "auscult:origin";

@@ -487,6 +487,11 @@ fn detail(object: &Object, name: &str, kind: Option<&str>) -> String {
 fn own_version(properties: &[(String, String)]) -> Option<VersionClaim> {
     let find = |wanted| properties.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
     let reason = find(property::VERSION_REASON)?;
+    let bound = |name| find(name).map(Version);
+    let (at_least, below) = (bound(property::VERSION_AT_LEAST), bound(property::VERSION_BELOW));
+    if at_least.is_some() || below.is_some() {
+        return Some(VersionClaim::Range { at_least, below, reason });
+    }
     Some(match find(property::VERSION)? {
         version if version == "unknown" => VersionClaim::Unknown(reason),
         version => VersionClaim::Incomplete { known: Version(version), reason },

@@ -372,6 +372,14 @@ fn properties(found: &Found) -> Vec<Property> {
             properties.push(Property::new(property::VERSION, known.0.clone()));
             properties.push(Property::new(property::VERSION_REASON, reason.clone()));
         }
+        VersionClaim::Range { at_least, below, reason } => {
+            for (name, bound) in
+                [(property::VERSION_AT_LEAST, at_least), (property::VERSION_BELOW, below)]
+            {
+                properties.extend(bound.iter().map(|bound| Property::new(name, bound.0.clone())));
+            }
+            properties.push(Property::new(property::VERSION_REASON, reason.clone()));
+        }
         VersionClaim::Unknown(reason) => {
             properties.push(Property::new(property::VERSION, "unknown"));
             properties.push(Property::new(property::VERSION_REASON, reason.clone()));

@@ -45,6 +45,14 @@ fn exact(version: &str) -> VersionClaim {
     VersionClaim::Exact(Version(version.into()))
 }
 
+fn between(least: &str, limit: &str) -> VersionClaim {
+    VersionClaim::Range {
+        at_least: Some(Version(least.into())),
+        below: Some(Version(limit.into())),
+        reason: "by its exports".into(),
+    }
+}
+
 /// A build with every kind of component that the writer treats differently.
 // tidy: long - one value, written out
 pub(crate) fn facts() -> Facts {
@@ -103,6 +111,7 @@ pub(crate) fn facts() -> Facts {
             one_file,
             package,
             component("openssl", incomplete, vec![linked.clone()]),
+            component("libxml2", between("2.9.11", "2.10.0"), vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("no string".into()), vec![linked.clone()]),
             component("openssl", VersionClaim::Unknown("other file".into()), vec![linked]),
             component("long", exact(&"1.".repeat(700)), vec![trace("image", ContainsCode, 10, "")]),

@@ -65,6 +65,8 @@ fn what_was_written_reads_back() {
     assert!(openssl.clone().all(|c| c.version.exact().is_none()));
     assert!(openssl.clone().any(|c| matches!(&c.version,
         VersionClaim::Incomplete { known, .. } if known.0 == "1.0.2")));
+    let range = back.components.iter().find(|c| c.name == "libxml2").unwrap();
+    assert_eq!(range.version.to_string(), "\u{2265} 2.9.11, < 2.10.0");
 }
 
 #[test]
