@@ -338,7 +338,7 @@ impl<'b> Iterator for VersionTexts<'b> {
     }
 }
 
-/// Length of what may follow the numbers: a letter, `p1`, `-rc1`, `beta2`.
+/// Length of what may follow the numbers: a letter, `p1`, `-rc1`, `beta2`, `-beta.2`.
 fn suffix(rest: &[u8]) -> usize {
     let letters = |from: usize| {
         let tail = rest.get(from..).unwrap_or_default();
@@ -351,7 +351,9 @@ fn suffix(rest: &[u8]) -> usize {
     let separator = usize::from(matches!(rest.first(), Some(b'-' | b'_' | b'.')));
     let word = rest.get(separator..separator + letters(separator)).unwrap_or_default();
     if matches!(word, b"rc" | b"beta" | b"alpha" | b"pre" | b"RC") {
-        return separator + word.len() + digits(separator + word.len());
+        let end = separator + word.len();
+        let dot = usize::from(rest.get(end) == Some(&b'.') && digits(end + 1) > 0);
+        return end + dot + digits(end + dot);
     }
     match letters(0) {
         1 if rest.first() == Some(&b'p') => 1 + digits(1),
@@ -378,6 +380,7 @@ mod tests {
             ("/sbin/iw", "iw version 5.19", Some("5.19")),
             ("/bin/pumpd", "PumpD v2.4.1 (build 77)", Some("2.4.1")),
             ("/bin/pumpd", "pumpd-2.4.1-rc2", Some("2.4.1-rc2")),
+            ("/bin/pumpd", "Pumpd 2.4.1-beta.2", Some("2.4.1-beta.2")),
             ("/lib/libpump.so.1", "pump/2.4.1", Some("2.4.1")),
             // Interfaces, other names, parts of other numbers, contradictions.
             ("/lib/libssh.so.4", "SSH-2.0-client", None),

@@ -214,7 +214,10 @@ struct Reading<'b> {
 }
 
 fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
-    let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
+    let version = match &pattern.release {
+        Some(release) => claim(pattern, release.clone()),
+        None => VersionClaim::Unknown("the trace found carries no version".to_owned()),
+    };
     let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
     Some(Reading { version, start, matched })
 }
