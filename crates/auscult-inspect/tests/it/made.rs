@@ -251,11 +251,13 @@ fn a_library_is_of_the_project_whose_code_it_holds() {
 
 #[test]
 fn translations_prove_nothing() {
-    let catalogue =
-        |magic: u32| [&magic.to_le_bytes(), b"Project-Id-Version: GNU Awk 5.1.1\n\0".as_slice()];
-    let tree = Tree::new()
-        .file("usr/share/locale/de/gawk.mo", 0o644, catalogue(0x9504_12de).concat())
-        .file("usr/share/locale/fr/gawk.mo", 0o644, catalogue(0xde12_0495).concat());
+    let text = b"Project-Id-Version: GNU Awk 5.1.1\n\0";
+    let catalogue = |magic: u32| [magic.to_le_bytes().as_slice(), text].concat();
+    let tree = Tree::new().file("usr/share/locale/de/gawk.mo", 0o644, catalogue(0x9504_12de)).file(
+        "usr/share/locale/fr/gawk.mo",
+        0o644,
+        catalogue(0xde12_0495),
+    );
     assert!(facts(image(&tree)).components.is_empty());
 }
 
