@@ -104,6 +104,8 @@ pub(crate) struct Trace {
     pub(crate) version: VersionClaim,
     pub(crate) class: EvidenceClass,
     pub(crate) evidence: Vec<Evidence>,
+    /// Whether it says that the whole file is the component's.
+    pub(crate) of_file: bool,
 }
 
 /// What a file tells of its version, as a trace of the project that it belongs to.
@@ -120,6 +122,7 @@ pub(crate) fn own(tree: &Tree, seen: &Examined, rule: &'static Rule, told: &OwnV
             confidence: told.form.confidence(),
             detail: told.matched.clone(),
         }],
+        of_file: true,
     }
 }
 
@@ -140,6 +143,7 @@ pub(crate) fn of(tree: &Tree, seen: &Examined) -> Vec<Trace> {
                 version: hit.1.version.clone(),
                 class,
                 evidence: vec![evidence(tree, seen.node, hit)],
+                of_file: hit.1.of_file,
             }));
         }
     }
@@ -175,7 +179,8 @@ fn settled(
         hit.version.exact().is_none() || version.exact().is_none() || hit.version == version
     });
     let evidence = agreeing.map(|hit| evidence(tree, node, hit)).collect();
-    Trace { rule, version, class, evidence }
+    let of_file = hits.iter().any(|(_, hit)| hit.of_file);
+    Trace { rule, version, class, evidence, of_file }
 }
 
 /// The longest part of a version that is told, or else why there is none.
