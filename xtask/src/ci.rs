@@ -20,6 +20,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("compress", "ncompress"),
     ("cpio", "cpio"),
     ("cryptsetup", "cryptsetup-bin"),
+    ("db_load", "db-util"),
     ("dtc", "device-tree-compiler"),
     ("fiptool", "arm-trusted-firmware-tools"),
     ("fsck.minix", "util-linux"),

@@ -27,7 +27,7 @@ const TASKS: &[Task] = &[
     ("corpus", "scan the shared corpus and score it; [--no-gate] [FILTER]", corpus::run),
     (
         "bench",
-        "whole-process timings as ratios to a named peer; [unpack|unpack-pure|scan|advisories]",
+        "whole-process timings as ratios to a named peer; [unpack|unpack-pure|identify|scan|advisories]",
         bench::run,
     ),
     (

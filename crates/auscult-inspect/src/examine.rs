@@ -16,7 +16,8 @@ use crate::{
     elf::{self, Binary},
     kernel::{Banner, Config, banner, config},
     own_version::{self, OwnVersion},
-    projects,
+    packages::carried::{self, Carried},
+    projects, remembered,
     signatures::{FileKind, Hit},
     traces,
     twins::Twins,
@@ -45,6 +46,8 @@ pub(crate) struct Examined {
     pub(crate) hits: Vec<(u64, Hit<'static>)>,
     /// The version that a program or library tells of itself, where no rule is sure of it.
     pub(crate) own_version: Option<OwnVersion>,
+    /// What a program says of itself and of what was built into it.
+    pub(crate) carried: Carried,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -125,10 +128,17 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
         statements: Vec::new(),
         hits: Vec::new(),
         own_version: None,
+        carried: Carried::default(),
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
     let length = content.len();
+    let key = remembered::key(node).filter(|_| content.len() <= WINDOW_BYTES);
+    if key.is_some_and(|key| remembered::recall(tree, &key, &mut examined)) {
+        return examined;
+    }
+    examined.carried = carried::read(tree, id, examined.file, content);
+    examined.problems.append(&mut examined.carried.problems);
     if length <= WINDOW_BYTES {
         match content.read(0, length) {
             Ok(bytes) => {
@@ -139,6 +149,9 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
                 own_version(tree, &bytes, kind, &mut examined);
             }
             Err(fault) => examined.fail(tree, fault),
+        }
+        if let Some(key) = key {
+            remembered::keep(tree, key, &examined);
         }
         return examined;
     }
@@ -226,6 +239,17 @@ fn own_version(tree: &Tree, bytes: &[u8], kind: FileKind, examined: &mut Examine
 }
 
 impl Examined {
+    /// Whether there is nothing to it but headers, symbols and signature hits.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kernels.is_empty()
+            && self.config.is_none()
+            && self.boot_loaders.is_empty()
+            && self.statements.is_empty()
+            && self.problems.is_empty()
+            && self.carried.is_empty()
+            && self.binary.as_ref().is_none_or(|binary| binary.faults.is_empty())
+    }
+
     fn fail(&mut self, tree: &Tree, fault: Fault) {
         let locator = place(tree, self.node, fault.offset);
         self.problems.push(Problem { locator, what: fault.what, why: fault.why });

@@ -19,7 +19,7 @@ use crate::{
     names,
     own_version::Form,
     owners,
-    packages::{self, Row},
+    packages::{self, Row, sbom::Listed},
     projects,
     signatures::{Rule, RuleSet},
     traces::{self, Trace},
@@ -75,27 +75,42 @@ impl<'tree> Inventory<'tree> {
     pub(crate) fn of_packages(tree: &'tree Tree, rows: &[Row], identities: &Identities) -> Self {
         let mut inventory =
             Self { tree, drafts: Vec::new(), owners: HashMap::new(), mentions: BTreeMap::new() };
-        let mut draft_of_row = Vec::with_capacity(rows.len());
+        let owners = owners::of(tree, rows);
+        let mut draft_of_row: Vec<usize> = Vec::with_capacity(rows.len());
         let mut known: HashMap<(String, VersionClaim, Origin), usize> = HashMap::new();
-        for row in rows {
-            let rule = rule_of(row);
+        let mut systems: HashMap<(String, VersionClaim), usize> = HashMap::new();
+        for (own, row) in rows.iter().enumerate() {
             let mut component = packages::component(row, identities.of_root(&row.root));
+            let rule = rule_of(row, &component);
             if let (Some(rule), Some(version)) = (rule, row.version.exact()) {
                 let upstream = Version(upstream::of_package(&version.0).to_owned());
                 component.cpes.extend(rule.cpes(&VersionClaim::Exact(upstream)));
             }
+            // The package to which a binary belongs, for what the binary says of itself.
+            let owner = row.carriers.first().and_then(|file| owners.get(file));
+            let owner = owner.filter(|&&owner| owner < own && !row.carriers.is_empty());
+            let owner = owner.and_then(|&owner| {
+                let same = is_same_thing(rows.get(owner)?, row);
+                draft_of_row.get(owner).copied().filter(|_| same)
+            });
             let key = (component.name.clone(), component.version.clone(), component.origin.clone());
-            let index = match known.get(&key) {
-                Some(&index) => {
+            let plain = (component.name.clone(), component.version.clone());
+            let repeated = systems.get(&plain).filter(|_| row.database.is_manifest());
+            let found = owner.or_else(|| known.get(&key).or(repeated).copied());
+            let index = match found {
+                Some(index) => {
                     inventory.join(index, component);
                     index
                 }
                 None => inventory.push(component, Some(row.root.container), rule),
             };
-            known.insert(key, index);
+            known.entry(key).or_insert(index);
+            if row.database.is_system() {
+                systems.entry(plain).or_insert(index);
+            }
             draft_of_row.push(index);
         }
-        for (file, row) in owners::of(tree, rows) {
+        for (file, row) in owners {
             if let Some(&draft) = draft_of_row.get(row) {
                 inventory.owners.insert(file, draft);
             }
@@ -408,6 +423,28 @@ impl<'tree> Inventory<'tree> {
         }
     }
 
+    /// Adds what SBOM documents in the image list: to the component that was found in the image, by
+    /// its purl or by its name and version, or else as a component that only a document tells of.
+    pub(crate) fn add_listed(&mut self, listed: Vec<Listed>) {
+        let mut found: HashMap<String, usize> = HashMap::new();
+        for (index, draft) in self.drafts.iter().enumerate() {
+            for key in keys(&draft.component) {
+                found.entry(key).or_insert(index);
+            }
+        }
+        for Listed { component, container } in listed {
+            let keys = keys(&component);
+            if let Some(&index) = keys.iter().find_map(|key| found.get(key)) {
+                self.join(index, component);
+            } else {
+                let index = self.push(component, Some(container), None);
+                for key in keys {
+                    found.entry(key).or_insert(index);
+                }
+            }
+        }
+    }
+
     /// The components and mentions.
     pub(crate) fn finish(self) -> (Vec<Component>, Vec<Mention>) {
         let components = self.drafts.into_iter().map(|draft| {
@@ -423,11 +460,27 @@ impl<'tree> Inventory<'tree> {
     }
 }
 
+/// Whether a binary says of itself no more than the package that it belongs to: it repeats the name
+/// of the package or of its source, or it knows no version.
+fn is_same_thing(package: &Row, binary: &Row) -> bool {
+    let Some(seen) = binary.version.exact() else { return true };
+    let repeats = binary.database == package.database
+        && (binary.name == package.name || package.source.as_ref() == Some(&binary.name));
+    let agrees = |version: &Version| upstream::agrees(&version.0, &seen.0);
+    repeats || package.version.exact().is_some_and(agrees)
+}
+
 /// The rule that knows a package, by its name or that of its source.
 ///
 /// The whole name is tried before shortened ones: `libpcre2-8-0` is of `libpcre2`, not `libpcre`.
-fn rule_of(row: &Row) -> Option<&'static Rule> {
+fn rule_of(row: &Row, component: &Component) -> Option<&'static Rule> {
     let rules = RuleSet::builtin();
+    if row.database.is_ecosystem() {
+        // A module may have the name of a thing in another world: the gem `curb`, the crate `zlib`.
+        let own = component.purl.as_ref()?.without_version();
+        let name = own.rsplit('/').next()?;
+        return rules.for_name(name).filter(|rule| rule.purl == own);
+    }
     let plain = row.name.strip_suffix("-udeb").unwrap_or(&row.name);
     let exact = |name: &str| {
         let name = name.to_lowercase();
@@ -470,6 +523,20 @@ fn is_same(one: &VersionClaim, other: &VersionClaim) -> bool {
         (VersionClaim::Unknown(_), VersionClaim::Unknown(_)) => true,
         _ => one == other,
     }
+}
+
+/// What means the same component in the image and in a document: its purl without qualifiers, and
+/// its name with its version. A version that is not known is equal to another such.
+fn keys(component: &Component) -> Vec<String> {
+    let version = component.version.exact().map_or("", |version| version.0.as_str());
+    let purl = component.purl.as_ref().map(|purl| format!("{}@{version}", purl.without_version()));
+    // Packages of other worlds share names: there only the purl decides.
+    let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
+    let native = matches!(kind, "" | "generic" | "deb" | "rpm" | "apk" | "alpm" | "github");
+    let upstream = upstream::of_package(version);
+    let named = native.then(|| format!("{}@{version}", component.name.to_lowercase()));
+    let plain = native.then(|| format!("{}@{upstream}", component.name.to_lowercase()));
+    purl.into_iter().chain(named).chain(plain).collect()
 }
 
 /// Whether all traces of a draft lie in one file: then that file is all of it.

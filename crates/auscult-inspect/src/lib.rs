@@ -14,6 +14,7 @@ mod own_version;
 mod owners;
 mod packages;
 mod projects;
+mod remembered;
 mod roots;
 pub mod signatures;
 mod stanza;
@@ -30,8 +31,10 @@ use crate::{inventory::Inventory, signatures::RuleSet};
 /// Inspects an unpacked image. The same tree gives the same facts.
 pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     let identities = identity::read(tree);
-    let packages = packages::read(tree);
+    let mut packages = packages::read(tree);
+    let listed = packages::sbom::read(tree, &mut packages);
     let mut examined = examine::all(tree, limits);
+    packages.add_carried(tree, &mut examined);
     let kernels = kernel::assemble(tree, &examined, &packages.rows);
 
     let mut inventory = Inventory::of_packages(tree, &packages.rows, &identities);
@@ -51,6 +54,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     inventory.add_traces(&examined);
     inventory.add_names(&examined);
     inventory.add_parts(&examined);
+    inventory.add_listed(listed);
     let (components, mentions) = inventory.finish();
 
     let mut coverage = tree.coverage().clone();

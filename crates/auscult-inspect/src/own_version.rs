@@ -15,13 +15,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     foreign::{Foreign, foreign},
     signatures::{FileKind, Rule},
 };
 
 /// The forms in which a file tells its version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Form {
     /// Behind its name, and again as a whole string or in the file's name.
     Confirmed,
@@ -54,7 +56,7 @@ const NAME_BYTES_MIN: usize = 2;
 const PLACES_MAX: usize = 65_536;
 
 /// What a file says of its version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnVersion {
     pub(crate) version: String,
     /// Where the telling string starts in the bytes.

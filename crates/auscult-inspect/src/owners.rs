@@ -28,6 +28,11 @@ pub(crate) fn of(tree: &Tree, rows: &[Row]) -> HashMap<NodeId, usize> {
             }
         }
     }
+    for (index, row) in rows.iter().enumerate() {
+        for &file in &row.carriers {
+            owners.entry(file).or_insert(index);
+        }
+    }
     owners
 }
 

@@ -4,7 +4,7 @@
 //! a folder. A root is told by a file that has a fixed place in it, found by the end of its path.
 
 use auscult_model::{Locator, Problem};
-use auscult_unpack::{EntryKind, Fault, NodeId, NodeKind, Tree};
+use auscult_unpack::{EntryKind, Extent, Fault, NodeId, NodeKind, Tree};
 
 /// A root: a container and the path in it under which the root lies, empty or `/folder`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,15 +56,23 @@ pub(crate) fn having(tree: &Tree, ends: &[&'static str]) -> Vec<(Root, &'static 
     found
 }
 
+/// The file itself, or the one that a hard link means.
+fn file_of(tree: &Tree, id: NodeId) -> Option<NodeId> {
+    let node = tree.node(id);
+    let NodeKind::Member(EntryKind::Hardlink(target)) = &node.kind else { return Some(id) };
+    let target = [b"/", target.relative()].concat();
+    tree.member(node.parent?, &target).filter(|&other| tree.node(other).is_file())
+}
+
+/// The content of a file, of a hard link that of its target.
+pub(crate) fn content(tree: &Tree, id: NodeId) -> Option<&Extent> {
+    tree.node(file_of(tree, id)?).content.as_ref()
+}
+
 /// The bytes of a text file of the image; what cannot be read becomes a problem.
 pub(crate) fn read_text(tree: &Tree, id: NodeId, problems: &mut Vec<Problem>) -> Vec<u8> {
+    let Some(id) = file_of(tree, id) else { return Vec::new() };
     let node = tree.node(id);
-    if let NodeKind::Member(EntryKind::Hardlink(target)) = &node.kind {
-        let container = node.parent.unwrap_or_else(|| tree.root());
-        let target = [b"/", target.relative()].concat();
-        let member = tree.member(container, &target).filter(|&other| tree.node(other).is_file());
-        return member.map_or_else(Vec::new, |other| read_text(tree, other, problems));
-    }
     if node.len() > TEXT_BYTES_MAX {
         let why = format!("{} bytes are more than a text file has", node.len());
         problems.push(problem(&tree.locator(id), Fault::new(0, "read a text file", why)));

@@ -3,14 +3,18 @@
 //!
 //! [`write_cyclonedx`] writes version 1.6; [`read_cyclonedx`] reads 1.2 to 1.7 leniently, as SBOMs
 //! of suppliers are seldom flawless. Specification: <https://cyclonedx.org/specification/overview/>.
-//! Not here: the XML and Protobuf forms, SPDX, VEX documents. [`detect`] recognises those it can,
-//! so that a caller can refuse them by name.
+//! [`read_components`] takes only the components, of CycloneDX in XML and of SPDX too. Not here: the
+//! Protobuf form, VEX documents. [`detect`] recognises those it can, so that a caller can refuse them
+//! by name.
 
+mod components;
 mod cpe;
 mod cyclonedx;
 mod detect;
 mod licence;
+mod spdx;
 
+pub use components::{Listed, read_components};
 pub use cyclonedx::{SPEC_VERSION_WRITTEN, WriteOptions, read_cyclonedx, write_cyclonedx};
 pub use detect::{DocumentKind, detect};
 

@@ -11,7 +11,7 @@ use auscult_model::Limits;
 use rayon::prelude::*;
 
 use crate::{
-    Entry, Extent, Fault, Reading,
+    Entry, Extent, Fault, Memo, Reading,
     entropy::entropy_centibits,
     format::{Candidate, Format, Opened},
     formats::REGISTRY,
@@ -306,7 +306,7 @@ fn look_inside(container: &mut Container, depth: u32) {
         .map(|entry| {
             let mut faults = Vec::new();
             let stretches = entry.content.as_ref().map_or_else(Vec::new, |content| {
-                explore(content, entry.reading, depth + 1, &mut faults)
+                explore_entry(content, entry, depth + 1, &mut faults)
             });
             (stretches, faults, entry_name(entry))
         })
@@ -318,6 +318,29 @@ fn look_inside(container: &mut Container, depth: u32) {
             fault
         }));
     }
+}
+
+/// Explores the content of an entry, unless an earlier inspection did.
+fn explore_entry(
+    content: &Extent,
+    entry: &Entry,
+    depth: u32,
+    faults: &mut Vec<Fault>,
+) -> Vec<Stretch> {
+    let file = entry.reading == Reading::Whole && !content.is_empty();
+    let admitted = depth <= content.vault().limits().depth && content.refusal().is_none();
+    let memo = content.vault().memo().filter(|_| file && admitted);
+    let known = memo.and_then(|memo| Some((memo, Memo::key(content, entry.path.as_bytes())?)));
+    let Some((memo, key)) = known else { return explore(content, entry.reading, depth, faults) };
+    if let Some(found) = memo.stretches(&key) {
+        return found;
+    }
+    let before = faults.len();
+    let found = explore(content, entry.reading, depth, faults);
+    if faults.len() == before {
+        memo.keep_stretches(key, &found);
+    }
+    found
 }
 
 fn entry_name(entry: &Entry) -> String {

@@ -10,7 +10,7 @@ use auscult_model::{ByteName, Coverage, Limits, Locator, Problem};
 use bytes::Bytes;
 
 use crate::{
-    Entry, EntryKind, Extent, Fault, Metadata, Reading, Unread, Vault,
+    Entry, EntryKind, Extent, Fault, Memo, Metadata, Reading, Unread, Vault,
     carve::{self, Container, Stretch, StretchKind},
     coverage,
     format::Remark,
@@ -117,10 +117,22 @@ pub fn unpack(file: File, length: u64, limits: &Limits, spill: Option<File>) -> 
 /// The bytes of the image in `file`, of `length` bytes. Derived bytes that are too many for memory go
 /// to `spill`, an empty file without a name; without one they stay in memory.
 pub fn image(file: File, length: u64, limits: &Limits, spill: Option<File>) -> Extent {
-    let vault = Arc::new(match spill {
+    image_with(file, length, limits, spill, None)
+}
+
+/// The same with what earlier inspections found.
+pub fn image_with(
+    file: File,
+    length: u64,
+    limits: &Limits,
+    spill: Option<File>,
+    memo: Option<Arc<Memo>>,
+) -> Extent {
+    let vault = match spill {
         Some(spill) => Vault::with_spill(limits.clone(), spill),
         None => Vault::new(limits.clone()),
-    });
+    };
+    let vault = Arc::new(vault.with_memo(memo));
     let mut image = Extent::from_file(&vault, file, length);
     // A small image is read once; a large one stays on disk and is read where needed.
     if length <= limits.cache_bytes

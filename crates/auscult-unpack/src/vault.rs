@@ -4,17 +4,18 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use auscult_model::Limits;
+use auscult_model::{Limits, Sha256};
 use bytes::Bytes;
 
 use crate::{
     Fault, Sink,
     codec::Codec,
+    memo::Memo,
     sink::Output,
     spill::{Spill, Spilled},
 };
@@ -33,6 +34,10 @@ pub struct Vault {
     spilled: Mutex<HashMap<u64, Held>>,
     /// Streams that were decoded whole, by where they start.
     streams: Mutex<HashMap<StreamPlace, Decoded>>,
+    /// Fingerprints of derived sources; a fragment block is asked for by many files.
+    fingerprints: Mutex<HashMap<u64, Option<Sha256>>>,
+    /// What earlier inspections found.
+    memo: Option<Arc<Memo>>,
 }
 
 /// A source, an offset in it, and how the stream there is packed.
@@ -68,7 +73,38 @@ impl Vault {
             spill: None,
             spilled: Mutex::default(),
             streams: Mutex::default(),
+            fingerprints: Mutex::default(),
+            memo: None,
         }
+    }
+
+    /// The same vault with what earlier inspections found.
+    #[must_use]
+    pub fn with_memo(self, memo: Option<Arc<Memo>>) -> Self {
+        Self { memo, ..self }
+    }
+
+    /// What earlier inspections found, if it is asked.
+    pub fn memo(&self) -> Option<&Arc<Memo>> {
+        self.memo.as_ref()
+    }
+
+    /// The fingerprint of a derived source, computed when first asked for.
+    pub(crate) fn fingerprint(
+        &self,
+        source: u64,
+        compute: impl FnOnce() -> Option<Sha256>,
+    ) -> Option<Sha256> {
+        let known = self.lock_fingerprints().get(&source).copied();
+        known.unwrap_or_else(|| {
+            let found = compute();
+            self.lock_fingerprints().insert(source, found);
+            found
+        })
+    }
+
+    fn lock_fingerprints(&self) -> MutexGuard<'_, HashMap<u64, Option<Sha256>>> {
+        self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An empty vault that may put derived bytes into this file, which is empty and nobody else's.

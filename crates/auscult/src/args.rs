@@ -90,6 +90,10 @@ pub(crate) struct ScanArgs {
 /// What findings are judged by.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct JudgingArgs {
+    /// Folder in which findings are kept for the next build of the same device; nothing is kept
+    /// without it
+    #[arg(long, value_name = "DIR", env = "AUSCULT_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
     /// The device's operational context
     #[arg(long, value_name = "FILE")]
     pub(crate) context: Option<PathBuf>,

@@ -2,6 +2,7 @@
 //! what happened into an exit code. It holds no logic that a library should have.
 
 mod args;
+mod cache;
 mod commands;
 mod exit;
 mod failure;

@@ -14,6 +14,7 @@ use crate::shell::{release_program, release_program_with, shared};
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
 
+mod identify;
 mod measure;
 mod plain;
 mod unpack;
@@ -29,6 +30,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if wanted("unpack-pure") {
         println!("with the decoders in Rust:");
         unpack::bench(&program, &shared)?;
+    }
+    if wanted("identify") {
+        identify::bench(&program, &shared)?;
     }
     if wanted("scan") {
         scan(&program, &shared)?;

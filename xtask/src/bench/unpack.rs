@@ -22,7 +22,8 @@ pub(super) fn bench(program: &Path, shared: &Path) -> anyhow::Result<()> {
     let bench = shared.join("bench");
     let work = root().join("target").join("bench");
     fs::create_dir_all(&work).context("make target/bench")?;
-    prepare(&bench, &work)?;
+    let names: Vec<&str> = PEERS.iter().map(|peer| peer.0).collect();
+    prepare(&bench, &work, &names)?;
     println!("{:28} {:>8} {:>8} {:>8}   ratio  at most", "", "wall s", "CPU s", "MiB");
     for image in ["A", "B"] {
         against_peers(program, &bench, &work, image)?;
@@ -31,21 +32,20 @@ pub(super) fn bench(program: &Path, shared: &Path) -> anyhow::Result<()> {
 }
 
 /// Builds the images and installs the peers, where they are not there yet.
-fn prepare(bench: &Path, work: &Path) -> anyhow::Result<()> {
+pub(super) fn prepare(bench: &Path, work: &Path, names: &[&str]) -> anyhow::Result<()> {
     if !work.join("groundtruth-files-B.json").is_file() {
         python(&bench.join("build.py"), &[text(work), "--image", "all", "--install"])?;
     }
     let peers = work.join("peers");
     let there = |peer: &str| peers.join(peer).join("bin").join(peer).is_file();
-    if !PEERS.iter().all(|(peer, _)| there(peer)) {
-        let names: Vec<&str> = PEERS.iter().map(|peer| peer.0).collect();
+    if !names.iter().all(|peer| there(peer)) {
         let script = bench.join("peers.py");
         python(&script, &["install", text(&peers), "--only", &names.join(","), "--apt"])?;
     }
     Ok(())
 }
 
-fn python(script: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+pub(super) fn python(script: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("python3").arg(script).args(arguments).output();
     let output = output.context("start python3")?;
     if !output.status.success() {

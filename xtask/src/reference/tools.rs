@@ -61,6 +61,7 @@ const TOOLS: &[Tool] = &[
     tool("lha", "lha", "lha xq {in}"),
     tool("xar", "7z", "7z x -y -tXar -o{out} {in} && rm -f '[TOC].xml'"),
     named("zoo", "unar", ".zoo", "unar -q -D -k skip -o {out} {in}"),
+    named("zpaq", "zpaq", ".zpaq", "zpaq x {in} -to x"),
     named("rar", "bsdtar", ".rar", "bsdtar -xf {in}"),
     tool("shar", "sh", "sh {in}"),
     tool("wim", "wimlib", "wimlib-imagex extract {in} 1 --dest-dir={out}"),
@@ -127,6 +128,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("unsquashfs", "squashfs-tools"),
     ("unyaffs", "unyaffs"),
     ("wimlib-imagex", "wimtools"),
+    ("zpaq", "zpaq"),
     ("zstd", "zstd"),
 ];
 

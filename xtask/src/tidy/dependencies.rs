@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-model", &[]),
     ("auscult-version", &["auscult-model"]),
     ("auscult-unpack", &["auscult-model"]),
-    ("auscult-inspect", &["auscult-model", "auscult-unpack"]),
+    ("auscult-inspect", &["auscult-model", "auscult-sbom", "auscult-unpack"]),
     ("auscult-sbom", &["auscult-model"]),
     ("auscult-advisory", &["auscult-model", "auscult-version"]),
     ("auscult-priority", &["auscult-model"]),

@@ -21,6 +21,10 @@ const ECOSYSTEMS: &[(&str, &str)] = &[
     ("gem", "ruby"),
     ("nuget", ".net"),
     ("composer", "php"),
+    ("cran", "r"),
+    ("cpan", "perl"),
+    ("luarocks", "lua"),
+    ("otp", "erlang"),
 ];
 
 /// Target software of CPE names that native code on a device can be.
@@ -149,7 +153,7 @@ fn upstream(component: &Component, version: &str, given: &[Name]) -> String {
         return full;
     }
     match database(component) {
-        Some("dpkg" | "opkg" | "ipkg") => {
+        Some("dpkg" | "opkg" | "ipkg" | "pacman" | "yocto" | "openwrt") => {
             let version = version.split_once(':').map_or(version, |(_, rest)| rest);
             let version = version.rsplit_once('-').map_or(version, |(upstream, _)| upstream);
             // Repackaged sources are the same release: 1.2.3+dfsg1, 1.2.3+ds.

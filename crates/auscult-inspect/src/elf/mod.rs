@@ -14,6 +14,7 @@ use object::{
     Endianness, FileKind, elf,
     read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _},
 };
+use serde::{Deserialize, Serialize};
 
 /// Facts of one ELF file, and of the kernel module in it.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Binary {
 }
 
 /// The telling lines of `.modinfo`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModuleInfo {
     pub(crate) name: Option<String>,
     pub(crate) vermagic: Option<String>,

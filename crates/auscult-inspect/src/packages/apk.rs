@@ -84,17 +84,12 @@ fn finish(tree: &Tree, root: &Root, id: NodeId, record: Record, packages: &mut P
         nameless(&locator, &mut packages.problems);
         return;
     };
+    let version = version_of(record.version.as_deref(), &locator, &mut packages.problems);
     packages.rows.push(Row {
-        database: Database::Apk,
-        version: version_of(record.version.as_deref(), &locator, &mut packages.problems),
         architecture: record.architecture,
         source: record.source.filter(|source| *source != name),
-        source_version: None,
         licences: record.licences,
-        cpes: Vec::new(),
-        root: root.clone(),
-        locator,
         files: record.files,
-        name,
+        ..Row::new(Database::Apk, name, version, root.clone(), locator)
     });
 }

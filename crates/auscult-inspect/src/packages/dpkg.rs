@@ -69,18 +69,13 @@ fn read_file(tree: &Tree, root: &Root, id: NodeId, packages: &mut Packages) {
         let files = list.map_or_else(Vec::new, |id| {
             file_list(&roots::read_text(tree, id, &mut packages.problems))
         });
+        let version = version_of(stanza.field("Version"), &place, &mut packages.problems);
         packages.rows.push(Row {
-            database: Database::Dpkg,
-            name: name.to_owned(),
-            version: version_of(stanza.field("Version"), &place, &mut packages.problems),
             architecture,
             source: source.filter(|source| source != name),
             source_version,
-            licences: Vec::new(),
-            cpes: Vec::new(),
-            root: root.clone(),
-            locator: place,
             files,
+            ..Row::new(Database::Dpkg, name.to_owned(), version, root.clone(), place)
         });
     }
 }

@@ -5,49 +5,127 @@
 //! packages that could be installed (`opkg-lists`) are not read.
 
 mod apk;
+pub(crate) mod carried;
+mod conda;
+mod dotnet;
 mod dpkg;
+mod erlang;
+mod java;
 mod language;
+mod lua;
+mod manifest;
 mod opkg;
-
-use std::collections::BTreeMap;
+mod pacman;
+mod perl;
+mod php;
+mod purl;
+mod python;
+mod r;
+mod rpm;
+mod ruby;
+pub(crate) mod sbom;
 
 use auscult_model::{
-    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Problem, Purl,
-    Technique, VersionClaim,
+    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Problem, Technique,
+    VersionClaim,
 };
-use auscult_unpack::Tree;
-use packageurl::PackageUrl;
+use auscult_unpack::{NodeId, Tree};
 
-use crate::{identity::Distribution, roots::Root};
+pub(crate) use purl::build as build_purl;
 
-/// An installed package: one row of a database.
+use crate::{examine::Examined, identity::Distribution, roots::Root};
+
+/// An installed package or module: one row of a database, or one entry of a list that a binary
+/// carries.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) database: Database,
     pub(crate) name: String,
     pub(crate) version: VersionClaim,
+    /// What kind of thing it is, where the source tells.
+    pub(crate) kind: Option<ComponentKind>,
     pub(crate) architecture: Option<String>,
+    /// Who made or packed it.
+    pub(crate) supplier: Option<String>,
     /// Source package and its version, where they differ.
     pub(crate) source: Option<String>,
     pub(crate) source_version: Option<String>,
     pub(crate) licences: Vec<String>,
     pub(crate) cpes: Vec<Cpe>,
+    /// Further qualifiers of its package URL.
+    pub(crate) qualifiers: Vec<(&'static str, String)>,
     pub(crate) root: Root,
     /// The row's place.
     pub(crate) locator: Locator,
     /// Absolute paths of its files below the root.
     pub(crate) files: Vec<Vec<u8>>,
+    /// Binaries that say of themselves that they are this. A package that owns them knows better.
+    pub(crate) carriers: Vec<NodeId>,
+    pub(crate) technique: Technique,
 }
 
-/// The package managers.
+impl Row {
+    /// A row of which no more is known.
+    pub(crate) fn new(
+        database: Database,
+        name: String,
+        version: VersionClaim,
+        root: Root,
+        locator: Locator,
+    ) -> Self {
+        Self {
+            database,
+            name,
+            version,
+            kind: None,
+            architecture: None,
+            supplier: None,
+            source: None,
+            source_version: None,
+            licences: Vec::new(),
+            cpes: Vec::new(),
+            qualifiers: Vec::new(),
+            root,
+            locator,
+            files: Vec::new(),
+            carriers: Vec::new(),
+            technique: Technique::ManifestAnalysis,
+        }
+    }
+}
+
+/// Where a row stands: a package manager, or the kind of manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Database {
     Dpkg,
     Opkg,
     Apk,
+    Rpm,
+    Pacman,
+    Yocto,
+    Buildroot,
+    OpenWrt,
     Python,
     Npm,
     Maven,
+    Gem,
+    Composer,
+    LuaRocks,
+    NuGet,
+    /// The program that a list of NuGet packages belongs to.
+    DotNet,
+    Cran,
+    Cpan,
+    Conda,
+    Otp,
+    /// The list of modules in a program of Go.
+    Go,
+    /// The list of crates in a program of Rust.
+    Cargo,
+    /// The package metadata in a note of an ELF file.
+    Note,
+    /// The version information of a Windows program.
+    Windows,
 }
 
 impl Database {
@@ -56,10 +134,46 @@ impl Database {
             Self::Dpkg => "dpkg",
             Self::Opkg => "opkg",
             Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Pacman => "pacman",
+            Self::Yocto => "yocto",
+            Self::Buildroot => "buildroot",
+            Self::OpenWrt => "openwrt",
             Self::Python => "python",
             Self::Npm => "npm",
             Self::Maven => "maven",
+            Self::Gem => "gem",
+            Self::Composer => "composer",
+            Self::LuaRocks => "luarocks",
+            Self::NuGet => "nuget",
+            Self::DotNet => "dotnet",
+            Self::Cran => "cran",
+            Self::Cpan => "cpan",
+            Self::Conda => "conda",
+            Self::Otp => "otp",
+            Self::Go => "go",
+            Self::Cargo => "cargo",
+            Self::Note => "elf-note",
+            Self::Windows => "windows",
         }
+    }
+
+    /// Whether it lists what makes up the system; the others list modules of a language.
+    pub(crate) fn is_system(self) -> bool {
+        use Database::{Apk, Buildroot, Dpkg, OpenWrt, Opkg, Pacman, Rpm, Yocto};
+        matches!(self, Dpkg | Opkg | Apk | Rpm | Pacman | Yocto | Buildroot | OpenWrt)
+    }
+
+    /// Whether it is a list that a build system made, which repeats the database of the image.
+    pub(crate) fn is_manifest(self) -> bool {
+        matches!(self, Self::Yocto | Self::Buildroot | Self::OpenWrt)
+    }
+
+    /// Whether its names are those of a language's registry, where a name means another thing than
+    /// in the world of native code. Conda packs both.
+    pub(crate) fn is_ecosystem(self) -> bool {
+        !self.is_system()
+            && !matches!(self, Self::Conda | Self::DotNet | Self::Note | Self::Windows)
     }
 }
 
@@ -75,11 +189,26 @@ pub(crate) struct Packages {
 impl Packages {
     /// Why the image's packages are not known, if they are not.
     pub(crate) fn unanswered(&self) -> Option<&'static str> {
-        match (self.databases, self.rows.len()) {
-            // Modules of a language say nothing about the packages of the system.
+        // Modules of a language say nothing about the packages of the system.
+        let system = self.rows.iter().filter(|row| row.database.is_system()).count();
+        match (self.databases, system) {
             (0, _) => Some("no package database in the image"),
             (_, 0) => Some("the package database lists no package"),
             _ => None,
+        }
+    }
+}
+
+impl Packages {
+    /// Adds what programs carry, behind the databases, which know better.
+    pub(crate) fn add_carried(&mut self, tree: &Tree, examined: &mut [Examined]) {
+        let files = examined
+            .iter()
+            .filter_map(|seen| Some((seen.node, seen.file, seen.carried.system_file.as_ref()?)));
+        let system = carried::windows::assemble(tree, files);
+        self.rows.extend(system);
+        for seen in examined {
+            self.rows.append(&mut seen.carried.rows);
         }
     }
 }
@@ -90,6 +219,9 @@ pub(crate) fn read(tree: &Tree) -> Packages {
     dpkg::read(tree, &mut packages);
     opkg::read(tree, &mut packages);
     apk::read(tree, &mut packages);
+    rpm::read(tree, &mut packages);
+    pacman::read(tree, &mut packages);
+    manifest::read(tree, &mut packages);
     language::read(tree, &mut packages);
     packages
 }
@@ -130,9 +262,9 @@ pub(crate) fn component(row: &Row, distribution: Option<&Distribution>) -> Compo
     Component {
         name: row.name.clone(),
         version: row.version.clone(),
-        kind: kind_of(row),
-        supplier: None,
-        purl: purl(row, version, distribution),
+        kind: row.kind.unwrap_or_else(|| kind_of(row)),
+        supplier: row.supplier.clone(),
+        purl: purl::of(row, distribution),
         cpes: row.cpes.clone(),
         origin: Origin::Package {
             database: row.database.name().to_owned(),
@@ -144,7 +276,7 @@ pub(crate) fn component(row: &Row, distribution: Option<&Distribution>) -> Compo
         licences: row.licences.clone(),
         evidence: vec![Evidence {
             locator: row.locator.clone(),
-            technique: Technique::ManifestAnalysis,
+            technique: row.technique,
             class: EvidenceClass::ContainsCode,
             confidence: 100,
             detail,
@@ -169,66 +301,4 @@ pub(crate) fn is_program_path(path: &[u8]) -> bool {
     folder.is_some_and(|folder| {
         folder.ends_with(b"/bin") || folder.ends_with(b"/sbin") || folder.ends_with(b"/libexec")
     })
-}
-
-/// The package URL of a row.
-///
-/// `deb` and `apk` are registered types whose namespace is the distribution. opkg has no type in
-/// the registry (ECMA-427, October 2026), and `yocto` names recipes, not packages; so opkg rows are
-/// `generic` with the distribution as namespace, which keeps `pkg:generic/openwrt/zlib` apart from
-/// upstream's `pkg:generic/zlib`.
-fn purl(row: &Row, version: Option<&str>, distribution: Option<&Distribution>) -> Option<Purl> {
-    let system = |kind, fallback| {
-        let namespace = distribution.map_or(fallback, |known| known.id.as_str());
-        let mut qualifiers = BTreeMap::new();
-        if let Some(architecture) = &row.architecture {
-            qualifiers.insert("arch", architecture.clone());
-        }
-        if let Some(distribution) = distribution {
-            qualifiers.insert("distro", distribution.slug());
-        }
-        let lower = kind != "generic";
-        let name = if lower { row.name.to_ascii_lowercase() } else { row.name.clone() };
-        build_purl(kind, Some(namespace), &name, version, &qualifiers)
-    };
-    let module = |kind, namespace: Option<&str>, name: &str| {
-        build_purl(kind, namespace, name, version, &BTreeMap::new())
-    };
-    match row.database {
-        Database::Dpkg => system("deb", "debian"),
-        Database::Opkg => system("generic", "opkg"),
-        Database::Apk => system("apk", "alpine"),
-        Database::Python => {
-            module("pypi", None, &row.name.to_ascii_lowercase().replace(['_', '.'], "-"))
-        }
-        Database::Npm => match row.name.split_once('/') {
-            Some((scope, name)) => module("npm", Some(scope), name),
-            None => module("npm", None, &row.name),
-        },
-        Database::Maven => match row.name.split_once(':') {
-            Some((group, artifact)) => module("maven", Some(group), artifact),
-            None => module("maven", None, &row.name),
-        },
-    }
-}
-
-/// Builds a canonical package URL; none where a part is not allowed in one.
-pub(crate) fn build_purl(
-    kind: &'static str,
-    namespace: Option<&str>,
-    name: &str,
-    version: Option<&str>,
-    qualifiers: &BTreeMap<&'static str, String>,
-) -> Option<Purl> {
-    let mut url = PackageUrl::new(kind, name).ok()?;
-    if let Some(namespace) = namespace {
-        url.with_namespace(namespace.to_owned()).ok()?;
-    }
-    if let Some(version) = version {
-        url.with_version(version.to_owned()).ok()?;
-    }
-    for (&key, value) in qualifiers {
-        url.add_qualifier(key, value.clone()).ok()?;
-    }
-    Some(Purl(url.to_string()))
 }

@@ -147,17 +147,12 @@ fn row(
         folder.trim_end_matches('/').rsplit('/').next()
     });
     Row {
-        database: Database::Opkg,
-        name: name.to_owned(),
-        version,
         architecture: field("Architecture").map(ToOwned::to_owned),
         source: source.filter(|source| *source != name).map(ToOwned::to_owned),
-        source_version: None,
         licences: licences_of(field("License")),
         cpes: field("CPE-ID").and_then(cpe_of).into_iter().collect(),
-        root: root.clone(),
-        locator,
         files,
+        ..Row::new(Database::Opkg, name.to_owned(), version, root.clone(), locator)
     }
 }
 

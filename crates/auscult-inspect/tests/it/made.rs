@@ -1,6 +1,6 @@
 //! Images made for one question each.
 
-use auscult_model::{EvidenceClass, Origin};
+use auscult_model::{EvidenceClass, Origin, Technique};
 use auscult_testkit::{
     Endian, Tree,
     elf::{Elf, ElfClass, ElfKind},
@@ -320,4 +320,85 @@ fn the_same_program_in_both_systems_of_a_device_is_evidence_twice() {
         .filter_map(|place| place.split_once('/').map(|(image, _)| image.to_owned()))
         .collect();
     assert_eq!(places.len(), 2, "{places:?}");
+}
+
+#[test]
+fn documents_in_the_image_join_what_was_found() {
+    let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+        {"type":"library","name":"zlib","version":"1.3.1","licenses":[{"license":{"id":"Zlib"}}]},
+        {"type":"library","name":"lwip","version":"2.2.0","purl":"pkg:generic/lwip@2.2.0"}]}"#;
+    let tree = Tree::new()
+        .file("usr/lib/opkg/status", 0o644, opkg_status(&[package("zlib", "1.3.1-1")]))
+        .file("usr/share/device.cdx.json", 0o644, document)
+        .file("etc/settings.json", 0o644, "{}");
+    let facts = facts(image(&tree));
+    let zlib = named(&facts, "zlib");
+    assert_eq!((zlib.len(), zlib[0].evidence.len()), (1, 2));
+    assert!(matches!(zlib[0].origin, Origin::Package { .. }));
+    assert_eq!(zlib[0].licences, ["Zlib"]);
+    let lwip = named(&facts, "lwip")[0];
+    assert_eq!((&lwip.origin, lwip.version.to_string()), (&Origin::Sbom, "2.2.0".to_owned()));
+    let trace = &lwip.evidence[0];
+    assert_eq!(trace.locator.to_string(), "image@0x0/squashfs:/usr/share/device.cdx.json");
+    assert_eq!(trace.technique, Technique::ManifestAnalysis);
+    assert!(trace.detail.ends_with("CycloneDX JSON /components/1"), "{}", trace.detail);
+}
+
+#[test]
+fn databases_in_the_layers_of_a_container_image_are_found() {
+    let layer = |tree: &Tree| auscult_testkit::archive::tar(tree);
+    let base = Tree::new().file("etc/os-release", 0o644, OS_RELEASE).file(
+        "var/lib/dpkg/status",
+        0o644,
+        dpkg_status(&[package("libc6", "2.36-9")]),
+    );
+    let upper = Tree::new().file(
+        "app/vendor/composer/installed.json",
+        0o644,
+        r#"[{"name":"psr/log","version":"3.0.2"}]"#,
+    );
+    let packed = auscult_testkit::stream::gzip(&layer(&upper));
+    let outer = Tree::new()
+        .file("manifest.json", 0o644, r#"[{"Layers":["0a/layer.tar","blobs/sha256/1b"]}]"#)
+        .file("0a/layer.tar", 0o644, layer(&base))
+        .file("blobs/sha256/1b", 0o644, packed);
+    let facts = facts(layer(&outer));
+    assert_eq!(
+        named(&facts, "libc6")[0].purl.as_ref().unwrap().0,
+        "pkg:deb/debian/libc6@2.36-9?arch=armhf&distro=debian-12"
+    );
+    assert_eq!(named(&facts, "psr/log").len(), 1);
+}
+
+#[test]
+fn a_binary_that_names_its_package_adds_to_the_row() {
+    let mut note = Vec::new();
+    let json = br#"{"type":"deb","name":"pump-suite","version":"1.2-3"}"#;
+    for word in [4, u32::try_from(json.len()).unwrap(), 0xcafe_1a7e] {
+        note.extend(word.to_le_bytes());
+    }
+    note.extend(b"FDO\0");
+    note.extend(json);
+    let mut program = vec![0_u8; 0x80];
+    program[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
+    (program[16], program[18], program[20]) = (2, 40, 1);
+    (program[28], program[40], program[42], program[44]) = (52, 52, 32, 1);
+    let bytes = u32::try_from(note.len()).unwrap();
+    for (index, value) in [4, 0x80, 0x80, 0x80, bytes, bytes, 4, 4].iter().enumerate() {
+        program[52 + 4 * index..56 + 4 * index].copy_from_slice(&u32::to_le_bytes(*value));
+    }
+    program.extend(note);
+    let rows = [Package { source: Some("pump-suite"), ..package("pump", "1.2-3") }];
+    let tree = Tree::new()
+        .file("var/lib/dpkg/status", 0o644, dpkg_status(&rows))
+        .file("var/lib/dpkg/info/pump.list", 0o644, "/usr/bin/pump\n")
+        .file("usr/bin/pump", 0o755, &program);
+    let owned = facts(image(&tree));
+    let names: Vec<&str> = owned.components.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["pump"]);
+    assert_eq!(owned.components[0].evidence.len(), 2);
+    let alone = facts(image(&Tree::new().file("usr/bin/pump", 0o755, &program)));
+    let names: Vec<&str> = alone.components.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["pump-suite"]);
+    assert!(alone.coverage.questions_unknown.contains_key("packages"));
 }

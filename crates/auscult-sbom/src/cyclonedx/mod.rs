@@ -1,11 +1,13 @@
-//! CycloneDX in its JSON form: the document written, its writer and its reader.
+//! CycloneDX: the JSON document written, its writer and its reader; the components of the XML form.
 
 mod document;
 mod read;
 mod write;
+mod xml;
 
 pub use read::read_cyclonedx;
 pub use write::{SPEC_VERSION_WRITTEN, WriteOptions, write_cyclonedx};
+pub(crate) use xml::read_xml;
 
 /// Keys of the identity facts that tell which product an SBOM describes.
 mod subject {

@@ -37,6 +37,7 @@ mod squeeze;
 mod tiano;
 mod xpress;
 pub(crate) mod xz;
+pub(crate) mod zpaq;
 mod zstd;
 
 pub(crate) use block::{BlockCodec, decode_block};

@@ -1,5 +1,6 @@
 //! Extents: a length of bytes in a source, read on demand.
 
+mod fingerprint;
 mod read;
 mod stream;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use std::{
 use bytes::Bytes;
 
 use self::read::length_of;
-pub use self::{read::Salvage, stream::Stream};
+pub use self::{fingerprint::Recipe, read::Salvage, stream::Stream};
 use crate::{Fault, Sink, Vault, sink::Output};
 
 /// A transform that produces the bytes of a derived source, the same ones each time.
@@ -27,6 +28,11 @@ pub trait Derive: Send + Sync {
 
     /// Number of input bytes, for the limit on the ratio: their [`Extent::weight`].
     fn input_bytes(&self) -> u64;
+
+    /// What decides the output, where that can be told without computing it.
+    fn recipe(&self) -> Option<Recipe> {
+        None
+    }
 }
 
 enum Origin {

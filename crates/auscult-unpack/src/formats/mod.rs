@@ -29,6 +29,8 @@ pub(crate) mod testing;
 mod uefi;
 mod vendor;
 
+pub use archive::RpmHeader;
+
 /// The families by name. A file system may begin with a boot sector that looks like a partition table,
 /// and LZMA has no real magic: streams come last.
 static FAMILIES: &[(&str, &[&Format])] = &[

@@ -1,6 +1,6 @@
 //! From a target to a judged result: what `scan` and `explain` share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use auscult_advisory::Snapshot;
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     args::JudgingArgs,
+    cache::Cache,
     failure::Hinted,
     target::{self, Target},
     worker,
@@ -22,6 +23,7 @@ pub(super) struct Question {
     as_of: Date,
     context: Option<DeviceContext>,
     snapshot: Option<Snapshot>,
+    cache: Option<PathBuf>,
 }
 
 impl Question {
@@ -30,12 +32,13 @@ impl Question {
         let context = arguments.context.as_deref().map(read_context).transpose()?;
         let snapshot =
             if facts_only { None } else { Some(snapshot(arguments.advisories.as_deref())?) };
-        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot })
+        let cache = arguments.cache.clone();
+        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, cache })
     }
 
     /// Inspects the target and judges what is in it.
     pub(super) fn answer(&self, target: &Path, limits: &Limits) -> anyhow::Result<ScanResult> {
-        let (facts, isolation) = facts(Target::open(target)?, limits)?;
+        let (facts, isolation) = facts(Target::open(target)?, limits, self.cache.as_deref())?;
         let mut result = ScanResult::of_facts(facts, self.as_of, "only facts were asked for")
             .context("digest the facts")?;
         result.isolation = isolation;
@@ -111,9 +114,14 @@ fn read_context(path: &Path) -> anyhow::Result<DeviceContext> {
     auscult_priority::parse_context(&text).with_context(|| format!("read {}", path.display()))
 }
 
-fn facts(target: Target, limits: &Limits) -> anyhow::Result<(Facts, Vec<String>)> {
+fn facts(
+    target: Target,
+    limits: &Limits,
+    cache: Option<&Path>,
+) -> anyhow::Result<(Facts, Vec<String>)> {
     let problems = target.problems.clone();
-    let mut inspection = worker::inspect(target, limits)?;
+    let cache = cache.map(|folder| Cache::open(folder, limits)).transpose()?;
+    let mut inspection = worker::inspect(target, limits, cache.as_ref())?;
     inspection.facts.problems.extend(problems);
     Ok((inspection.facts, inspection.isolation))
 }

@@ -9,9 +9,15 @@ mod child;
 mod parent;
 mod walls;
 
-use auscult_model::{Facts, InputKind, Limits, Locator};
+use std::{fs::File, os::unix::fs::FileExt as _, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use auscult_model::{Facts, InputKind, Limits, Locator, Sha256};
 use auscult_report::TreeRow;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::Digest as _;
 
 pub(crate) use child::run as run_child;
 pub(crate) use parent::{extract, inspect, list, print};
@@ -25,6 +31,14 @@ pub(crate) struct Request {
     pub(crate) task: Task,
     pub(crate) kind: InputKind,
     pub(crate) limits: Limits,
+    /// Where findings in files are remembered, if they are.
+    pub(crate) memo: Option<PathBuf>,
+}
+
+impl Request {
+    pub(crate) fn new(task: Task, kind: InputKind, limits: &Limits) -> Self {
+        Self { task, kind, limits: limits.clone(), memo: None }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +62,12 @@ pub(crate) struct Inspection {
     /// The walls that stand around the child, and those that the system does not offer.
     pub(crate) isolation: Vec<String>,
     pub(crate) facts: Facts,
+    /// New findings in files, for the next time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remembered: Vec<(auscult_model::Sha256, Box<RawValue>)>,
+    /// Whether the facts are the whole answer, whatever the order of threads.
+    #[serde(default)]
+    pub(crate) lasting: bool,
 }
 
 /// The answer to [`Task::Probe`].
@@ -91,4 +111,20 @@ pub(crate) enum ExtractedKind {
     Problem(String),
     /// The end of the stream: without it the answer is incomplete.
     End,
+}
+
+/// The digest of an image, read in pieces.
+fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut position = 0;
+    while position < size {
+        let count = image.read_at(&mut buffer, position).context("read the image")?;
+        if count == 0 {
+            bail!("read the image: it ends at {position} of {size} bytes");
+        }
+        hasher.update(buffer.get(..count).unwrap_or_default());
+        position += u64::try_from(count)?;
+    }
+    Ok(Sha256(hasher.finalize().into()))
 }

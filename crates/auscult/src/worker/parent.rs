@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write as _},
     os::unix::{
         ffi::OsStrExt as _,
         fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -18,10 +18,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use auscult_model::{ByteName, InputKind, Limits, Locator};
+use auscult_model::{ByteName, InputKind, Limits, Locator, Sha256};
 
 use super::{Extracted, ExtractedKind, Inspection, Listing, Request, SUBCOMMAND, Task};
-use crate::{failure::Hinted, target::Target};
+use crate::{cache::Cache, failure::Hinted, target::Target};
 
 /// Longest answer that is read into memory.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
@@ -43,10 +43,43 @@ pub(crate) struct Answer {
     pub(crate) notes: Vec<String>,
 }
 
-/// Takes the facts of an image.
-pub(crate) fn inspect(target: Target, limits: &Limits) -> anyhow::Result<Inspection> {
-    let answer = ask(target, Task::Inspect, limits)?;
-    serde_json::from_slice(&answer).context("read the facts that the worker sent")
+/// Takes the facts of an image, or what the cache has of it.
+pub(crate) fn inspect(
+    target: Target,
+    limits: &Limits,
+    cache: Option<&Cache>,
+) -> anyhow::Result<Inspection> {
+    let told = "read the facts that the worker sent";
+    let Some(cache) = cache.filter(|_| target.kind != InputKind::Sbom) else {
+        return serde_json::from_slice(&ask(target, Task::Inspect, limits)?).context(told);
+    };
+    let digest = super::digest(&target.file, target.file.metadata()?.len())?;
+    if let Some(answer) = cache.answer(&digest)
+        && let Ok(inspection) = serde_json::from_slice(&answer)
+    {
+        return Ok(inspection);
+    }
+    let request =
+        Request { memo: Some(cache.files()), ..Request::new(Task::Inspect, target.kind, limits) };
+    let mut inspection: Inspection =
+        serde_json::from_slice(&ask_for(target, &request, limits)?).context(told)?;
+    if let Err(error) = keep(cache, &digest, &mut inspection) {
+        // The scan itself is not worse for it.
+        let _ = writeln!(io::stderr(), "warning: keep findings in the cache: {error:#}");
+    }
+    Ok(inspection)
+}
+
+/// Puts what was found into the cache.
+fn keep(cache: &Cache, digest: &Sha256, inspection: &mut Inspection) -> anyhow::Result<()> {
+    let remembered = std::mem::take(&mut inspection.remembered);
+    if !inspection.lasting {
+        return Ok(());
+    }
+    let records: Vec<_> =
+        remembered.into_iter().map(|(key, value)| (key, value.get().as_bytes().to_vec())).collect();
+    cache.keep_files(&records)?;
+    cache.keep_answer(digest, &serde_json::to_vec(inspection)?)
 }
 
 /// Lists the tree of an image.
@@ -62,7 +95,8 @@ pub(crate) fn print(
     limits: &Limits,
     mut out: File,
 ) -> anyhow::Result<()> {
-    with_child(target, Task::Print(locator), limits, move |mut stdout| {
+    let request = Request::new(Task::Print(locator), target.kind, limits);
+    with_child(target, &request, limits, move |mut stdout| {
         match io::copy(&mut stdout, &mut out) {
             // Whoever reads has seen enough; the worker need not die of it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -76,14 +110,20 @@ pub(crate) fn print(
 /// Writes everything in the image below the new or empty folder `to`.
 pub(crate) fn extract(target: Target, to: &Path, limits: &Limits) -> anyhow::Result<Answer> {
     prepare_folder(to)?;
-    with_child(target, Task::Extract, limits, {
+    let request = Request::new(Task::Extract, target.kind, limits);
+    with_child(target, &request, limits, {
         let to = to.to_owned();
         move |stdout| write_all(BufReader::with_capacity(READ_BYTES, stdout), &to)
     })
 }
 
 fn ask(target: Target, task: Task, limits: &Limits) -> anyhow::Result<Vec<u8>> {
-    with_child(target, task, limits, |stdout| {
+    let request = Request::new(task, target.kind, limits);
+    ask_for(target, &request, limits)
+}
+
+fn ask_for(target: Target, request: &Request, limits: &Limits) -> anyhow::Result<Vec<u8>> {
+    with_child(target, request, limits, |stdout| {
         let mut answer = Vec::new();
         stdout.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).context("read the answer")?;
         if u64::try_from(answer.len())? > ANSWER_BYTES_MAX {
@@ -97,11 +137,11 @@ fn ask(target: Target, task: Task, limits: &Limits) -> anyhow::Result<Vec<u8>> {
 /// is over.
 fn with_child<T: Send + 'static>(
     target: Target,
-    task: Task,
+    request: &Request,
     limits: &Limits,
     read: impl FnOnce(ChildStdout) -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    let mut child = start(target.file, target.kind, task, limits)?;
+    let mut child = start(target.file, request)?;
     let stdout = child.stdout.take().context("take the worker's output")?;
     // A roomy pipe saves changes between the two processes; where it is refused, a small one does.
     let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
@@ -139,12 +179,11 @@ fn death_by(signal: i32, messages: &str) -> anyhow::Error {
     Hinted::error(what, hint)
 }
 
-fn start(image: File, kind: InputKind, task: Task, limits: &Limits) -> anyhow::Result<Child> {
-    let request = Request { task, kind, limits: limits.clone() };
+fn start(image: File, request: &Request) -> anyhow::Result<Child> {
     let program = std::env::current_exe().context("find the program's own file")?;
     Command::new(program)
         .arg(SUBCOMMAND)
-        .arg(serde_json::to_string(&request)?)
+        .arg(serde_json::to_string(request)?)
         .stdin(image)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

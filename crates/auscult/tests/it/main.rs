@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod cache;
 mod gate;
 mod hostile;
 mod places;

@@ -21,6 +21,9 @@ mod wim;
 mod xar;
 mod zip;
 mod zoo;
+mod zpaq;
+
+pub use rpm::RpmHeader;
 
 /// All of them; where two fit at the same place, the first wins.
 pub(super) static FORMATS: &[&Format] = &[
@@ -40,12 +43,12 @@ pub(super) static FORMATS: &[&Format] = &[
     &arj::FORMAT,
     &arc::FORMAT,
     &zoo::FORMAT,
+    &zpaq::FORMAT,
     &xar::FORMAT,
     &shar::FORMAT,
     &signed_data::FORMAT,
     &recognised::ACE,
     &recognised::STUFFIT,
-    &recognised::ZPAQ,
     &recognised::INSTALL_SHIELD,
 ];
 

@@ -1,8 +1,7 @@
-//! Archives that are recognised but not unpacked: ACE (listed, stored members read), StuffIt, ZPAQ, and
-//! the cabinets of InstallShield.
+//! Archives that are recognised but not unpacked: ACE (listed, stored members read), StuffIt, and the
+//! cabinets of InstallShield.
 //!
-//! ACE and StuffIt were never described by their makers; ZPAQ archives hold the program that unpacks
-//! them.
+//! ACE and StuffIt were never described by their makers.
 
 use super::dos_word;
 use crate::{
@@ -26,18 +25,6 @@ pub(crate) static STUFFIT: Format = Format {
     ],
     carve: true,
     open: open_stuffit,
-};
-
-pub(crate) static ZPAQ: Format = Format {
-    name: "zpaq",
-    magics: &[
-        // The mark that lets a reader find a block anywhere, then the block itself.
-        Magic::start(b"\x37\x6b\x53\x74\xa0\x31\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ"),
-        Magic::start(b"zPQ\x01\x01"),
-        Magic::start(b"zPQ\x02\x01"),
-    ],
-    carve: false,
-    open: open_zpaq,
 };
 
 pub(crate) static INSTALL_SHIELD: Format = Format {
@@ -152,33 +139,6 @@ fn open_stuffit(candidate: &Candidate) -> Result<Opened, NotThis> {
     Ok(Opened { length, attributes, unread, ..Opened::default() })
 }
 
-/// The first block tells the level of the format and the name of the first segment.
-fn open_zpaq(candidate: &Candidate) -> Result<Opened, NotThis> {
-    let extent = &candidate.extent;
-    let head = extent.read_up_to(0, 4096)?;
-    let start = memchr::memmem::find(&head, b"zPQ").ok_or(NotThis)?;
-    let view = View(head.get(start + 3..).unwrap_or_default());
-    let (level, kind) = (view.u8(0)?, view.u8(1)?);
-    if !matches!(level, 1 | 2) || kind != 1 {
-        return Err(NotThis);
-    }
-    let mut attributes = vec![("level", level.to_string())];
-    // The length of the header that describes the model, the header, then a segment.
-    let segment = 4 + usize::from(view.u16(2, Little)?);
-    if view.u8(segment).is_ok_and(|mark| mark == 1) {
-        let rest = view.0.get(segment + 1..).unwrap_or_default();
-        let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
-        // Archives of versions name their blocks by date and number.
-        if name.starts_with(b"jDC") {
-            attributes.push(("variant", "journaling".to_owned()));
-        } else if !name.is_empty() && name.len() < 1024 {
-            attributes.push(("name", String::from_utf8_lossy(name).into_owned()));
-        }
-    }
-    let unread = Some("not extracted: zpaq".to_owned());
-    Ok(Opened { length: extent.len(), attributes, unread, ..Opened::default() })
-}
-
 /// Mark, version, and where the descriptor is.
 fn open_install_shield(candidate: &Candidate) -> Result<Opened, NotThis> {
     let head = candidate.extent.read(0, 20)?;
@@ -204,8 +164,6 @@ fn open_install_shield(candidate: &Candidate) -> Result<Opened, NotThis> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use auscult_model::Limits;
 
     use crate::{
@@ -213,7 +171,7 @@ mod tests {
         checksum::Crc32,
         formats::testing::{
             hostile::{self, attribute},
-            reference::{container, run, sample},
+            reference::container,
         },
     };
 
@@ -283,23 +241,5 @@ mod tests {
             assert_eq!(tree.coverage().bytes_unread, unread, "{format}");
             hostile::check(&bytes, 30);
         }
-    }
-
-    #[test]
-    fn archives_of_zpaq_are_named_and_unread() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("file"), sample(5000, 1)).unwrap();
-        let script =
-            format!("cd {} && zpaq add out.zpaq file >/dev/null 2>&1", folder.path().display());
-        if !crate::formats::testing::reference::installed("zpaq") {
-            return;
-        }
-        assert!(run("sh", &["-c", &script]));
-        let bytes = fs::read(folder.path().join("out.zpaq")).unwrap();
-        let length = bytes.len() as u64;
-        hostile::check(&bytes[..200], 40);
-        let tree = Tree::from_bytes(bytes, &Limits::default());
-        assert_eq!(attribute(&tree, "zpaq", "variant").unwrap(), "journaling");
-        assert_eq!(tree.coverage().bytes_unread, length);
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     Endian::Big,
-    Entry, Extent, Fault, View,
+    Entry, Extent, View,
     codec::{self, Codec},
     format::{Candidate, Format, Magic, NotThis, Opened},
     formats::support::{
@@ -15,22 +15,19 @@ use crate::{
     },
 };
 
+mod header;
 mod stripped;
 #[cfg(test)]
 mod tests;
+
+pub use header::RpmHeader;
 
 pub(crate) static FORMAT: Format =
     Format { name: "rpm", magics: &[Magic::start(b"\xed\xab\xee\xdb")], carve: true, open };
 
 const LEAD_BYTES: u64 = 96;
-/// Signature of both headers: magic and version 1.
-const HEADER_MAGIC: &[u8] = b"\x8e\xad\xe8\x01";
 /// "Header-style signature" in the lead, the only one in use for decades.
 const SIGNATURE_HEADER: u16 = 5;
-const INDEX_BYTES: usize = 16;
-/// Limits of rpm itself.
-const ENTRIES_MAX: u32 = 0xffff;
-const DATA_BYTES_MAX: u32 = 256 << 20;
 
 /// Tags (`include/rpm/rpmtag.h`).
 mod tag {
@@ -58,70 +55,6 @@ mod tag {
     ];
 }
 
-/// A header: an index of tags and the data that it points into.
-struct Header {
-    index: Vec<Index>,
-    data: bytes::Bytes,
-    /// Bytes of the whole header.
-    length: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Index {
-    tag: u32,
-    offset: usize,
-    count: usize,
-}
-
-impl Header {
-    fn read(extent: &Extent, at: u64) -> Result<Self, Fault> {
-        let head = extent.read(at, 16)?;
-        let view = View(&head);
-        let (count, size) = (view.u32(8, Big)?, view.u32(12, Big)?);
-        if view.bytes(0, 4)? != HEADER_MAGIC || count > ENTRIES_MAX || size > DATA_BYTES_MAX {
-            return Err(Fault::new(at, "read an rpm header", "not a header"));
-        }
-        let index_bytes = u64::from(count) * 16;
-        let index = extent.read(at + 16, index_bytes)?;
-        let data = extent.read(at + 16 + index_bytes, u64::from(size))?;
-        let entry = |bytes: &[u8]| {
-            let word = |at: usize| View(bytes).u32(at, Big);
-            let wide = |at: usize| word(at).map(|word| usize::try_from(word).unwrap_or(usize::MAX));
-            Ok(Index { tag: word(0)?, offset: wide(8)?, count: wide(12)? })
-        };
-        let index = index.chunks_exact(INDEX_BYTES).map(entry).collect::<Result<_, Fault>>()?;
-        Ok(Self { index, data, length: 16 + index_bytes + u64::from(size) })
-    }
-
-    fn find(&self, tag: u32) -> Option<(View<'_>, usize)> {
-        let index = self.index.iter().find(|index| index.tag == tag)?;
-        Some((View(self.data.get(index.offset..)?), index.count))
-    }
-
-    fn text(&self, tag: u32) -> Option<&[u8]> {
-        let (view, _) = self.find(tag)?;
-        let end = memchr::memchr(0, view.0)?;
-        view.0.get(..end)
-    }
-
-    /// Strings one after the other, each with a zero.
-    fn texts(&self, tag: u32) -> Vec<&[u8]> {
-        let Some((view, count)) = self.find(tag) else { return Vec::new() };
-        view.0.split(|&byte| byte == 0).take(count).collect()
-    }
-
-    fn number(&self, tag: u32) -> Option<u32> {
-        self.find(tag)?.0.u32(0, Big).ok()
-    }
-
-    /// Numbers of `width` bytes each.
-    fn numbers(&self, tag: u32, width: usize) -> Vec<u64> {
-        let Some((view, count)) = self.find(tag) else { return Vec::new() };
-        let numbers = view.0.chunks_exact(width).take(count);
-        numbers.map(|bytes| bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))).collect()
-    }
-}
-
 fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     let extent = &candidate.extent;
     let lead = extent.read(0, LEAD_BYTES)?;
@@ -130,9 +63,9 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
     if !matches!(major, 3..=6) || kind > 1 || view.u16(78, Big)? != SIGNATURE_HEADER {
         return Err(NotThis);
     }
-    let signature = Header::read(extent, LEAD_BYTES)?;
+    let signature = RpmHeader::read(extent, LEAD_BYTES)?;
     let signed_at = (LEAD_BYTES + signature.length).next_multiple_of(8);
-    let header = Header::read(extent, signed_at)?;
+    let header = RpmHeader::read(extent, signed_at)?;
     let payload_at = signed_at + header.length;
     let size = signed_size(&signature);
     let length = size.and_then(|size| signed_at.checked_add(size)).unwrap_or(extent.len());
@@ -158,12 +91,12 @@ fn open(candidate: &Candidate) -> Result<Opened, NotThis> {
 }
 
 /// Bytes of the header and the payload.
-fn signed_size(signature: &Header) -> Option<u64> {
+fn signed_size(signature: &RpmHeader) -> Option<u64> {
     let long = signature.find(tag::SIGNATURE_LONG_SIZE).and_then(|(view, _)| view.u64(0, Big).ok());
     long.or_else(|| signature.number(tag::SIGNATURE_SIZE).map(u64::from))
 }
 
-fn attributes(signature: &Header, header: &Header) -> Vec<(&'static str, String)> {
+fn attributes(signature: &RpmHeader, header: &RpmHeader) -> Vec<(&'static str, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut attributes = Vec::new();
     for &(tag, key) in tag::TEXTS {
@@ -192,7 +125,7 @@ fn attributes(signature: &Header, header: &Header) -> Vec<(&'static str, String)
 }
 
 /// Decodes the payload and lists its files by the names in the header.
-fn unpack_stripped(header: &Header, payload: &Extent, at: u64, opened: &mut Opened) {
+fn unpack_stripped(header: &RpmHeader, payload: &Extent, at: u64, opened: &mut Opened) {
     let codec = match header.text(tag::COMPRESSOR).unwrap_or(b"gzip") {
         b"gzip" => Codec::Gzip,
         b"bzip2" => Codec::Bzip2,

@@ -4,14 +4,17 @@ use std::{
     fs::File,
     io::{self, BufWriter, Seek as _, SeekFrom, Write},
     os::{fd::AsFd as _, unix::fs::FileExt as _},
+    path::Path,
+    sync::Arc,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use auscult_model::{Facts, Input, InputKind, Limits, Locator, Sha256};
-use auscult_unpack::{Extent, Tree};
-use sha2::Digest as _;
+use auscult_unpack::{Extent, Memo, Tree};
+use serde_json::value::RawValue;
 
-use super::{Inspection, Probe, Request, Task, walls};
+use super::{Inspection, Probe, Request, Task, digest, walls};
+use crate::cache;
 
 mod extract;
 mod listing;
@@ -40,6 +43,7 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let out = File::from(io::stdout().as_fd().try_clone_to_owned().context("take the output")?);
     // Files can only be opened now. Without a temporary folder everything stays in memory.
     let [spill, spill_again] = [tempfile::tempfile().ok(), tempfile::tempfile().ok()];
+    let memo = request.memo.as_deref().map(memo);
     let isolation = walls::build(request.limits.spill_bytes);
     let limits = &request.limits;
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, out);
@@ -48,13 +52,17 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
             let sha256 = digest(&image, size)?;
             if request.kind == InputKind::Sbom {
                 let facts = read_sbom(&image, size, &request.limits)?;
-                serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
+                let (remembered, lasting) = (Vec::new(), false);
+                let inspection = Inspection { isolation, facts, remembered, lasting };
+                serde_json::to_writer(&mut out, &inspection)?;
                 return out.flush().context("write the answer");
             }
             let input = Input { sha256, size, kind: request.kind };
             let sources = [(image, spill), (again, spill_again)];
-            let facts = inspect(sources, &input, limits)?;
-            serde_json::to_writer(&mut out, &Inspection { isolation, facts })?;
+            let (facts, lasting) = inspect(sources, &input, limits, memo.as_ref())?;
+            let remembered = memo.map_or(Ok(Vec::new()), |memo| remembered(&memo))?;
+            let inspection = Inspection { isolation, facts, remembered, lasting };
+            serde_json::to_writer(&mut out, &inspection)?;
         }
         Task::List => {
             let tree = auscult_unpack::unpack(image, size, limits, spill);
@@ -82,19 +90,38 @@ fn inspect(
     sources: [(File, Option<File>); 2],
     input: &Input,
     limits: &Limits,
-) -> anyhow::Result<Facts> {
+    memo: Option<&Arc<Memo>>,
+) -> anyhow::Result<(Facts, bool)> {
     let [first, again] = sources;
     let take = |(image, spill): (File, Option<File>)| {
-        let tree = auscult_unpack::unpack(image, input.size, limits, spill);
+        let memo = memo.cloned();
+        let image = auscult_unpack::image_with(image, input.size, limits, spill, memo);
+        let tree = Tree::of(image);
         let facts = auscult_inspect::inspect(&tree, input.clone(), limits);
         (facts, tree.is_exhausted())
     };
     let (facts, exhausted) = take(first);
     if !exhausted {
-        return Ok(facts);
+        return Ok((facts, true));
     }
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK_BYTES);
-    Ok(one.build().context("start a thread")?.install(|| take(again)).0)
+    let facts = one.build().context("start a thread")?.install(|| take(again)).0;
+    Ok((facts, false))
+}
+
+/// The findings that earlier scans kept in this file, which may be missing.
+fn memo(file: &Path) -> Arc<Memo> {
+    let known = File::open(file).map(cache::read_files).unwrap_or_default();
+    Arc::new(Memo::new(known))
+}
+
+/// The new findings, as they are kept.
+fn remembered(memo: &Memo) -> anyhow::Result<Vec<(Sha256, Box<RawValue>)>> {
+    let kept = memo.fresh().into_iter().map(|(key, value)| {
+        let text = String::from_utf8(value).context("findings that are no text")?;
+        Ok((key, RawValue::from_string(text)?))
+    });
+    kept.collect()
 }
 
 /// Starts the thread pool, which asks the file system for the number of processors, before the
@@ -125,19 +152,4 @@ fn read_sbom(image: &File, size: u64, limits: &Limits) -> anyhow::Result<Facts> 
     let mut document = vec![0; usize::try_from(size)?];
     image.read_exact_at(&mut document, 0).context("read the SBOM")?;
     Ok(auscult_sbom::read_cyclonedx(&document, auscult_inspect::tool(), limits)?)
-}
-
-fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut position = 0;
-    while position < size {
-        let count = image.read_at(&mut buffer, position).context("read the image")?;
-        if count == 0 {
-            bail!("read the image: it ends at {position} of {size} bytes");
-        }
-        hasher.update(buffer.get(..count).unwrap_or_default());
-        position += u64::try_from(count)?;
-    }
-    Ok(Sha256(hasher.finalize().into()))
 }

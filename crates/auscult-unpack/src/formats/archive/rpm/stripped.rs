@@ -1,7 +1,7 @@
 //! The cpio of packages with large files: `07070X` and the number of the file, then its data. All
 //! else is in the header of the package (`lib/cpio.c` of rpm).
 
-use super::Header;
+use super::RpmHeader;
 use crate::{
     Entry, EntryKind, Extent, Fault, Reading,
     formats::support::{gathering::Gathering, unix_mode},
@@ -22,7 +22,7 @@ const MAGIC: &[u8] = b"07070X";
 const HEADER_BYTES: u64 = 16;
 
 /// Lists the files of a payload.
-pub(super) fn list(header: &Header, payload: &Extent) -> (Vec<Entry>, Vec<Fault>) {
+pub(super) fn list(header: &RpmHeader, payload: &Extent) -> (Vec<Entry>, Vec<Fault>) {
     let (names, folders) = (header.texts(BASE_NAMES), header.texts(DIRECTORY_NAMES));
     let indexes = header.numbers(DIRECTORY_INDEXES, 4);
     let sizes = header.numbers(super::tag::FILE_SIZES_LONG, 8);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{node::InodeNode, rubin};
 use crate::{
-    Derive, Endian, Extent, Fault, Sink, View,
+    Derive, Endian, Extent, Fault, Recipe, Sink, View,
     codec::{BlockCodec, LzmaProperties, decode_block},
 };
 
@@ -26,6 +26,11 @@ impl Derive for Piece {
 
     fn input_bytes(&self) -> u64 {
         self.stored.weight()
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        let method = format!("jffs2 {} {}", self.compression, self.length);
+        Some(Recipe { method, inputs: vec![self.stored.clone()] })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     metadata::Metadata,
     superblock::{Superblock, Version},
 };
-use crate::{Derive, Extent, Fault, Sink, View, formats::filesystem::coding::Coding};
+use crate::{Derive, Extent, Fault, Recipe, Sink, View, formats::filesystem::coding::Coding};
 
 /// Set in a block's word where its bytes are stored as they are.
 const STORED: u32 = 1 << 24;
@@ -50,6 +50,11 @@ impl Derive for Block {
 
     fn input_bytes(&self) -> u64 {
         self.stored.weight()
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        let method = format!("squashfs {:?} {}", self.coding, self.length_max);
+        Some(Recipe { method, inputs: vec![self.stored.clone()] })
     }
 }
 

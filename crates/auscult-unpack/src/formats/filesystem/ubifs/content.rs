@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Derive,
     Endian::Little,
-    Extent, Fault, Sink,
+    Extent, Fault, Recipe, Sink,
     codec::{BlockCodec, decode_block},
 };
 
@@ -56,6 +56,16 @@ impl Derive for Block {
 
     fn input_bytes(&self) -> u64 {
         self.stored.weight()
+    }
+
+    /// The header has a sequence number and the file's number, which differ between builds.
+    fn recipe(&self) -> Option<Recipe> {
+        let node =
+            Node::read(&self.stored, 0, NODE_BYTES_MAX).ok().filter(|one| one.kind == DATA)?;
+        let packing = node.bytes.get(40..46)?;
+        let length = u64::try_from(node.bytes.len()).ok()?.checked_sub(48)?;
+        let method = format!("ubifs {packing:?} {}", self.length);
+        Some(Recipe { method, inputs: vec![self.stored.slice(48, length)?] })
     }
 }
 
