@@ -230,6 +230,7 @@ fn own_version(tree: &Tree, bytes: &[u8], kind: FileKind, examined: &mut Examine
                 confidence: found.form.confidence(),
                 offset,
                 matched: found.matched,
+                of_file: true,
             };
             examined.hits.push((offset, hit));
         }

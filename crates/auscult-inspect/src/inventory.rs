@@ -251,8 +251,8 @@ impl<'tree> Inventory<'tree> {
     }
 
     fn add_vague(&mut self, seen: &Examined, trace: Trace) {
-        let Trace { rule, version: claim, evidence, .. } = trace;
-        let own = traces::identity(self.tree, seen).is_some_and(|own| own.id == rule.id);
+        let Trace { rule, version: claim, evidence, of_file, .. } = trace;
+        let own = of_file || traces::identity(self.tree, seen).is_some_and(|own| own.id == rule.id);
         let site = self.site(seen);
         let fits = |draft: &Draft| {
             draft.rule == Some(&rule.id)

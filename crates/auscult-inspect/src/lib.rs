@@ -5,6 +5,7 @@
 
 mod elf;
 mod examine;
+mod foreign;
 mod identity;
 mod inventory;
 mod kernel;

@@ -15,10 +15,12 @@
 
 use std::collections::BTreeMap;
 
-use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use crate::signatures::{FileKind, Rule};
+use crate::{
+    foreign::{Foreign, foreign},
+    signatures::{FileKind, Rule},
+};
 
 /// The forms in which a file tells its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,65 +153,10 @@ impl Told {
     fn forget(&mut self, foreign: &[Foreign]) {
         let plain = |c: char| c.is_ascii_digit() || c == '.';
         self.0.retain(|version, _| {
-            let parts: Vec<&str> = version.split('.').collect();
-            parts.len() == 3
+            version.split('.').count() == 3
                 && version.chars().all(plain)
-                && !foreign.iter().any(|other| other.is(&parts, version))
+                && !foreign.iter().any(|other| other.is(version))
         });
-    }
-}
-
-/// A version in a file that is not the file's.
-enum Foreign {
-    /// Of a library whose header hands its own version to the library, `MAJOR.x.y`.
-    Library { major: &'static str, minors: std::ops::RangeInclusive<u32> },
-    /// The compiler's.
-    Whole(String),
-    /// Unicode's, `14.0.0`; IEEE 802; nothing (`0.0.x`).
-    Standard,
-}
-
-/// Functions that take the version of the header they were compiled with.
-const HEADER_VERSIONS: &[(&[u8], &str, std::ops::RangeInclusive<u32>)] = &[
-    (b"flateInit", "1", 1..=3),
-    (b"flateBackInit", "1", 1..=3),
-    (b"png_create_", "1", 0..=8),
-    (b"protobuf_c_", "1", 0..=9),
-    (b"lzo_init", "2", 0..=19),
-];
-
-/// What of others may stand in these bytes.
-fn foreign(bytes: &[u8]) -> Vec<Foreign> {
-    let calls = HEADER_VERSIONS.iter().filter(|(name, ..)| memmem::find(bytes, name).is_some());
-    let libraries =
-        calls.map(|(_, major, minors)| Foreign::Library { major, minors: minors.clone() });
-    libraries.chain(compiler(bytes).map(Foreign::Whole)).chain([Foreign::Standard]).collect()
-}
-
-/// The version in the compiler's banner: `GCC: (Debian 12.2.0-14) 12.2.0`.
-fn compiler(bytes: &[u8]) -> Option<String> {
-    let start = memmem::find(bytes, b"GCC: (")?;
-    let line = bytes.get(start..)?.split(|&byte| byte == 0).next()?;
-    let line = line.get(..128).unwrap_or(line);
-    Some(String::from_utf8_lossy(line.rsplit(|&byte| byte == b' ').next()?).into_owned())
-}
-
-impl Foreign {
-    fn is(&self, parts: &[&str], version: &str) -> bool {
-        match self {
-            Self::Library { major, minors } => {
-                let minor = parts.get(1).and_then(|part| part.parse::<u32>().ok());
-                parts.first() == Some(major) && minor.is_some_and(|minor| minors.contains(&minor))
-            }
-            Self::Whole(other) => other == version,
-            Self::Standard => matches!(
-                parts,
-                ["802", ..]
-                    | ["0", "0", _]
-                    | ["5" | "6" | "7" | "8" | "9" | "10" | "11", "0", "0"]
-                    | ["12" | "13" | "14" | "15" | "16" | "17", _, "0"]
-            ),
-        }
     }
 }
 
@@ -339,7 +286,7 @@ impl<'b> Iterator for VersionTexts<'b> {
     }
 }
 
-/// Length of what may follow the numbers: a letter, `p1`, `-rc1`, `beta2`.
+/// Length of what may follow the numbers: a letter, `p1`, `-rc1`, `beta2`, `-beta.2`.
 fn suffix(rest: &[u8]) -> usize {
     let letters = |from: usize| {
         let tail = rest.get(from..).unwrap_or_default();
@@ -352,7 +299,9 @@ fn suffix(rest: &[u8]) -> usize {
     let separator = usize::from(matches!(rest.first(), Some(b'-' | b'_' | b'.')));
     let word = rest.get(separator..separator + letters(separator)).unwrap_or_default();
     if matches!(word, b"rc" | b"beta" | b"alpha" | b"pre" | b"RC") {
-        return separator + word.len() + digits(separator + word.len());
+        let end = separator + word.len();
+        let dot = usize::from(rest.get(end) == Some(&b'.') && digits(end + 1) > 0);
+        return end + dot + digits(end + dot);
     }
     match letters(0) {
         1 if rest.first() == Some(&b'p') => 1 + digits(1),
@@ -379,6 +328,7 @@ mod tests {
             ("/sbin/iw", "iw version 5.19", Some("5.19")),
             ("/bin/pumpd", "PumpD v2.4.1 (build 77)", Some("2.4.1")),
             ("/bin/pumpd", "pumpd-2.4.1-rc2", Some("2.4.1-rc2")),
+            ("/bin/pumpd", "Pumpd 2.4.1-beta.2", Some("2.4.1-beta.2")),
             ("/lib/libpump.so.1", "pump/2.4.1", Some("2.4.1")),
             // Interfaces, other names, parts of other numbers, contradictions.
             ("/lib/libssh.so.4", "SSH-2.0-client", None),

@@ -33,6 +33,7 @@ struct KeptHit {
     class: EvidenceClass,
     confidence: u8,
     matched: String,
+    of_file: bool,
 }
 
 /// The key of a file, if findings are remembered and this is one that they may be kept of.
@@ -79,6 +80,7 @@ pub(crate) fn keep(tree: &Tree, key: Sha256, examined: &Examined) {
         class: hit.class,
         confidence: hit.confidence,
         matched: hit.matched.clone(),
+        of_file: hit.of_file,
     });
     let own_version = examined.own_version.clone();
     memo.keep_inspected(key, &Findings { binary, hits: hits.collect(), own_version });
@@ -93,6 +95,7 @@ impl KeptHit {
             confidence: self.confidence,
             offset: self.offset,
             matched: self.matched,
+            of_file: self.of_file,
         };
         Some((self.offset, hit))
     }

@@ -25,6 +25,9 @@ pub(crate) fn kind(path: &[u8], bytes: &[u8]) -> FileKind {
     if crate::elf::is_elf(bytes) {
         return FileKind::Elf;
     }
+    if is_catalogue(bytes) {
+        return FileKind::Text;
+    }
     let sample = bytes.get(..SAMPLE_BYTES).unwrap_or(bytes);
     let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     if sample.iter().any(control) {
@@ -38,6 +41,13 @@ pub(crate) fn kind(path: &[u8], bytes: &[u8]) -> FileKind {
     }
     let script = bytes.starts_with(b"#!") || SCRIPTS.iter().any(|end| path.ends_with(end));
     if script { FileKind::Script } else { FileKind::Text }
+}
+
+/// Whether these are translations in gettext's format (its manual, "The Format of GNU MO Files"):
+/// no code, and the release they name is the one that somebody translated last.
+fn is_catalogue(bytes: &[u8]) -> bool {
+    let magic = [0x9504_12de_u32.to_le_bytes(), 0x9504_12de_u32.to_be_bytes()];
+    magic.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// Scans bytes that belong to a file with this path and soname.
@@ -63,9 +73,17 @@ pub(crate) fn identity(tree: &Tree, seen: &Examined) -> Option<&'static Rule> {
     // called after what it connects to: collectd's `openvpn.so`.
     let library = file.starts_with("lib") || names::is_library_path(&node.name.0);
     part_of_uclibc(tree, seen)
+        .or_else(|| replacement(seen, &file))
         .or_else(|| rules.for_soname(&file).filter(|_| library))
         .or_else(|| rules.for_soname(soname?))
         .or_else(|| rules.for_name(&file).filter(|rule| rule.is_called(&file)))
+}
+
+/// The project whose code a library holds, where that project also builds it under this name.
+fn replacement(seen: &Examined, file: &str) -> Option<&'static Rule> {
+    let (stem, _) = file.split_once(".so")?;
+    let code = seen.hits.iter().filter(|(_, hit)| hit.class == EvidenceClass::ContainsCode);
+    code.map(|(_, hit)| hit.rule).find(|rule| rule.replaces.iter().any(|name| name == stem))
 }
 
 /// uClibc installs its parts under the names that every C library uses, and its own version in
@@ -86,6 +104,8 @@ pub(crate) struct Trace {
     pub(crate) version: VersionClaim,
     pub(crate) class: EvidenceClass,
     pub(crate) evidence: Vec<Evidence>,
+    /// Whether it says that the whole file is the component's.
+    pub(crate) of_file: bool,
 }
 
 /// What a file tells of its version, as a trace of the project that it belongs to.
@@ -102,6 +122,7 @@ pub(crate) fn own(tree: &Tree, seen: &Examined, rule: &'static Rule, told: &OwnV
             confidence: told.form.confidence(),
             detail: told.matched.clone(),
         }],
+        of_file: true,
     }
 }
 
@@ -122,6 +143,7 @@ pub(crate) fn of(tree: &Tree, seen: &Examined) -> Vec<Trace> {
                 version: hit.1.version.clone(),
                 class,
                 evidence: vec![evidence(tree, seen.node, hit)],
+                of_file: hit.1.of_file,
             }));
         }
     }
@@ -157,7 +179,8 @@ fn settled(
         hit.version.exact().is_none() || version.exact().is_none() || hit.version == version
     });
     let evidence = agreeing.map(|hit| evidence(tree, node, hit)).collect();
-    Trace { rule, version, class, evidence }
+    let of_file = hits.iter().any(|(_, hit)| hit.of_file);
+    Trace { rule, version, class, evidence, of_file }
 }
 
 /// The longest part of a version that is told, or else why there is none.

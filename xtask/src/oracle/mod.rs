@@ -72,6 +72,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     };
     let program = release_program()?;
     let cache = root().join("target/oracle");
+    // A folder of this process alone: another oracle may run beside it.
+    let folder = std::env::temp_dir().join(format!("auscult-oracle-{}", std::process::id()));
     let mut rules = rules()?;
     rules.retain(|rule| filter.is_empty() || filter.contains(&rule.id.as_str()));
     let mut outcomes = Vec::new();
@@ -81,9 +83,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         let wanted: Vec<_> = cases.iter().map(|case| &case.package).collect();
         println!("{suite}/{architecture}: {} packages of {} rules", cases.len(), rules.len());
         let debs = archive.fetch(&wanted)?;
-        let folder = cache.join("unpacked");
         outcomes.extend(all(&archive, &cases, &program, &folder, |name| debs.get(name))?);
     }
+    fs::remove_dir_all(&folder)?;
     let text = table::of(&outcomes);
     println!("{text}");
     if write {

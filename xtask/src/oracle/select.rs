@@ -24,6 +24,21 @@ const ASIDE: &[&str] = &[
     "-locales",
     "-headers",
 ];
+/// Bindings to another language hold calls and not the project's code.
+const BINDINGS: &[&str] = &["-java", "-ocaml", "-perl", "-ruby", "-tcl"];
+const BINDINGS_BEFORE: &[&str] = &["python3-", "ruby-", "lua-", "php-"];
+/// Sources of Debian whose names, or whose packages' names, other projects have as well: rule and
+/// source. None of these holds a line of what the rule describes.
+const NAMESAKES: &[(&str, &str)] = &[
+    ("hackrf", "hackrf"),        // the host's library; the rule is the firmware
+    ("ijg-libjpeg", "libjpeg"),  // the JPEG committee's reference software
+    ("mongoose", "suitesparse"), // splits graphs
+    ("ncurses", "golang-github-xo-terminfo"), // reads terminfo in Go
+    ("putty", "plink"),          // genetics
+    ("react", "react"),          // reactive programming in OCaml
+    ("trusted-firmware-a", "atf"), // automated test framework
+    ("zephyr", "zephyr"),        // messages with Kerberos
+];
 
 /// What the oracle needs of a rule.
 #[derive(Deserialize)]
@@ -83,7 +98,10 @@ pub(crate) fn cases(packages: &[Package], rules: &[Rule]) -> Vec<Case> {
     let mut found: HashMap<&str, Vec<&Package>> = HashMap::new();
     for package in packages.iter().filter(|package| is_telling(package)) {
         let rule = by_name.get(package.source.as_str()).or_else(|| by_name.get(&*package.name));
-        if let Some(rule) = rule {
+        if let Some(rule) = rule
+            && !NAMESAKES.contains(&(rule.id.as_str(), package.source.as_str()))
+            && (rule.id == "python" || !is_binding(&package.name))
+        {
             found.entry(&rule.id).or_default().push(package);
         }
     }
@@ -111,6 +129,11 @@ fn is_telling(package: &Package) -> bool {
     package.architecture != "all"
         && package.size <= SIZE_MAX
         && !ASIDE.iter().any(|end| package.name.ends_with(end))
+}
+
+fn is_binding(package: &str) -> bool {
+    BINDINGS.iter().any(|end| package.ends_with(end))
+        || BINDINGS_BEFORE.iter().any(|start| package.starts_with(start))
 }
 
 /// `libexpat1` is `libexpat`.

@@ -65,6 +65,10 @@ pub struct Rule {
     /// most libraries put an interface number there, which is no version.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Names of libraries, up to `.so`, that another project made first and that this one installs
+    /// as well: `libjpeg` of libjpeg-turbo.
+    #[serde(default)]
+    pub replaces: Vec<String>,
     /// Whether a lone string of three numbers in a file of this name is its version, where no
     /// pattern reads one.
     #[serde(default = "yes")]
@@ -94,6 +98,9 @@ pub struct Pattern {
     /// The expression that reads the version. It starts at the literal, or with `before` it must
     /// cover it. Its groups are joined with dots. Without it the version stays unknown.
     pub version: Option<String>,
+    /// The version that the literal itself stands for, where a program tells the day of its release
+    /// as text and its version as numbers.
+    pub release: Option<String>,
     /// The expression does not stand at the literal but matches a whole string anywhere in the
     /// file; the version stays unknown if none or several different strings match.
     #[serde(default)]
@@ -298,6 +305,9 @@ impl Pattern {
         }
         if !self.table.is_empty() && self.version.is_none() {
             return Some(format!("{:?} has a table without a version", self.literal));
+        }
+        if self.release.is_some() && self.version.is_some() {
+            return Some(format!("{:?} has a release and reads a version", self.literal));
         }
         if self.otherwise.is_some() && self.requires.is_empty() && self.requires_any.is_empty() {
             return Some(format!("{:?} has otherwise but requires nothing", self.literal));

@@ -60,6 +60,8 @@ pub struct Hit<'r> {
     pub offset: u64,
     /// The matched bytes, printable and shortened.
     pub matched: String,
+    /// Whether the trace counts only in files of this name: then the file is the component's.
+    pub of_file: bool,
 }
 
 impl RuleSet {
@@ -99,6 +101,7 @@ impl RuleSet {
                 confidence: NAME_CONFIDENCE,
                 offset: 0,
                 matched: printable(name),
+                of_file: true,
             };
             found.push((*index, hit));
         }
@@ -153,6 +156,7 @@ impl RuleSet {
                 confidence: pattern.confidence,
                 offset: u64::try_from(reading.start).unwrap_or(u64::MAX),
                 matched: printable(reading.matched),
+                of_file: !pattern.file.is_empty(),
             });
             found.extend(hit.map(|hit| (program.rule, hit)));
         }
@@ -222,7 +226,10 @@ fn read_record<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<R
 }
 
 fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
-    let version = VersionClaim::Unknown("the trace found carries no version".to_owned());
+    let version = match &pattern.release {
+        Some(release) => claim(pattern, release.clone()),
+        None => VersionClaim::Unknown("the trace found carries no version".to_owned()),
+    };
     let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
     Some(Reading { version, start, matched })
 }

@@ -3,11 +3,14 @@
 //! Many programs keep their version as a string of its own and print it with `%s`. Which string
 //! stands next to it depends on the compiler and the architecture, so a neighbour proves nothing.
 //! What counts instead: the file is known by other literals, the string has the shape that the
-//! component's versions have, and no other string of the file has it.
+//! component's versions have, and no other string of the file has it, but for the versions of
+//! others that are known as such (zlib's in a program that calls it).
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use regex_automata::{Anchored, Input, meta::Regex, util::captures::Captures};
+
+use crate::foreign::foreign;
 
 /// The lengths of strings that may be a version, or the date and id of a check-in.
 const LENGTHS: std::ops::RangeInclusive<usize> = 3..=96;
@@ -27,9 +30,10 @@ impl<'b> Standalone<'b> {
     }
 
     /// Offset of a string that the expression matches whole; none if several such strings have
-    /// different versions (first groups). The captures are left at the string.
+    /// different versions (first groups) and not all but one are known to be of something else.
+    /// The captures are left at the string.
     pub(super) fn only(&self, regex: &Regex, captures: &mut Captures) -> Option<usize> {
-        let mut found: Option<(usize, &[u8])> = None;
+        let mut found: BTreeMap<&[u8], usize> = BTreeMap::new();
         for &start in self.strings.get_or_init(|| collect(self.bytes)) {
             let length = string_at(self.bytes, start).len();
             regex.search_captures(&self.input(start, length), captures);
@@ -37,12 +41,17 @@ impl<'b> Standalone<'b> {
                 continue;
             }
             let version = captures.get_group(1).and_then(|group| self.bytes.get(group.range()))?;
-            if found.is_some_and(|(_, other)| other != version) {
-                return None;
-            }
-            found = found.or(Some((start, version)));
+            found.entry(version).or_insert(start);
         }
-        let (start, _) = found?;
+        if found.len() > 1 {
+            let others = foreign(self.bytes);
+            found.retain(|version, _| {
+                let text = std::str::from_utf8(version).unwrap_or_default();
+                !others.iter().any(|other| other.is(text))
+            });
+        }
+        let mut starts = found.into_values();
+        let start = starts.next().filter(|_| starts.next().is_none())?;
         let length = string_at(self.bytes, start).len();
         regex.search_captures(&self.input(start, length), captures);
         Some(start)

@@ -235,6 +235,33 @@ fn names_that_many_projects_use_prove_nothing() {
 }
 
 #[test]
+fn a_library_is_of_the_project_whose_code_it_holds() {
+    let library = Elf {
+        kind: ElfKind::Shared,
+        soname: Some("libjpeg.so.62"),
+        rodata: b"libjpeg-turbo version 2.1.5 (build 20230101)\0",
+        ..Elf::default()
+    };
+    let facts =
+        facts(image(&Tree::new().file("usr/lib/libjpeg.so.62.3.0", 0o755, library.build())));
+    let found: Vec<(&str, String)> =
+        facts.components.iter().map(|one| (one.name.as_str(), one.version.to_string())).collect();
+    assert_eq!(found, [("libjpeg-turbo", "2.1.5".to_owned())]);
+}
+
+#[test]
+fn translations_prove_nothing() {
+    let text = b"Project-Id-Version: GNU Awk 5.1.1\n\0";
+    let catalogue = |magic: u32| [magic.to_le_bytes().as_slice(), text].concat();
+    let tree = Tree::new().file("usr/share/locale/de/gawk.mo", 0o644, catalogue(0x9504_12de)).file(
+        "usr/share/locale/fr/gawk.mo",
+        0o644,
+        catalogue(0xde12_0495),
+    );
+    assert!(facts(image(&tree)).components.is_empty());
+}
+
+#[test]
 fn modules_of_languages_are_named_by_their_manifests() {
     let tree = Tree::new()
         .file(
