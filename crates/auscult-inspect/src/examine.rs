@@ -5,10 +5,10 @@
 //! searched for signatures. Padding is not looked at, nor are files that were opened as containers:
 //! their members are.
 
-use std::ops::Deref;
+use std::{collections::HashSet, ops::Deref};
 
 use auscult_model::{EvidenceClass, IdentityFact, Limits, Locator, Problem, Version, VersionClaim};
-use auscult_unpack::{EntryKind, Fault, NodeId, NodeKind, Reading, Tree};
+use auscult_unpack::{EntryKind, Fault, Node, NodeId, NodeKind, Reading, Tree};
 use memchr::memmem;
 use rayon::prelude::*;
 
@@ -28,6 +28,9 @@ use crate::{
 const WINDOW_BYTES: u64 = 64 << 20;
 /// Windows overlap by this much, more than any structure looked for is long.
 const OVERLAP_BYTES: u64 = 64 << 10;
+
+/// How much of the text in front of a container's members is looked at.
+const HEAD_BYTES: u64 = 4 << 10;
 
 /// What one stretch of bytes showed.
 #[derive(Debug)]
@@ -53,46 +56,50 @@ pub(crate) struct Examined {
 
 /// Looks at everything, in parallel; the result is in the order of the tree.
 pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
+    // Once for each file: it may have a million parts.
+    let whole: HashSet<NodeId> = tree
+        .nodes()
+        .filter(|(_, node)| node.is_file() && !node.is_empty())
+        .filter(|(_, node)| node.children.iter().all(|&child| is_plain(tree, child)))
+        .map(|(id, _)| id)
+        .collect();
     let subjects: Vec<NodeId> =
-        tree.nodes().map(|(id, _)| id).filter(|&id| is_subject(tree, id)).collect();
+        tree.nodes().map(|(id, _)| id).filter(|&id| is_subject(tree, id, &whole)).collect();
     let twins = Twins::among(tree, &subjects);
     subjects.into_par_iter().map(|id| one(tree, id, limits, &twins)).collect()
 }
 
-/// Whether these bytes are looked at themselves, and not through what lies in them.
-fn is_subject(tree: &Tree, id: NodeId) -> bool {
+/// Whether these bytes are looked at themselves, and not through what lies in them or around them;
+/// `whole` are the files that are looked at as a whole.
+fn is_subject(tree: &Tree, id: NodeId, whole: &HashSet<NodeId>) -> bool {
     let node = tree.node(id);
+    let inside_subject = node.parent.is_some_and(|parent| whole.contains(&parent));
     match &node.kind {
-        NodeKind::Raw { .. } => {
-            let inside_file = node.parent.is_some_and(|parent| tree.node(parent).is_file());
-            !(inside_file && is_same_bytes(tree, id))
+        NodeKind::Raw { .. } => !inside_subject,
+        NodeKind::Member(EntryKind::File) => whole.contains(&id),
+        NodeKind::Container { format, .. } if node.children.is_empty() => {
+            // A program in the middle of other bytes has headers of its own.
+            !node.is_empty() && (!inside_subject || node.offset > 0 && *format == "elf")
         }
-        NodeKind::Member(EntryKind::File) => {
-            !node.is_empty() && node.children.iter().all(|&child| is_same_bytes(tree, child))
-        }
-        NodeKind::Container { .. } => {
-            let inside_file = node
-                .parent
-                .is_some_and(|parent| tree.node(parent).is_file() && is_same_bytes(tree, id));
-            node.children.is_empty() && !node.is_empty() && !inside_file
-        }
+        NodeKind::Container { .. } => has_text_head(node),
         _ => false,
     }
 }
 
-/// Whether a node only says what its parent is: `elf` at the start of a file, or a raw region that
-/// is all of it.
-fn is_same_bytes(tree: &Tree, id: NodeId) -> bool {
+/// Whether nothing lies in a part of a file: then the file is looked at as a whole.
+fn is_plain(tree: &Tree, id: NodeId) -> bool {
     let node = tree.node(id);
     match node.kind {
-        NodeKind::Padding => true,
-        NodeKind::Raw { .. } => {
-            let whole = node.parent.is_some_and(|parent| tree.node(parent).len() == node.len());
-            node.offset == 0 && whole
-        }
-        NodeKind::Container { unread: None, .. } => node.offset == 0 && node.children.is_empty(),
+        NodeKind::Padding | NodeKind::Raw { .. } => true,
+        NodeKind::Container { unread: None, .. } => node.children.is_empty(),
         _ => false,
     }
+}
+
+/// Whether a container begins with a text of its own, as formats do that carry binary data as text.
+fn has_text_head(node: &Node) -> bool {
+    let head = node.content.as_ref().and_then(|content| content.read_up_to(0, HEAD_BYTES).ok());
+    head.is_some_and(|head| head.len() > 16 && traces::kind(b"", &head) == FileKind::Text)
 }
 
 /// The file that the bytes of a node belong to: itself, or the compressed file around it.
@@ -132,12 +139,17 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
+    let content = if node.children.is_empty() || node.is_file() {
+        content.clone()
+    } else {
+        content.clamp(0, HEAD_BYTES)
+    };
     let length = content.len();
     let key = remembered::key(node).filter(|_| content.len() <= WINDOW_BYTES);
     if key.is_some_and(|key| remembered::recall(tree, &key, &mut examined)) {
         return examined;
     }
-    examined.carried = carried::read(tree, id, examined.file, content);
+    examined.carried = carried::read(tree, id, examined.file, &content);
     examined.problems.append(&mut examined.carried.problems);
     if length <= WINDOW_BYTES {
         match content.read(0, length) {
