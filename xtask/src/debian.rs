@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
+/// One package in so many may be missing from a mirror that lists it.
+const ABSENT_SHARE: usize = 10;
 /// Signs the lists; from the package `debian-archive-keyring`.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -99,27 +101,39 @@ impl Archive {
         Ok(text.split("\n\n").filter_map(package).collect())
     }
 
-    /// Downloads the packages that the cache lacks and returns each one's file.
+    /// Downloads the packages that the cache lacks and returns each one's file. A mirror may list
+    /// a few that it no longer has: these are left out, up to one in [`ABSENT_SHARE`].
     pub(crate) fn fetch(&self, packages: &[&Package]) -> anyhow::Result<HashMap<String, PathBuf>> {
         let debs = self.folder.join("debs");
         let file = |package: &Package| {
             let version = package.version.replace(':', "%3a");
             debs.join(format!("{}_{version}_{}.deb", package.name, package.architecture))
         };
-        let absent: Vec<&&Package> =
-            packages.iter().filter(|package| !file(package).is_file()).collect();
+        let absent: Vec<&Package> =
+            packages.iter().copied().filter(|package| !file(package).is_file()).collect();
         for part in absent.chunks(64) {
-            let names = part.iter().map(|package| format!("{}={}", package.name, package.version));
-            let mut download = Command::new("apt-get");
-            download.args(["-q", "download"]).args(names).current_dir(&debs);
-            output(download.env("APT_CONFIG", self.config()))?;
+            if self.download(&debs, part).is_err() {
+                for package in part {
+                    if let Err(error) = self.download(&debs, std::slice::from_ref(package)) {
+                        println!("{} is left out: {error}", package.name);
+                    }
+                }
+            }
         }
         let found = packages.iter().map(|package| (package.name.clone(), file(package)));
-        let found: HashMap<_, _> = found.collect();
-        if let Some((name, _)) = found.iter().find(|(_, file)| !file.is_file()) {
-            bail!("apt-get downloaded no file for {name} of {}", self.suite);
+        let found: HashMap<_, _> = found.filter(|(_, file)| file.is_file()).collect();
+        if (packages.len() - found.len()) * ABSENT_SHARE > packages.len() {
+            bail!("{} has only {} of {} packages", self.suite, found.len(), packages.len());
         }
         Ok(found)
+    }
+
+    fn download(&self, debs: &Path, packages: &[&Package]) -> anyhow::Result<()> {
+        let names = packages.iter().map(|package| format!("{}={}", package.name, package.version));
+        let mut download = Command::new("apt-get");
+        download.args(["-q", "download"]).args(names).current_dir(debs);
+        output(download.env("APT_CONFIG", self.config()))?;
+        Ok(())
     }
 }
 

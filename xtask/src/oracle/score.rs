@@ -84,6 +84,7 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("jq", "1.7.1", "1.7"),              // built without the script that tells the release
     ("luajit", "2.1.0", "2.1"),          // rolling: the third number is a time
     ("openssh", "10.0p1", "10.0p2"),     // released again on the same day
+    ("qemu", "7.2", "7.2.22"),           // updated by patches to a stable release
     ("tftpd-hpa", "5.2", "5.3"),         // a snapshot on the way to 5.3
 ];
 
@@ -103,7 +104,7 @@ fn is_own_word(rule: &str, version: &str, truth: &str) -> bool {
 fn same(one: &str, other: &str) -> bool {
     let plain = |text: &str| {
         let text = text.trim_start_matches('v').replace(['_', '~'], "-").to_lowercase();
-        let text = text.replace("beta.", "beta").replace("rc.", "rc");
+        let text = text.replace("beta.", "beta").replace("rc.", "rc").replace(".snapshot.", "-");
         let snapshot = [".git", "+git", "-git"].iter().filter_map(|mark| text.find(mark)).min();
         text.get(..snapshot.unwrap_or(text.len())).unwrap_or_default().to_owned()
     };

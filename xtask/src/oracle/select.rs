@@ -30,14 +30,17 @@ const BINDINGS_BEFORE: &[&str] = &["python3-", "ruby-", "lua-", "php-"];
 /// Sources of Debian whose names, or whose packages' names, other projects have as well: rule and
 /// source. None of these holds a line of what the rule describes.
 const NAMESAKES: &[(&str, &str)] = &[
-    ("hackrf", "hackrf"),        // the host's library; the rule is the firmware
-    ("ijg-libjpeg", "libjpeg"),  // the JPEG committee's reference software
-    ("mongoose", "suitesparse"), // splits graphs
+    ("ace", "golang-github-yosssi-ace"),      // templates in Go
+    ("docker", "docker"),                     // a system tray
+    ("hackrf", "hackrf"),                     // the host's library; the rule is the firmware
+    ("ijg-libjpeg", "libjpeg"),               // the JPEG committee's reference software
+    ("mongoose", "suitesparse"),              // splits graphs
     ("ncurses", "golang-github-xo-terminfo"), // reads terminfo in Go
-    ("putty", "plink"),          // genetics
-    ("react", "react"),          // reactive programming in OCaml
-    ("trusted-firmware-a", "atf"), // automated test framework
-    ("zephyr", "zephyr"),        // messages with Kerberos
+    ("pacman", "pacman"),                     // a game
+    ("putty", "plink"),                       // genetics
+    ("react", "react"),                       // reactive programming in OCaml
+    ("trusted-firmware-a", "atf"),            // automated test framework
+    ("zephyr", "zephyr"),                     // messages with Kerberos
 ];
 
 /// What the oracle needs of a rule.
