@@ -85,6 +85,7 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("luajit", "2.1.0", "2.1"),          // rolling: the third number is a time
     ("openssh", "10.0p1", "10.0p2"),     // released again on the same day
     ("qemu", "7.2", "7.2.22"),           // updated by patches to a stable release
+    ("sane-backends", "1.2.1", "1.1.1"), // built without the tag of the release
     ("tftpd-hpa", "5.2", "5.3"),         // a snapshot on the way to 5.3
 ];
 
