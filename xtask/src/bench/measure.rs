@@ -29,7 +29,8 @@ pub(super) fn run(
     let usage = folder.join("usage");
     let mut command = Command::new("/usr/bin/time");
     command.args(["-q", "-f", "%U %S %M", "-o"]).arg(&usage).arg(program).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Some write a log where they stand.
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let started = Instant::now();
     let status = command.status().context("start GNU time (Debian package time)")?;
     let wall = started.elapsed().as_secs_f64();
