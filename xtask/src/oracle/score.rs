@@ -54,7 +54,9 @@ pub(crate) fn of(archive: &Archive, case: &Case, facts: &Value, tree: &Path) -> 
     let wrong: Vec<&str> = versions
         .iter()
         .copied()
-        .filter(|version| !same(version, truth) && !is_own_word(&case.rule, version, truth))
+        .filter(|version| {
+            !same(upstream(version), truth) && !is_own_word(&case.rule, version, truth)
+        })
         .collect();
     let verdict = match (wrong.is_empty(), versions.is_empty(), named) {
         (false, ..) => Verdict::Wrong(wrong.join(", ")),
