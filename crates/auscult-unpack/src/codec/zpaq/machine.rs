@@ -6,9 +6,16 @@
 
 use super::{super::Step, header::machine_bytes, index};
 
-/// Instructions that one byte of input or output may take. Programs for contexts take up to some
-/// hundred, those that undo LZ77 or a Burrows-Wheeler transform less than fifty.
-const STEPS_PER_BYTE: u64 = 1 << 10;
+/// Instructions that one byte of input may take: programs for contexts take up to some hundred.
+const STEPS_PER_INPUT_BYTE: u64 = 1 << 10;
+/// Instructions that one byte of output may take: programs that undo LZ77 or a Burrows-Wheeler
+/// transform take less than fifty.
+const STEPS_PER_OUTPUT_BYTE: u64 = 1 << 6;
+/// Bytes of output that a program may make of nothing, and of one byte of input. What other formats
+/// unpack to costs a nanosecond for a byte, here it costs up to fifty; so the limit on the ratio, which
+/// allows more, would be reached only after seconds. Blocks of the program's own archives hold less.
+const OUTPUT_FREE: u64 = 16 << 20;
+const OUTPUT_PER_INPUT_BYTE: u64 = 1 << 10;
 /// Instructions that a program may take besides, for each byte of its memory: tables are filled
 /// before the first byte or after the last.
 const STEPS_PER_MEMORY_BYTE: u64 = 2;
@@ -19,6 +26,7 @@ const OUTPUT_BYTES: usize = 64 << 10;
 
 const WRONG: &str = "a program leaves its code or uses what is no instruction";
 const ENDLESS: &str = "a program does not come to its end";
+const TALKATIVE: &str = "a program puts out far more than it was given";
 
 /// An instruction as it stands at one place of the program: jumps may lead into the middle of others.
 #[derive(Clone, Copy)]
@@ -55,6 +63,7 @@ pub(super) struct Machine {
     r: Vec<u32>,
     place: usize,
     steps_left: u64,
+    output_left: u64,
     /// Whether output goes anywhere.
     speaks: bool,
     output: Vec<u8>,
@@ -77,6 +86,7 @@ impl Machine {
             r: vec![0; 256],
             place: 0,
             steps_left: STEPS_MIN.saturating_add(STEPS_PER_MEMORY_BYTE * machine_bytes(bits)),
+            output_left: OUTPUT_FREE,
             speaks,
             output: Vec::new(),
         }
@@ -99,7 +109,8 @@ impl Machine {
     /// What is wrong with the program.
     #[inline]
     pub(super) fn run(&mut self, input: u32) -> Step<bool> {
-        self.steps_left = self.steps_left.saturating_add(STEPS_PER_BYTE);
+        self.steps_left = self.steps_left.saturating_add(STEPS_PER_INPUT_BYTE);
+        self.output_left = self.output_left.saturating_add(OUTPUT_PER_INPUT_BYTE);
         self.a = input;
         self.place = 0;
         self.go_on()
@@ -127,7 +138,7 @@ impl Machine {
                 }
                 code::HALT => return Ok(true),
                 code::OUT => {
-                    if self.put_out() {
+                    if self.put_out()? {
                         return Ok(false);
                     }
                 }
@@ -137,13 +148,14 @@ impl Machine {
     }
 
     /// Puts A out; tells whether that was much by now.
-    fn put_out(&mut self) -> bool {
+    fn put_out(&mut self) -> Step<bool> {
         if !self.speaks {
-            return false;
+            return Ok(false);
         }
+        self.output_left = self.output_left.checked_sub(1).ok_or(TALKATIVE)?;
         self.output.push(low(self.a));
-        self.steps_left = self.steps_left.saturating_add(STEPS_PER_BYTE);
-        self.output.len() >= OUTPUT_BYTES
+        self.steps_left = self.steps_left.saturating_add(STEPS_PER_OUTPUT_BYTE);
+        Ok(self.output.len() >= OUTPUT_BYTES)
     }
 
     /// What the lowest three bits of a code name.

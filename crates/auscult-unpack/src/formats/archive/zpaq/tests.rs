@@ -259,6 +259,21 @@ fn a_program_without_end_is_stopped() {
     assert!(problems(&tree).contains("stream-bytes"), "{}", problems(&tree));
 }
 
+/// Found by fuzzing: such a file of a kilobyte took seconds.
+#[test]
+fn a_program_that_makes_much_of_little_is_stopped() {
+    // out, round: at 50 ns for a byte the limit on the ratio alone comes late.
+    let stored = [&[1, 4, 0, 57, 63, 253, 0][..], b"text"].concat();
+    let tree = open(&block(PLAIN, &[segment("a", "", &stored, None)]));
+    assert!(problems(&tree).contains("more than it was given"), "{}", problems(&tree));
+    // out, eighty times a++, round
+    let program = [&[57][..], &[1; 80], &[63, 173]].concat();
+    let head = [1, u8::try_from(program.len() + 1).unwrap(), 0];
+    let stored = [&head[..], &program, &[0], b"text"].concat();
+    let tree = open(&block(PLAIN, &[segment("a", "", &stored, None)]));
+    assert!(problems(&tree).contains("does not come to its end"), "{}", problems(&tree));
+}
+
 /// Text, code-like bytes, noise, runs and many small files.
 fn make_files(root: &std::path::Path) {
     fs::create_dir_all(root.join("many/deep")).unwrap();
