@@ -43,7 +43,10 @@ impl Archive {
             architecture: architecture.to_owned(),
             folder: cache.join(format!("{suite}-{architecture}")),
         };
-        if !archive.folder.join("available").is_file() {
+        if archive.folder.join("available").is_file() {
+            // The folder may have been moved since.
+            archive.configure()?;
+        } else {
             archive
                 .update()
                 .with_context(|| format!("read the lists of {suite}/{architecture}"))?;
@@ -55,8 +58,8 @@ impl Archive {
         self.folder.join("apt.conf")
     }
 
-    /// Writes the private configuration, fetches the lists and keeps what they say.
-    fn update(&self) -> anyhow::Result<()> {
+    /// Writes the private configuration.
+    fn configure(&self) -> anyhow::Result<()> {
         let base = &self.folder;
         for folder in [
             "etc/sources.list.d",
@@ -83,7 +86,13 @@ impl Archive {
              APT::Sandbox::User \"root\";\n",
             proxies.collect::<Vec<_>>().join("\n"),
         );
-        fs::write(self.config(), settings)?;
+        Ok(fs::write(self.config(), settings)?)
+    }
+
+    /// Fetches the lists and keeps what they say.
+    fn update(&self) -> anyhow::Result<()> {
+        self.configure()?;
+        let (base, suite, architecture) = (&self.folder, &self.suite, &self.architecture);
         println!("reading the lists of {suite}/{architecture}");
         // A failed update is only a warning unless told otherwise.
         let error_mode = ["-q", "update", "-o", "APT::Update::Error-Mode=any"];

@@ -7,6 +7,7 @@
 //! that contain nothing (*compiled against*, *mentions*) become mentions.
 
 mod ranges;
+mod relations;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,6 +16,8 @@ use auscult_model::{
 };
 use auscult_unpack::{NodeId, Tree};
 
+use self::relations::Relations;
+pub(crate) use self::relations::Told;
 use crate::{
     examine::Examined,
     identity::Identities,
@@ -69,14 +72,20 @@ pub(crate) struct Inventory<'tree> {
     /// Index of the owning package's draft by file.
     owners: HashMap<NodeId, usize>,
     mentions: BTreeMap<(String, VersionClaim, EvidenceClass), Vec<Evidence>>,
+    relations: Relations,
 }
 
 impl<'tree> Inventory<'tree> {
     /// Starts with the rows of the package databases; equal rows of two databases (a factory and an
     /// update partition) are one component with two traces.
     pub(crate) fn of_packages(tree: &'tree Tree, rows: &[Row], identities: &Identities) -> Self {
-        let mut inventory =
-            Self { tree, drafts: Vec::new(), owners: HashMap::new(), mentions: BTreeMap::new() };
+        let mut inventory = Self {
+            tree,
+            drafts: Vec::new(),
+            owners: HashMap::new(),
+            mentions: BTreeMap::new(),
+            relations: Relations::default(),
+        };
         let owners = owners::of(tree, rows);
         let mut draft_of_row: Vec<usize> = Vec::with_capacity(rows.len());
         let mut known: HashMap<(String, VersionClaim, Origin), usize> = HashMap::new();
@@ -117,6 +126,7 @@ impl<'tree> Inventory<'tree> {
                 inventory.owners.insert(file, draft);
             }
         }
+        inventory.add_declared(rows, &draft_of_row);
         inventory
     }
 
@@ -230,6 +240,7 @@ impl<'tree> Inventory<'tree> {
             self.mention(trace);
             return;
         }
+        self.note_conflict(seen, &trace, version);
         let Trace { rule, version: claim, evidence, .. } = trace;
         let owner = self.owner(seen).filter(|&index| {
             // The owner under another name (`libc` for musl): only a version that cannot agree
@@ -335,7 +346,8 @@ impl<'tree> Inventory<'tree> {
         for (soname, component) in names::missing(self.tree, &binaries) {
             let rule = RuleSet::builtin().for_soname(&soname);
             let near = self.near(&component, None, rule);
-            self.add_named(component, None, rule, near);
+            let draft = self.add_named(component, None, rule, near);
+            self.relations.missing.insert(soname, draft);
         }
     }
 
@@ -407,7 +419,7 @@ impl<'tree> Inventory<'tree> {
         site: Option<NodeId>,
         rule: Option<&'static Rule>,
         near: Option<usize>,
-    ) {
+    ) -> usize {
         let component = match rule {
             Some(rule) => traces::component(rule, named.version, named.evidence),
             None => named,
@@ -418,10 +430,11 @@ impl<'tree> Inventory<'tree> {
                 && is_same(&draft.component.version, &component.version)
         };
         match near.or_else(|| self.drafts.iter().position(same)) {
-            Some(index) => self.join(index, component),
-            None => {
-                self.push(component, site, rule);
+            Some(index) => {
+                self.join(index, component);
+                index
             }
+            None => self.push(component, site, rule),
         }
     }
 
@@ -447,18 +460,27 @@ impl<'tree> Inventory<'tree> {
         }
     }
 
-    /// The components and mentions.
-    pub(crate) fn finish(self) -> (Vec<Component>, Vec<Mention>) {
-        let components = self.drafts.into_iter().map(|draft| {
-            let mut component = draft.component;
-            shorten(&mut component.evidence);
-            component
-        });
+    /// The components in the order of the facts, what stands between them, and the mentions.
+    pub(crate) fn finish(self) -> (Vec<Component>, Told, Vec<Mention>) {
+        let mut sorted: Vec<(Component, usize)> = self
+            .drafts
+            .into_iter()
+            .enumerate()
+            .map(|(index, Draft { mut component, .. })| {
+                shorten(&mut component.evidence);
+                component.canonicalise();
+                (component, index)
+            })
+            .collect();
+        sorted.sort();
+        sorted.dedup_by(|one, other| one.0 == other.0);
+        let (components, order): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        let told = self.relations.told(&order, &components, self.tree);
         let mentions = self.mentions.into_iter().map(|((name, version, class), mut evidence)| {
             shorten(&mut evidence);
             Mention { name, version, class, evidence }
         });
-        (components.collect(), mentions.collect())
+        (components, told, mentions.collect())
     }
 }
 

@@ -59,7 +59,8 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     inventory.add_parts(&examined);
     inventory.add_ranges(&examined);
     inventory.add_listed(listed);
-    let (components, mentions) = inventory.finish();
+    inventory.add_links(&examined);
+    let (components, told, mentions) = inventory.finish();
 
     let mut coverage = tree.coverage().clone();
     coverage.questions_unknown.extend(kernels.unknown);
@@ -82,6 +83,9 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
         identities: statements,
         formats: formats(tree),
         components,
+        dependencies: told.dependencies,
+        conflicts: told.conflicts,
+        owned: told.owned,
         mentions,
         binaries: examined.into_iter().filter_map(|seen| Some(seen.binary?.facts)).collect(),
         kernels: kernels.facts,

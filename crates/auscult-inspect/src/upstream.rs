@@ -38,6 +38,21 @@ pub(crate) fn agrees(package: &str, seen: &str) -> bool {
         || seen.strip_prefix(upstream).is_some_and(continued)
 }
 
+/// Whether a package's version is the day or the commit that its source was taken at, which says
+/// nothing about the release.
+pub(crate) fn is_snapshot(version: &str) -> bool {
+    let plain = of_package(version);
+    let first = plain.split(['-', '.', '_', '~', '+']).next().unwrap_or(plain);
+    let year = first.len() == 4 && matches!(first.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
+    let day = first.len() == 8 && first.starts_with("20");
+    (year || day) && first.bytes().all(|byte| byte.is_ascii_digit())
+        || plain.starts_with("git")
+        || plain.starts_with('r')
+            && plain.get(1..).is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
+            })
+}
+
 /// Whether a version has at least two numbers, so that it does not agree by chance.
 pub(crate) fn is_telling(version: &str) -> bool {
     version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).count() >= 2
@@ -53,7 +68,19 @@ pub(crate) fn stem(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{agrees, of_package};
+    use super::{agrees, is_snapshot, of_package};
+
+    #[test]
+    fn days_and_commits_are_no_releases() {
+        for version in
+            ["2016-12-19-ad02e79d-6", "20230101-1", "git-17.290.79498-d3f0685-1", "r1234-1"]
+        {
+            assert!(is_snapshot(version), "{version}");
+        }
+        for version in ["1.1.1k-1", "7.88.1-10+deb12u5", "2:4.17.12", "ruby3.1-2"] {
+            assert!(!is_snapshot(version), "{version}");
+        }
+    }
 
     #[test]
     fn revisions_and_epochs_are_stripped() {

@@ -143,10 +143,23 @@ pub struct Component {
 }
 
 impl Component {
+    /// Sorts its lists and drops repetitions.
+    pub fn canonicalise(&mut self) {
+        sort_unique(&mut self.evidence);
+        sort_unique(&mut self.cpes);
+        sort_unique(&mut self.licences);
+    }
+
     /// The strongest confidence among its traces, in percent.
     pub fn confidence(&self) -> u8 {
         self.evidence.iter().map(|evidence| evidence.confidence).max().unwrap_or(0)
     }
+}
+
+/// Sorts a list and drops repetitions.
+pub(crate) fn sort_unique<T: Ord>(list: &mut Vec<T>) {
+    list.sort();
+    list.dedup();
 }
 
 /// A name that the image speaks of without containing the thing: an OpenSSL version that a

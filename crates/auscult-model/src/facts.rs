@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Component, Coverage, Known, Limits, Locator, Mention, Problem, Sha256};
+use crate::{
+    Component, Coverage, Dependency, Known, Limits, Locator, Mention, OwnedBinary, Problem, Sha256,
+    VersionConflict, component::sort_unique,
+};
 
 /// Version of the facts format; a reader refuses a higher one.
 pub const FACTS_SCHEMA: u32 = 1;
@@ -31,6 +34,15 @@ pub struct Facts {
     pub formats: Vec<FormatSeen>,
     /// The inventory.
     pub components: Vec<Component>,
+    /// Which component needs which.
+    #[serde(default)]
+    pub dependencies: Vec<Dependency>,
+    /// Where a package row and the file that it owns tell different versions.
+    #[serde(default)]
+    pub conflicts: Vec<VersionConflict>,
+    /// Which of the binaries is whose.
+    #[serde(default)]
+    pub owned: Vec<OwnedBinary>,
     /// Names that are spoken of but not contained.
     pub mentions: Vec<Mention>,
     /// Executables, libraries and objects.
@@ -47,9 +59,7 @@ impl Facts {
     /// Sorts every list and drops repetitions, so that equal findings give equal bytes.
     pub fn canonicalise(&mut self) {
         for component in &mut self.components {
-            sort_unique(&mut component.evidence);
-            sort_unique(&mut component.cpes);
-            sort_unique(&mut component.licences);
+            component.canonicalise();
         }
         for mention in &mut self.mentions {
             sort_unique(&mut mention.evidence);
@@ -57,6 +67,9 @@ impl Facts {
         sort_unique(&mut self.identities);
         sort_unique(&mut self.formats);
         sort_unique(&mut self.components);
+        sort_unique(&mut self.dependencies);
+        sort_unique(&mut self.conflicts);
+        sort_unique(&mut self.owned);
         sort_unique(&mut self.mentions);
         sort_unique(&mut self.binaries);
         sort_unique(&mut self.kernels);
@@ -80,11 +93,6 @@ impl Facts {
     pub fn digest(&self) -> Result<Sha256, serde_json::Error> {
         self.canonical_bytes().map(|bytes| Sha256::of(&bytes))
     }
-}
-
-fn sort_unique<T: Ord>(list: &mut Vec<T>) {
-    list.sort();
-    list.dedup();
 }
 
 /// What made the facts: program, version and rule set.

@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod locator;
 mod name;
+mod relations;
 mod verdict;
 
 pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
@@ -37,4 +38,7 @@ pub use known::Known;
 pub use limits::Limits;
 pub use locator::{InvalidLocator, Locator, Step};
 pub use name::ByteName;
+pub use relations::{
+    ComponentId, Dependency, DependencyKind, OwnedBinary, VersionConflict, component_ids,
+};
 pub use verdict::{Verdict, VerdictOutcome, VerdictReason};

@@ -341,6 +341,26 @@ fn components(page: &mut Markup, result: &ScanResult) {
         page.raw("</tr>\n");
     }
     page.end_table();
+    conflicts(page, result);
+}
+
+/// Where a package and its own file tell different versions: one of the two is wrong.
+fn conflicts(page: &mut Markup, result: &ScanResult) {
+    let conflicts = &result.facts.conflicts;
+    if conflicts.is_empty() {
+        return;
+    }
+    page.element("h3", "", &format!("Contradictions: {}", conflicts.len()));
+    page.table(&["Package", "It says", "Its file says", "Where"]);
+    for conflict in conflicts {
+        page.raw("<tr>");
+        page.element("td", "", &conflict.component.0);
+        page.element("td", "", &conflict.told.0);
+        page.element("td", "warning", &conflict.seen.0);
+        page.element("td", "where", &conflict.evidence.locator.to_string());
+        page.raw("</tr>\n");
+    }
+    page.end_table();
 }
 
 fn coverage(page: &mut Markup, result: &ScanResult) {

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use auscult_model::{
-    AffectedMatch, Component, ComponentKind, Cpe, CvssScore, Evidence, Exploitation, Finding,
-    FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known, Locator, Mention, Origin,
-    Problem, Purl, RiskDecision, Severity, SnapshotInfo, SourceInfo, ToolIdentity, UnreadRegion,
-    Verdict, VersionClaim, Vex,
+    AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
+    Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
+    Locator, Mention, Origin, Problem, Purl, RiskDecision, Severity, SnapshotInfo, SourceInfo,
+    ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict, Vex, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -62,6 +62,8 @@ struct Document<'a> {
     formats: &'a [FormatSeen],
     kernels: Vec<KernelView<'a>>,
     mentions: Vec<MentionView<'a>>,
+    dependencies: &'a [Dependency],
+    version_conflicts: &'a [VersionConflict],
     binaries: BinariesView<'a>,
 }
 
@@ -79,7 +81,12 @@ fn document(result: &ScanResult) -> Document<'_> {
         as_of: result.as_of,
         snapshot: assessment.map(|assessment| snapshot(&assessment.snapshot, result)),
         coverage: coverage(result),
-        components: facts.components.iter().map(component).collect(),
+        components: facts
+            .components
+            .iter()
+            .zip(component_ids(&facts.components))
+            .map(component)
+            .collect(),
         findings: result.findings().iter().map(finding).collect(),
         gaps: [],
         problems: &facts.problems,
@@ -92,6 +99,8 @@ fn document(result: &ScanResult) -> Document<'_> {
         formats: &facts.formats,
         kernels: facts.kernels.iter().map(kernel).collect(),
         mentions: facts.mentions.iter().map(mention).collect(),
+        dependencies: &facts.dependencies,
+        version_conflicts: &facts.conflicts,
         binaries: binaries(result),
     }
 }
@@ -196,6 +205,7 @@ fn version(claim: &VersionClaim) -> VersionView<'_> {
 
 #[derive(Serialize)]
 struct ComponentView<'a> {
+    id: ComponentId,
     name: &'a str,
     #[serde(flatten)]
     version: VersionView<'a>,
@@ -209,8 +219,9 @@ struct ComponentView<'a> {
     evidence: &'a [Evidence],
 }
 
-fn component(component: &Component) -> ComponentView<'_> {
+fn component((component, id): (&Component, ComponentId)) -> ComponentView<'_> {
     ComponentView {
+        id,
         name: &component.name,
         version: version(&component.version),
         kind: component.kind,

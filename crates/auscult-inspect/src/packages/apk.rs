@@ -1,8 +1,8 @@
 //! The apk database of Alpine and of OpenWrt since 24.10: `/lib/apk/db/installed`.
 //!
 //! One letter and a colon per line (Alpine wiki, "Apk spec"), records parted by empty lines. `P` is
-//! the name, `V` the version, `A` the architecture, `o` the source package, `L` the licence; `F`
-//! opens a folder and `R` names a file in it.
+//! the name, `V` the version, `A` the architecture, `o` the source package, `L` the licence, `D` what
+//! it needs, `p` what it provides; `F` opens a folder and `R` names a file in it.
 
 use auscult_unpack::{NodeId, Tree};
 
@@ -28,6 +28,8 @@ struct Record {
     licences: Vec<String>,
     folder: Vec<u8>,
     files: Vec<Vec<u8>>,
+    depends: Vec<String>,
+    provides: Vec<String>,
     started: bool,
 }
 
@@ -47,12 +49,21 @@ impl Record {
             b'o' => self.source = text(),
             // Licences are one SPDX expression; older rows list names by spaces.
             b'L' => self.licences = text().into_iter().collect(),
+            b'D' => self.depends = words(value),
+            b'p' => self.provides = words(value),
             b'F' => self.folder = value.to_vec(),
             b'R' if self.folder.is_empty() => self.files.push([b"/", value].concat()),
             b'R' => self.files.push([b"/", self.folder.as_slice(), b"/", value].concat()),
             _ => {}
         }
     }
+}
+
+/// What is listed by spaces; a name behind `!` is a conflict.
+fn words(value: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(value);
+    let words = text.split_whitespace().filter(|word| !word.starts_with('!'));
+    words.map(ToOwned::to_owned).collect()
 }
 
 fn read_file(tree: &Tree, root: &Root, id: NodeId, packages: &mut Packages) {
@@ -89,6 +100,8 @@ fn finish(tree: &Tree, root: &Root, id: NodeId, record: Record, packages: &mut P
         architecture: record.architecture,
         source: record.source.filter(|source| *source != name),
         licences: record.licences,
+        depends: record.depends,
+        provides: record.provides,
         files: record.files,
         ..Row::new(Database::Apk, name, version, root.clone(), locator)
     });

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use auscult_unpack::{NodeId, Tree};
 
-use super::{Database, Packages, Row, nameless, version_of};
+use super::{Database, Packages, Row, clauses, nameless, version_of};
 use crate::{
     roots::{self, Root},
     stanza::{self, Stanza},
@@ -74,6 +74,9 @@ fn read_file(tree: &Tree, root: &Root, id: NodeId, packages: &mut Packages) {
             architecture,
             source: source.filter(|source| source != name),
             source_version,
+            depends: [clauses(stanza.field("Depends")), clauses(stanza.field("Pre-Depends"))]
+                .concat(),
+            provides: clauses(stanza.field("Provides")),
             files,
             ..Row::new(Database::Dpkg, name.to_owned(), version, root.clone(), place)
         });

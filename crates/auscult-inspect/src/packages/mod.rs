@@ -57,6 +57,10 @@ pub(crate) struct Row {
     pub(crate) root: Root,
     /// The row's place.
     pub(crate) locator: Locator,
+    /// What it needs besides itself, as the database writes it: alternatives parted by `|`.
+    pub(crate) depends: Vec<String>,
+    /// What it gives others under another name.
+    pub(crate) provides: Vec<String>,
     /// Absolute paths of its files below the root.
     pub(crate) files: Vec<Vec<u8>>,
     /// Binaries that say of themselves that they are this. A package that owns them knows better.
@@ -85,6 +89,8 @@ impl Row {
             licences: Vec::new(),
             cpes: Vec::new(),
             qualifiers: Vec::new(),
+            depends: Vec::new(),
+            provides: Vec::new(),
             root,
             locator,
             files: Vec::new(),
@@ -246,6 +252,12 @@ fn nameless(locator: &Locator, problems: &mut Vec<Problem>) {
         what: "read a database row".to_owned(),
         why: "it names no package".to_owned(),
     });
+}
+
+/// The clauses of a `Depends:` or `Provides:` field (Debian Policy section 7.1).
+fn clauses(text: Option<&str>) -> Vec<String> {
+    let parts = text.unwrap_or_default().split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 /// Splits licence fields, which list names by commas or by "and".

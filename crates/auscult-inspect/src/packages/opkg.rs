@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use auscult_model::{Cpe, Locator, Problem};
 use auscult_unpack::{NodeId, Tree};
 
-use super::{Database, Packages, Row, dpkg, licences_of, nameless, version_of};
+use super::{Database, Packages, Row, clauses, dpkg, licences_of, nameless, version_of};
 use crate::{
     roots::{self, Root},
     stanza::{self, Stanza},
@@ -151,6 +151,8 @@ fn row(
         source: source.filter(|source| *source != name).map(ToOwned::to_owned),
         licences: licences_of(field("License")),
         cpes: field("CPE-ID").and_then(cpe_of).into_iter().collect(),
+        depends: clauses(field("Depends")),
+        provides: clauses(field("Provides")),
         files,
         ..Row::new(Database::Opkg, name.to_owned(), version, root.clone(), locator)
     }

@@ -97,6 +97,19 @@ fn components(page: &mut Page, result: &ScanResult, options: &TableOptions) {
         sorted.iter().take(options.components_max).map(|one| component_row(one)).collect();
     page.grid(2, &COMPONENT_COLUMNS, &rows);
     more(page, rows.len(), components.len(), "components");
+    conflicts(page, result, options);
+}
+
+fn conflicts(page: &mut Page, result: &ScanResult, options: &TableOptions) {
+    let conflicts = &result.facts.conflicts;
+    for conflict in conflicts.iter().take(options.others_max) {
+        let text = format!(
+            "{}: its package says {}, its file says {} at {}",
+            conflict.component.0, conflict.told, conflict.seen, conflict.evidence.locator
+        );
+        page.line(2, &text, Style::Warning);
+    }
+    more(page, options.others_max, conflicts.len(), "contradictions");
 }
 
 fn component_row(component: &Component) -> Vec<Cell> {

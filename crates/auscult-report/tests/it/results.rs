@@ -207,6 +207,9 @@ fn facts() -> Facts {
             format(&format!("{squashfs}:/a.gz@0x0/gzip@0x0"), "cpio", 100),
         ],
         components: components(),
+        dependencies: Vec::new(),
+        conflicts: Vec::new(),
+        owned: Vec::new(),
         mentions: vec![Mention {
             name: "gcc".into(),
             version: exact("12.2.0"),

@@ -416,6 +416,9 @@ impl Reader {
             }],
             components: self.components,
             mentions: Vec::new(),
+            dependencies: Vec::new(),
+            conflicts: Vec::new(),
+            owned: Vec::new(),
             binaries: Vec::new(),
             kernels: Vec::new(),
             coverage: Coverage {

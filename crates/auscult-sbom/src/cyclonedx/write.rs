@@ -3,13 +3,14 @@
 //! The document is a pure function of the facts and the options: its serial number comes from the
 //! digest of the facts, and it carries a time only when one is asked for. Mentions are no
 //! components and are not written. Nothing is claimed that was not measured: what the inventory
-//! lacks is told in `compositions`, and of the relations only "the image contains it" is written.
+//! lacks is told in `compositions`; of what a component needs, what its files and its package row show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    BinaryFacts, Component as Found, ComponentKind, Evidence as Trace, EvidenceClass, Facts,
-    InputKind, Locator, Origin, Sha256, Technique, VersionClaim,
+    BinaryFacts, Component as Found, ComponentId, ComponentKind, Evidence as Trace, EvidenceClass,
+    Facts, InputKind, Locator, Origin, Sha256, Technique, VersionClaim, VersionConflict,
+    component_ids,
 };
 use jiff::civil::Date;
 
@@ -60,11 +61,12 @@ fn bom(facts: &Facts, digest: Sha256, options: &WriteOptions) -> Bom {
     let image = format!("image:sha256:{}", facts.input.sha256);
     let files: BTreeMap<&Locator, &BinaryFacts> =
         facts.binaries.iter().map(|binary| (&binary.locator, binary)).collect();
-    let mut references = References::default();
+    let ids = component_ids(&facts.components);
     let mut components: Vec<Component> = facts
         .components
         .iter()
-        .map(|found| component(found, references.unique(found), &files))
+        .zip(&ids)
+        .map(|(found, id)| component(found, id, &files, &facts.conflicts))
         .collect();
     components.sort_by(|a, b| (&a.name, &a.bom_ref).cmp(&(&b.name, &b.bom_ref)));
     let listed: Vec<String> = components.iter().filter_map(|one| one.bom_ref.clone()).collect();
@@ -77,8 +79,21 @@ fn bom(facts: &Facts, digest: Sha256, options: &WriteOptions) -> Bom {
         metadata: metadata(facts, digest, &image, options),
         compositions: compositions(facts, &image, &listed),
         components,
-        dependencies: vec![Dependency { reference: image, depends_on: listed }],
+        dependencies: dependencies(facts, image, listed),
     }
+}
+
+/// What the image holds, and what each component needs, as far as it is known.
+fn dependencies(facts: &Facts, image: String, listed: Vec<String>) -> Vec<Dependency> {
+    let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for edge in &facts.dependencies {
+        needs.entry(&edge.component.0).or_default().insert(&edge.on.0);
+    }
+    let edges = needs.into_iter().map(|(from, to)| Dependency {
+        reference: from.to_owned(),
+        depends_on: to.into_iter().map(ToOwned::to_owned).collect(),
+    });
+    std::iter::once(Dependency { reference: image, depends_on: listed }).chain(edges).collect()
 }
 
 /// A UUID of version 8 (RFC 9562 section 5.8) over the digest of the facts.
@@ -189,34 +204,20 @@ fn compositions(facts: &Facts, image: &str, listed: &[String]) -> Vec<Compositio
     compositions
 }
 
-/// Hands out references within the document: the purl where there is one, else name and version.
-#[derive(Default)]
-struct References(BTreeSet<String>);
-
-impl References {
-    fn unique(&mut self, found: &Found) -> String {
-        let base = match &found.purl {
-            Some(purl) => purl.to_string(),
-            None => format!("component:{}@{}", found.name, found.version),
-        };
-        let mut reference = base.clone();
-        let mut number = 2_u64;
-        while !self.0.insert(reference.clone()) {
-            reference = format!("{base}#{number}");
-            number += 1;
-        }
-        reference
-    }
-}
-
 fn component(
     found: &Found,
-    reference: String,
+    id: &ComponentId,
     files: &BTreeMap<&Locator, &BinaryFacts>,
+    conflicts: &[VersionConflict],
 ) -> Component {
+    let conflicts = conflicts.iter().filter(|conflict| conflict.component == *id);
+    let conflicts = conflicts.map(|conflict| {
+        let text = format!("{} at {}", conflict.seen, conflict.evidence.locator);
+        Property::new("auscult:version-conflict", text)
+    });
     Component {
         kind: kind_name(found.kind),
-        bom_ref: Some(reference),
+        bom_ref: Some(id.0.clone()),
         supplier: found.supplier.clone().map(|name| Organisation { name }),
         name: found.name.clone(),
         version: found.version.exact().and_then(|version| short_version(version.0.clone())),
@@ -226,7 +227,7 @@ fn component(
         cpe: found.cpes.first().map(ToString::to_string),
         purl: found.purl.as_ref().map(ToString::to_string),
         evidence: Some(evidence(found)),
-        properties: properties(found),
+        properties: properties(found).into_iter().chain(conflicts).collect(),
     }
 }
 

@@ -117,6 +117,9 @@ pub(crate) fn facts() -> Facts {
             component("long", exact(&"1.".repeat(700)), vec![trace("image", ContainsCode, 10, "")]),
             kernel,
         ],
+        dependencies: Vec::new(),
+        conflicts: Vec::new(),
+        owned: Vec::new(),
         mentions: vec![Mention {
             name: "gcc".into(),
             version: exact("12.2.0"),

@@ -47,6 +47,8 @@ mod tag {
     pub(super) const OLD_FILE_NAMES: u32 = 1027;
     pub(super) const FILE_STATES: u32 = 1029;
     pub(super) const SOURCE_PACKAGE: u32 = 1044;
+    pub(super) const PROVIDES: u32 = 1047;
+    pub(super) const REQUIRES: u32 = 1049;
     pub(super) const FOLDER_INDEXES: u32 = 1116;
     pub(super) const BASE_NAMES: u32 = 1117;
     pub(super) const FOLDERS: u32 = 1118;
@@ -162,6 +164,12 @@ fn add(
     row.licences = text(header, tag::LICENCE).into_iter().collect();
     row.supplier = text(header, tag::VENDOR);
     row.files = files;
+    let names = |tag| {
+        let texts = header.texts(tag).into_iter();
+        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+    };
+    row.depends = names(tag::REQUIRES);
+    row.provides = names(tag::PROVIDES);
     packages.rows.push(row);
 }
 

@@ -11,14 +11,10 @@ const STEPS_PER_INPUT_BYTE: u64 = 1 << 10;
 /// Instructions that one byte of output may take: programs that undo LZ77 or a Burrows-Wheeler
 /// transform take less than fifty.
 const STEPS_PER_OUTPUT_BYTE: u64 = 1 << 6;
-/// Bytes of output that a program may make of nothing, and of one byte of input. What other formats
-/// unpack to costs a nanosecond for a byte, here it costs up to fifty; so the limit on the ratio, which
-/// allows more, would be reached only after seconds. Blocks of the program's own archives hold less.
-const OUTPUT_FREE: u64 = 16 << 20;
-const OUTPUT_PER_INPUT_BYTE: u64 = 1 << 10;
 /// Instructions that a program may take besides, for each byte of its memory: tables are filled
 /// before the first byte or after the last.
 const STEPS_PER_MEMORY_BYTE: u64 = 2;
+const STEPS_FOR_MEMORY_MAX: u64 = 1 << 24;
 /// Instructions that any program may take.
 const STEPS_MIN: u64 = 1 << 16;
 /// Output that is collected before it is handed on, in bytes.
@@ -26,7 +22,6 @@ const OUTPUT_BYTES: usize = 64 << 10;
 
 const WRONG: &str = "a program leaves its code or uses what is no instruction";
 const ENDLESS: &str = "a program does not come to its end";
-const TALKATIVE: &str = "a program puts out far more than it was given";
 
 /// An instruction as it stands at one place of the program: jumps may lead into the middle of others.
 #[derive(Clone, Copy)]
@@ -63,7 +58,6 @@ pub(super) struct Machine {
     r: Vec<u32>,
     place: usize,
     steps_left: u64,
-    output_left: u64,
     /// Whether output goes anywhere.
     speaks: bool,
     output: Vec<u8>,
@@ -85,8 +79,9 @@ impl Machine {
             m: vec![0; size(bits.1)],
             r: vec![0; 256],
             place: 0,
-            steps_left: STEPS_MIN.saturating_add(STEPS_PER_MEMORY_BYTE * machine_bytes(bits)),
-            output_left: OUTPUT_FREE,
+            steps_left: STEPS_MIN.saturating_add(
+                STEPS_FOR_MEMORY_MAX.min(STEPS_PER_MEMORY_BYTE * machine_bytes(bits)),
+            ),
             speaks,
             output: Vec::new(),
         }
@@ -110,7 +105,6 @@ impl Machine {
     #[inline]
     pub(super) fn run(&mut self, input: u32) -> Step<bool> {
         self.steps_left = self.steps_left.saturating_add(STEPS_PER_INPUT_BYTE);
-        self.output_left = self.output_left.saturating_add(OUTPUT_PER_INPUT_BYTE);
         self.a = input;
         self.place = 0;
         self.go_on()
@@ -138,7 +132,7 @@ impl Machine {
                 }
                 code::HALT => return Ok(true),
                 code::OUT => {
-                    if self.put_out()? {
+                    if self.put_out() {
                         return Ok(false);
                     }
                 }
@@ -148,14 +142,13 @@ impl Machine {
     }
 
     /// Puts A out; tells whether that was much by now.
-    fn put_out(&mut self) -> Step<bool> {
+    fn put_out(&mut self) -> bool {
         if !self.speaks {
-            return Ok(false);
+            return false;
         }
-        self.output_left = self.output_left.checked_sub(1).ok_or(TALKATIVE)?;
         self.output.push(low(self.a));
         self.steps_left = self.steps_left.saturating_add(STEPS_PER_OUTPUT_BYTE);
-        Ok(self.output.len() >= OUTPUT_BYTES)
+        self.output.len() >= OUTPUT_BYTES
     }
 
     /// What the lowest three bits of a code name.

@@ -35,6 +35,13 @@ const STEP_BYTES: usize = 64 << 10;
 /// data smaller, or hardly larger.
 const INPUT_PER_OUTPUT: u64 = 2;
 
+/// Bytes that all blocks of an archive may make of nothing, and for each of their own bytes. A byte
+/// costs up to some microseconds here, a thousand times what it costs in other formats: what the
+/// limits allow those before the ratio counts would keep a kilobyte busy for minutes.
+const BYTES_FREE: u64 = 4 << 20;
+const BYTES_PER_BYTE: u64 = 1 << 10;
+const FAR_TOO_MUCH: &str = "a block makes far more bytes than it has";
+
 /// What a segment came to.
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -53,6 +60,8 @@ pub(crate) struct Packed {
     pub(crate) segments: Vec<Extent>,
     /// The whole block, header and all.
     pub(crate) block: Extent,
+    /// How many blocks the archive has.
+    pub(crate) blocks: u64,
 }
 
 impl Packed {
@@ -71,11 +80,19 @@ impl Packed {
         let inputs = self.segments.iter().map(Extent::read_all).collect::<Result<Vec<_>, _>>()?;
         let large = self.header.memory_bytes() > SHARED_BYTES_MAX;
         let _turn = large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut decoder = Decoder::new(&self.header, sink);
+        let mut decoder = Decoder::new(&self.header, sink, self.bytes_max());
         for input in inputs {
             made.push(decoder.segment(&input)?);
         }
         Ok(())
+    }
+}
+
+impl Packed {
+    /// The most bytes that may come out of the block, and out of the coder before its program.
+    fn bytes_max(&self) -> u64 {
+        let free = BYTES_FREE / self.blocks.max(1);
+        free.saturating_add(self.block.len().saturating_mul(BYTES_PER_BYTE))
     }
 }
 
@@ -99,15 +116,16 @@ struct Decoder<'sink, 'vault> {
     post: Post,
     sink: &'sink mut Sink<'vault>,
     digest: Sha1,
-    /// Bytes that the coder may still give.
+    /// Bytes that the coder may still give, and that may still be put out.
     input_left: u64,
+    output_left: u64,
 }
 
 impl<'sink, 'vault> Decoder<'sink, 'vault> {
-    fn new(header: &Header, sink: &'sink mut Sink<'vault>) -> Self {
-        let input_left = sink.allowance().saturating_mul(INPUT_PER_OUTPUT);
+    fn new(header: &Header, sink: &'sink mut Sink<'vault>, bytes_max: u64) -> Self {
+        let input_left = sink.allowance().saturating_mul(INPUT_PER_OUTPUT).min(bytes_max);
         let (coder, post) = (Coder::new(header), Post::new(header));
-        Self { coder, post, sink, digest: Sha1::new(), input_left }
+        Self { coder, post, sink, digest: Sha1::new(), input_left, output_left: bytes_max }
     }
 
     /// Decodes a segment; what comes before a fault is put out.
@@ -132,10 +150,7 @@ impl<'sink, 'vault> Decoder<'sink, 'vault> {
 
     fn feed(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.input_left = self
-            .input_left
-            .checked_sub(count)
-            .ok_or_else(|| fault("more bytes than a transform of what may be put out needs"))?;
+        self.input_left = self.input_left.checked_sub(count).ok_or_else(|| fault(FAR_TOO_MUCH))?;
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self.post.write(rest);
@@ -152,6 +167,9 @@ impl<'sink, 'vault> Decoder<'sink, 'vault> {
         loop {
             let output = self.post.output();
             self.digest.update(&*output);
+            let count = u64::try_from(output.len()).unwrap_or(u64::MAX);
+            self.output_left =
+                self.output_left.checked_sub(count).ok_or_else(|| fault(FAR_TOO_MUCH))?;
             self.sink.push(output)?;
             output.clear();
             if self.post.is_done() {

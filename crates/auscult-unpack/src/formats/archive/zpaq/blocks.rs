@@ -53,6 +53,8 @@ pub(super) struct Block {
     pub(super) end: u64,
     pub(super) header: Arc<Header>,
     pub(super) segments: Vec<Segment>,
+    /// How many blocks the archive has.
+    of: u64,
 }
 
 impl Block {
@@ -67,6 +69,7 @@ impl Block {
             header: Arc::clone(&self.header),
             segments: self.segments.iter().map(|segment| segment.data.clone()).collect(),
             block: archive.clamp(self.start, self.bytes()),
+            blocks: self.of,
         }
     }
 }
@@ -99,6 +102,10 @@ pub(super) fn find(archive: &Extent) -> Result<Found, Fault> {
     found.add(first, fault);
     if let Err(fault) = finder.others(&mut found) {
         found.faults.push(fault);
+    }
+    let count = u64::try_from(found.blocks.len()).unwrap_or(u64::MAX);
+    for block in &mut found.blocks {
+        block.of = count;
     }
     Ok(found)
 }
@@ -199,7 +206,7 @@ impl Finder<'_> {
         let (header, header_bytes) = Header::parse(&head).map_err(|why| wrong(start, why))?;
         let modelled = header.is_modelled();
         let end = at + u64::try_from(header_bytes).unwrap_or(0);
-        let mut block = Block { start, end, header: Arc::new(header), segments: Vec::new() };
+        let mut block = Block { start, end, header: Arc::new(header), segments: Vec::new(), of: 1 };
         loop {
             let at = block.end;
             let first = block.segments.is_empty();

@@ -265,7 +265,7 @@ fn a_program_that_makes_much_of_little_is_stopped() {
     // out, round: at 50 ns for a byte the limit on the ratio alone comes late.
     let stored = [&[1, 4, 0, 57, 63, 253, 0][..], b"text"].concat();
     let tree = open(&block(PLAIN, &[segment("a", "", &stored, None)]));
-    assert!(problems(&tree).contains("more than it was given"), "{}", problems(&tree));
+    assert!(problems(&tree).contains("far more bytes than it has"), "{}", problems(&tree));
     // out, eighty times a++, round
     let program = [&[57][..], &[1; 80], &[63, 173]].concat();
     let head = [1, u8::try_from(program.len() + 1).unwrap(), 0];
