@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -103,8 +104,18 @@ pub(crate) fn read(
     {
         return Some(OwnVersion { form: Form::InFileName, ..found.clone() });
     }
+    if compares_kernels(bytes) {
+        return None;
+    }
     alone.forget(&foreign(bytes));
     alone.only()
+}
+
+/// Whether the file asks for the kernel's release and takes it apart: then a lone number may be that
+/// of a kernel.
+fn compares_kernels(bytes: &[u8]) -> bool {
+    let holds = |text: &[u8]| memmem::find(bytes, text).is_some();
+    holds(b"\0uname\0") && (holds(b"%d.%d") || holds(b"%u.%u"))
 }
 
 /// A name that the file may give itself, in lower case, and how many numbers must follow it at
@@ -349,6 +360,8 @@ mod tests {
         for (path, rule, text, expect) in [
             ("/bin/wget", "wget", "1.21.3\0", Some("1.21.3")),
             ("/bin/wget", "wget", "1.21.3\x002.0.1\0", None),
+            // The least kernel that will do.
+            ("/bin/wget", "wget", "uname\0%d.%d.%d\x003.0.0\0", None),
             ("/bin/wget", "wget", "1.21.3\x001.2.13\0deflateInit_\0", Some("1.21.3")),
             ("/bin/wget", "wget", "12.2.1\0GCC: (Debian 12.2.1-14) 12.2.1\0", None),
             ("/bin/wget", "wget", "802.15.4\x0014.0.0\0", None),

@@ -21,6 +21,8 @@ use crate::{
 const RANGE_CONFIDENCE: u8 = 50;
 /// How much a version is believed that the exports contradict, in percent.
 const CONTRADICTED_CONFIDENCE_MAX: u8 = 40;
+/// How sure a string must be to stand against the exports, in percent: a lone number is less.
+const STANDING_CONFIDENCE: u8 = 80;
 
 /// What the exports of one file tell.
 struct Told {
@@ -89,6 +91,14 @@ fn take(draft: &mut Draft, seen: &Examined, told: Told) {
                 trace.confidence = trace.confidence.min(CONTRADICTED_CONFIDENCE_MAX);
             }
             component.evidence.push(evidence);
+            let sure = seen.hits.iter().any(|(_, hit)| {
+                hit.rule.id == rule.id && hit.confidence >= STANDING_CONFIDENCE
+            });
+            if !sure {
+                component.cpes = rule.cpes(&range);
+                component.purl = Some(rule.purl(&range));
+                component.version = range;
+            }
         }
         VersionClaim::Exact(_) | VersionClaim::Incomplete { .. } => {}
     }
