@@ -1,5 +1,6 @@
 //! Builds a snapshot from a folder of feeds.
 
+mod archive;
 mod collect;
 mod walk;
 

@@ -9,14 +9,13 @@ use std::{
     sync::mpsc::{SyncSender, sync_channel},
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 
+use super::archive;
 use crate::{Error, Result};
 
 /// A larger document is refused.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
-/// A larger member of an archive is refused; a record is a few kilobytes.
-const MEMBER_BYTES_MAX: u64 = 64 << 20;
 /// A batch ends when it holds so many bytes.
 const BATCH_BYTES: usize = 16 << 20;
 /// Deeper folders are not entered.
@@ -78,14 +77,14 @@ fn list(folder: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// Sends what it reads in batches.
-struct Batches {
+pub(super) struct Batches {
     sender: SyncSender<Vec<Document>>,
     batch: Vec<Document>,
     bytes: usize,
 }
 
 impl Batches {
-    fn push(&mut self, document: Document) {
+    pub(super) fn push(&mut self, document: Document) {
         self.bytes += document.bytes.len();
         self.batch.push(document);
         if self.bytes >= BATCH_BYTES {
@@ -121,10 +120,13 @@ fn read_file(
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
     let (head, reader) = decompressed(path)?;
+    if archive::is_zip(&head) {
+        return archive::zip(File::open(path)?, file, batches, problems);
+    }
     let is_tar = head.get(257..262) == Some(b"ustar");
     let mut reader = head.as_slice().chain(reader);
     if is_tar {
-        return read_archive(reader, file, batches, problems);
+        return archive::tar(reader, file, batches, problems);
     }
     let mut bytes = Vec::new();
     reader.by_ref().take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -169,36 +171,4 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-fn read_archive(
-    reader: impl Read,
-    file: &str,
-    batches: &mut Batches,
-    problems: &mut Vec<String>,
-) -> io::Result<()> {
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries()? {
-        let entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = format!("{file}/{member}");
-        if entry.size() > MEMBER_BYTES_MAX {
-            problems.push(format!("{path}: larger than 64 MiB"));
-            continue;
-        }
-        let archived = entry.header().mtime().ok().and_then(date);
-        let mut bytes = Vec::new();
-        entry.take(MEMBER_BYTES_MAX).read_to_end(&mut bytes)?;
-        batches.push(Document { file: file.to_owned(), path, bytes, archived });
-    }
-    Ok(())
-}
-
-/// The day of a time stamp of an archive; 0 stands for none.
-fn date(seconds: u64) -> Option<Date> {
-    let seconds = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
-    Some(TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?).date())
 }

@@ -2,9 +2,11 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::feeds::{
-    Recognised, alpine, curl, cve5, debian, epss, exploits, kev, nvd, osv, stream_fixes,
+    Recognised, alpine, curl, cve5, debian, debian_tracker, epss, exploits, kev, nvd, osv, rustsec,
+    stream_fixes,
 };
 
 /// The top-level keys that tell JSON feeds apart.
@@ -26,6 +28,8 @@ struct Probe {
     affected: Option<IgnoredAny>,
     modified: Option<IgnoredAny>,
     id: Option<IgnoredAny>,
+    distroversion: Option<IgnoredAny>,
+    packages: Option<IgnoredAny>,
 }
 
 /// Recognises a document and reads it. `archived` is the date that its archive gives it.
@@ -33,9 +37,17 @@ pub(crate) fn recognise(path: &str, bytes: &[u8], archived: Option<Date>) -> Rec
     let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     match bytes.get(start) {
         Some(b'{') => json(path, bytes, archived),
+        Some(b'[') if bytes.get(start + 1..).is_some_and(is_list_of_objects) => {
+            list(path, bytes, archived)
+        }
         Some(_) => text(path, bytes),
         None => Recognised::Nothing,
     }
+}
+
+/// Whether an opened list goes on with an object; lists of announcements begin with a bracket too.
+fn is_list_of_objects(rest: &[u8]) -> bool {
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
 fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
@@ -63,7 +75,27 @@ fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     if probe.id.is_some() && probe.modified.is_some() && probe.affected.is_some() {
         return osv::parse_json(bytes);
     }
-    stream_fixes::parse(bytes)
+    if probe.distroversion.is_some() && probe.packages.is_some() {
+        return alpine::parse_json(path, bytes);
+    }
+    // Maps whose keys are their content.
+    [stream_fixes::parse, debian_tracker::parse, exploits::parse_modules]
+        .iter()
+        .map(|parse| parse(bytes))
+        .find(|recognised| !matches!(recognised, Recognised::Nothing))
+        .unwrap_or(Recognised::Nothing)
+}
+
+/// A list of records, each of which could stand alone: curl serves its own advisories so.
+fn list(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
+    let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(bytes) else {
+        return Recognised::Nothing;
+    };
+    let mut all = Recognised::Nothing;
+    for item in items {
+        all = all.and(json(path, item.get().as_bytes(), archived));
+    }
+    all
 }
 
 fn text(path: &str, bytes: &[u8]) -> Recognised {
@@ -86,6 +118,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     if alpine::is_secfixes(text) {
         return alpine::parse(path, text);
     }
+    if rustsec::is_advisory(text) {
+        return rustsec::parse(text);
+    }
     if osv::is_yaml(text) {
         return osv::parse_yaml(text);
     }
@@ -99,7 +134,7 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 12] = [
+    const SEEDS: [&str; 17] = [
         r#"{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2026-0001","state":"PUBLISHED"},
             "containers":{"cna":{"affected":[{"vendor":"a","product":"b","versions":[
             {"version":">= 1, < 2","status":"affected","lessThan":"3"}]}]}}}"#,
@@ -116,6 +151,11 @@ mod tests {
         "id: OSV-1\nmodified: '2026'\naffected:\n- package:\n    name: a\n  versions:\n  - a-1_2\n",
         "/a/b.rb:CVE-2026-0001\n",
         "12;Title (CVE 2026-0001)\n",
+        "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"a\"\n[versions]\npatched = [\">= 1.2, < 2\"]\n```\n# T\n",
+        r#"{"a": {"CVE-2026-0001": {"releases": {"sid": {"status": "resolved", "fixed_version": "1"}}}}}"#,
+        r#"{"exploit/a": {"references": ["CVE-2026-0001"]}}"#,
+        "id,file,description,codes\n1,a.py,Text,CVE-2026-0001;OSVDB-1\n",
+        r#"[{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}]"#,
     ];
 
     proptest! {
