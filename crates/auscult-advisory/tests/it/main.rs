@@ -6,6 +6,7 @@
 )]
 
 mod conformance;
+mod labels;
 mod matching;
 mod real;
 mod snapshot;
