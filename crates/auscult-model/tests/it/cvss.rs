@@ -1,0 +1,1 @@
+//! Scores of CVSS against the vectors of other calculators.
