@@ -8,6 +8,7 @@
 mod component;
 mod context;
 mod coverage;
+pub mod cvss;
 mod evidence;
 mod facts;
 mod finding;

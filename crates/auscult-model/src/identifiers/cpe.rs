@@ -76,7 +76,7 @@ impl CpeAttribute {
 
     /// Its place in the arrays of [`CpeName`] and of a comparison.
     pub fn index(self) -> usize {
-        Self::ALL.iter().position(|known| *known == self).unwrap_or_default()
+        self as usize
     }
 }
 
@@ -106,6 +106,11 @@ impl CpeName {
         attribute: CpeAttribute,
         value: CpeValue,
     ) -> Result<Self, InvalidIdentifier> {
+        self.put(attribute, value)?;
+        Ok(self)
+    }
+
+    fn put(&mut self, attribute: CpeAttribute, value: CpeValue) -> Result<(), InvalidIdentifier> {
         let value = if attribute == CpeAttribute::Part { value.lowered() } else { value };
         if let CpeValue::Text(text) = &value {
             let fits = attribute != CpeAttribute::Part || matches!(text.as_str(), "a" | "o" | "h");
@@ -116,7 +121,7 @@ impl CpeName {
         if let Some(slot) = self.values.get_mut(attribute.index()) {
             *slot = value;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// All values in the order of [`CpeAttribute::ALL`].
@@ -177,7 +182,7 @@ impl CpeName {
                 "" => return None,
                 text => CpeValue::Text(cpe_value::quote(text, tolerant)?),
             };
-            name = name.with(attribute, value).ok()?;
+            name.put(attribute, value).ok()?;
         }
         Some(name)
     }
@@ -200,7 +205,7 @@ impl CpeName {
             let packed =
                 (attribute == CpeAttribute::Edition).then(|| component.strip_prefix('~')).flatten();
             let Some(packed) = packed else {
-                name = name.with(attribute, cpe_value::from_uri(component, tolerant)?).ok()?;
+                name.put(attribute, cpe_value::from_uri(component, tolerant)?).ok()?;
                 continue;
             };
             let parts: Vec<&str> = packed.split('~').collect();
@@ -208,7 +213,7 @@ impl CpeName {
                 return None;
             }
             for (attribute, part) in PACKED.into_iter().zip(parts) {
-                name = name.with(attribute, cpe_value::from_uri(part, tolerant)?).ok()?;
+                name.put(attribute, cpe_value::from_uri(part, tolerant)?).ok()?;
             }
         }
         Some(name)
@@ -228,7 +233,7 @@ impl CpeName {
                 return None;
             }
             let (value, after) = cpe_value::take_well_formed(after.trim_start())?;
-            name = name.with(attribute, value).ok()?;
+            name.put(attribute, value).ok()?;
             rest = match after.trim_start() {
                 "" => "",
                 more => {

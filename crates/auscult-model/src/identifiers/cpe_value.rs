@@ -106,6 +106,9 @@ pub(super) fn is_well_formed(quoted: &str) -> bool {
 }
 
 fn wildcards_at_ends(quoted: &str) -> bool {
+    if !quoted.bytes().any(|byte| matches!(byte, b'*' | b'?')) {
+        return true;
+    }
     let wild: Vec<Option<char>> = characters(quoted)
         .map(|(character, literal)| {
             (!literal && matches!(character, '*' | '?')).then_some(character)

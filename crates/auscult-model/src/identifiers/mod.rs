@@ -165,6 +165,9 @@ fn split_unescaped(body: &str) -> Vec<&str> {
 fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
+        // No form of a name holds a blank; the dictionary of NVD writes underscores.
+        let blank = character.is_whitespace() || character.is_control();
+        let character = if blank { '_' } else { character };
         let plain = character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
         if !plain || value == "-" {
             escaped.push('\\');

@@ -224,14 +224,9 @@ fn split(text: &str, mode: Mode) -> Result<PurlParts, String> {
     check_type(kind)?;
     let kind = kind.to_ascii_lowercase();
     let (path, version) = split_version(rest);
-    let (namespace, name) = match version {
-        // An empty name before a version is a name left out, not a slash too many.
-        Some(_) => path.rsplit_once('/').unwrap_or(("", path)),
-        None => {
-            let path = path.trim_end_matches('/');
-            path.rsplit_once('/').unwrap_or(("", path))
-        }
-    };
+    // An empty name before a version is a name left out, not a slash too many.
+    let path = if version.is_some() { path } else { path.trim_end_matches('/') };
+    let (namespace, name) = path.rsplit_once('/').unwrap_or(("", path));
     let name = decode(name)?;
     if name.is_empty() {
         return Err("it has no name".to_owned());

@@ -34,7 +34,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 #[derive(Clone, Debug)]
 enum Object {
     Text(String),
-    Name(CpeName, &'static str),
+    Name(Box<CpeName>, &'static str),
     Set(Vec<CpeName>),
     Language(CpeStatement),
 }
@@ -165,9 +165,9 @@ impl Session<'_> {
             let added = self.variables.get(name.trim_end_matches(')')).cloned();
             if let (Some(Object::Set(names)), Some(Object::Name(name, _))) =
                 (self.variables.get_mut(set), added)
-                && !names.contains(&name)
+                && !names.contains(&*name)
             {
-                names.push(name);
+                names.push(*name);
             }
             return Outcome::Setup;
         }
@@ -191,7 +191,8 @@ impl Session<'_> {
             let name = name.and_then(|text| CpeName::parse(text).ok());
             let refused = expected.starts_with("Traceback");
             let Some(name) = name else { return told(refused, &"refused") };
-            self.variables.insert(variable.to_owned(), Object::Name(name.clone(), prefix));
+            self.variables
+                .insert(variable.to_owned(), Object::Name(Box::new(name.clone()), prefix));
             return told(!refused, &name);
         } else {
             // An attribute's constant, or a flag.

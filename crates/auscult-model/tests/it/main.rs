@@ -1,7 +1,9 @@
 //! Identifiers and scores against suites that others wrote, read from the shared folder.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::string_slice,
     reason = "a failed precondition is a failed test; what was skipped or measured is told"
 )]
 
