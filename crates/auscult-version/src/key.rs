@@ -25,52 +25,76 @@ pub(crate) const OPAQUE: u8 = u8::MAX;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Vec<Part>);
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A rank and what is compared within it. A large number or a text takes several parts of one
+/// rank, the last of which can be told from the others, so that no text is the start of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Part {
     rank: u8,
-    value: Value,
+    value: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Value {
-    None,
-    /// A number below 2^64.
-    Number(u64),
-    /// A larger number: how many digits, and the digits without leading zeros.
-    Large(usize, Box<str>),
-    Text(Box<str>),
-}
+/// Decimal digits that fit into a part for certain.
+const DIGITS: usize = 18;
+/// What stands before the parts of a number that has more digits: more than any other number.
+const LARGE: u64 = u64::MAX;
+/// Bytes of a text in one part; the eighth byte tells how many there are.
+const BYTES: usize = 7;
 
 impl Key {
     /// An empty key with room for an ordinary version.
     pub(crate) fn new() -> Self {
-        Self(Vec::with_capacity(8))
+        Self(Vec::with_capacity(12))
     }
 
     /// Adds a part that is nothing but its rank.
     pub(crate) fn mark(&mut self, rank: u8) {
-        self.0.push(Part { rank, value: Value::None });
+        self.count(rank, 0);
+    }
+
+    /// Adds a number that was counted or computed.
+    pub(crate) fn count(&mut self, rank: u8, value: u64) {
+        self.0.push(Part { rank, value });
     }
 
     /// Adds a decimal number of any length; leading zeros do not count. No digits are 0.
     pub(crate) fn number(&mut self, rank: u8, digits: &str) {
-        let digits = digits.trim_start_matches('0');
-        let value = match digits.parse() {
-            Ok(number) => Value::Number(number),
-            Err(_) if digits.is_empty() => Value::Number(0),
-            Err(_) => Value::Large(digits.len(), digits.into()),
+        let digits = digits.trim_start_matches('0').as_bytes();
+        let value = |digits: &[u8]| {
+            digits.iter().fold(0_u64, |value, digit| {
+                let digit = u64::from(digit.saturating_sub(b'0'));
+                value.saturating_mul(10).saturating_add(digit)
+            })
         };
-        self.0.push(Part { rank, value });
-    }
-
-    /// Adds a number that was counted or computed.
-    pub(crate) fn count(&mut self, rank: u8, number: u64) {
-        self.0.push(Part { rank, value: Value::Number(number) });
+        if digits.len() <= DIGITS {
+            self.count(rank, value(digits));
+            return;
+        }
+        // More digits are more; with as many the first ones decide.
+        self.count(rank, LARGE);
+        self.count(rank, u64::try_from(digits.len()).unwrap_or(LARGE));
+        for digits in digits.chunks(DIGITS) {
+            // Never 0, which would look like a number that may be dropped.
+            self.count(rank, value(digits).saturating_add(1));
+        }
     }
 
     /// Adds a text, ordered byte by byte.
     pub(crate) fn text(&mut self, rank: u8, text: &str) {
-        self.0.push(Part { rank, value: Value::Text(text.into()) });
+        let mut rest = text.as_bytes();
+        loop {
+            let (taken, after) = rest.split_at_checked(BYTES).unwrap_or((rest, &[]));
+            let mut bytes = [0; 8];
+            for (slot, byte) in bytes.iter_mut().zip(taken) {
+                *slot = *byte;
+            }
+            bytes[BYTES] = u8::try_from(taken.len()).unwrap_or_default();
+            self.count(rank, u64::from_be_bytes(bytes));
+            // A full part is followed by another one, which may be empty.
+            if taken.len() < BYTES {
+                return;
+            }
+            rest = after;
+        }
     }
 
     /// Adds the numbers of a release, without the zeros at its end, and the end of the list: 1,
@@ -101,7 +125,7 @@ impl Key {
 
     /// Drops the plain numbers that are zero from the end, down to a length.
     pub(crate) fn drop_zeros(&mut self, start: usize) {
-        let zero = Part { rank: NUMBER, value: Value::Number(0) };
+        let zero = Part { rank: NUMBER, value: 0 };
         while self.0.len() > start && self.0.last() == Some(&zero) {
             self.0.pop();
         }

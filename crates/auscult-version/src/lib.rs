@@ -83,7 +83,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Every scheme.
+    /// Every scheme. Files name a scheme by its place here, so new ones come last.
     pub const ALL: &[Self] = &[
         Self::Debian,
         Self::Rpm,
@@ -120,10 +120,7 @@ pub fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
     }
-    if scheme == Scheme::Alpm {
-        return schemes::alpm::compare(left, right);
-    }
-    key(scheme, left)?.order(&key(scheme, right)?)
+    schemes::compare(scheme, left, right)
 }
 
 /// What of a version decides its order, for sorting and as a key of maps; `None` where the text is

@@ -19,6 +19,9 @@ const WORDS: [(&str, u8); 8] = [
     ("p", PATCH),
 ];
 
+/// Composer drops this word before it compares.
+const STABLE: &str = "stable";
+
 /// The key of a PHP version; `None` where it has neither digit nor letter.
 pub(crate) fn key(text: &str) -> Option<Key> {
     let text = text.to_ascii_lowercase();
@@ -27,7 +30,7 @@ pub(crate) fn key(text: &str) -> Option<Key> {
         let first = run.bytes().next()?;
         if first.is_ascii_digit() {
             key.number(NUMBER, run);
-        } else if first.is_ascii_alphabetic() {
+        } else if first.is_ascii_alphabetic() && run != STABLE {
             match WORDS.iter().find(|(word, _)| run.starts_with(word)) {
                 Some((_, rank)) => key.mark(*rank),
                 None => key.text(OTHER, run),

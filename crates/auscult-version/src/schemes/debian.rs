@@ -20,30 +20,38 @@ pub(crate) fn key(text: &str) -> Option<Key> {
 
 /// Adds a part as text, number, text, number and so on, and a text that ends it.
 fn push(key: &mut Key, mut rest: &str) {
-    // Text and number of nothing end the part; only the first pair is always there.
-    let mut first = true;
-    let mut pending: Vec<(String, &str)> = Vec::new();
-    while first || !rest.is_empty() {
-        first = false;
+    // Every part begins with a text, be it empty; behind the last number there is an empty one.
+    loop {
         let (text, after) = take(rest, |c| !c.is_ascii_digit());
         let (digits, after) = take_digits(after);
-        pending.push((weigh(text), digits));
-        rest = after;
-    }
-    for (text, digits) in pending {
-        key.text(TEXT, &text);
+        weigh(key, text);
         key.number(NUMBER, digits);
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
     }
-    key.text(TEXT, &weigh(""));
+    weigh(key, "");
 }
 
-/// A text whose bytes have the order that Debian gives its characters, with its end.
-fn weigh(text: &str) -> String {
-    let weigh = |c: char| match c {
-        '~' => '\u{1}',
-        c if c.is_ascii_alphabetic() => c,
-        // Behind all letters, in the order of their codes.
-        c => char::from_u32(u32::from(c).saturating_add(0x100)).unwrap_or(char::MAX),
+/// Characters of a text in one number, and the bits of each.
+const CHARACTERS: usize = 7;
+const BITS: u32 = 9;
+
+/// Adds a text as numbers that have the order of Debian: `~` comes before the end, the end before
+/// letters, and letters before all others.
+fn weigh(key: &mut Key, text: &str) {
+    let weight = |byte: u8| match byte {
+        b'~' => 1,
+        byte if byte.is_ascii_alphabetic() => 3_u64.saturating_add(u64::from(byte)),
+        byte => 256_u64.saturating_add(u64::from(byte)),
     };
-    text.chars().map(weigh).chain(['\u{2}']).collect()
+    let mut weights = text.bytes().map(weight).chain([2]).peekable();
+    while weights.peek().is_some() {
+        let mut number: u64 = 0;
+        for _ in 0..CHARACTERS {
+            number = (number << BITS) | weights.next().unwrap_or_default();
+        }
+        key.count(TEXT, number);
+    }
 }

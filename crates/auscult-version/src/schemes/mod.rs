@@ -4,7 +4,7 @@
 //! [`Scheme`](crate::Scheme) with its line in `key_of`, and its names in `ecosystem.rs`.
 
 mod alpine;
-pub(crate) mod alpm;
+mod alpm;
 mod bitnami;
 mod composer;
 mod conan;
@@ -29,11 +29,22 @@ mod pub_dart;
 mod rpm;
 mod semver;
 
+use std::cmp::Ordering;
+
 pub use generic::split_update;
 pub use openssl::may_lack_letter;
 pub(crate) use pep440::normal as pep440_normal;
 
 use crate::{Key, Scheme};
+
+/// Orders two versions by their keys, or as a scheme does it without them.
+pub(crate) fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
+    match scheme {
+        Scheme::Alpm => alpm::compare(left, right),
+        Scheme::Kernel => kernel::compare(left, right),
+        _ => key_of(scheme, left)?.order(&key_of(scheme, right)?),
+    }
+}
 
 /// The key of a version in its scheme; `None` where the text is no version of it.
 pub(crate) fn key_of(scheme: Scheme, text: &str) -> Option<Key> {

@@ -80,9 +80,9 @@ fn check_version(kind: &str, encoded: &str, version: &str) -> Result<(), Fault> 
     if encode::encode(version) != encoded {
         return Err(Fault::NotCanonical(encoded.to_owned()));
     }
-    let Some(scheme) = scheme_of(kind) else { return Ok(()) };
-    let lowercase = scheme == Scheme::Datetime && version.contains(['t', 'z']);
-    if lowercase || key(scheme, version).is_none() {
+    // Other types are not narrowed: a version that cannot be compared is told when it is compared.
+    let datetime = scheme_of(kind) == Some(Scheme::Datetime);
+    if datetime && (version.contains(['t', 'z']) || key(Scheme::Datetime, version).is_none()) {
         return Err(Fault::Version(version.to_owned()));
     }
     Ok(())
@@ -171,10 +171,5 @@ pub(super) fn sort(scheme: Option<Scheme>, constraints: &mut [Constraint]) -> Re
             left.version.cmp(&right.version)
         })
     });
-    if let Some(lone) = constraints.first().filter(|_| constraints.len() == 1)
-        && key(scheme, &lone.version).is_none()
-    {
-        return Err(Fault::Version(lone.version.clone()));
-    }
     fault.map_or(Ok(()), Err)
 }

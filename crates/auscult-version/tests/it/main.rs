@@ -10,4 +10,5 @@ mod laws;
 mod orders;
 mod ranges;
 mod suites;
+mod vers;
 mod vers_spec;

@@ -127,7 +127,46 @@ const PYTHON_LEGACY: &[&str] = &[
     "-class.-jw.util.version.version-pre < 1.0",
     "-class.-jw.util.version.version-preview < 1.0",
 ];
-const PYTHON_LEGACY_GENERATED: &[&str] = &[];
+const PYTHON_LEGACY_GENERATED: &[&str] = &[
+    "-class.-jw.util.version.Version- < 1.0.dev1",
+    "0.0.1-test1 < 3.0.0a4",
+    "0.1-charmander < 0.9-doduo",
+    "0.3.1-p1 < 0.4.0-p1",
+    "0.3m2 < 0.3m3",
+    "0.3m4 < 0.3m5",
+    "0.4.0-p1 < 0.0.1",
+    "0.5m2 < 0.5m3",
+    "0.5m4 < 0.5m5",
+    "0.5m5 < 0.6m1",
+    "0.6m2 < 0.6m3",
+    "0.6m3 < 0.6m4",
+    "0.6m4 < 0.6m5",
+    "0.6m6 < 0.2rc0",
+    "0.7.10p1 < 0.7.11p1",
+    "0.7.11p2 < 0.7.11p3",
+    "0.7.11p3 < 0.8.1p1",
+    "0.7.4.svn.r2010 < 0.6.4",
+    "0.8.4p1 < 0.8.4p2",
+    "0.8.4p2 < 0.8.6p1",
+    "0.8.6p1 < 0.8.7p1",
+    "0.9-eevee < 0.9-fearow",
+    "0.9-gyarados < 0.9-horsea",
+    "0.9-ivysaur < 1.0",
+    "1.0beta6.1 < 1.0b6",
+    "1.3.1-STAGING < 0.0.1",
+    "2.0.0-final < 0.10",
+    "2.0.1rc2-git < 0.8",
+    "2013-01-21T20:33:09+0100 < 2013-01-23T17:11:52+0100",
+    "2013-02-02T20:23:17+0100 < 2013-02-08T17:40:57+0000",
+    "2013-02-08T17:40:57+0000 < 2013-03-27T16:32:26+0100",
+    "2013-03-27T16:32:26+0100 < 2013-05-09T12:47:53+0200",
+    "2013-05-09T12:47:53+0200 < 2013-05-10T17:55:56+0200",
+    "2013-05-10T17:55:56+0200 < 2013-05-14T20:16:05+0200",
+    "2013-07-19T09:11:08+0000 < 2013-08-12T21:48:56+0200",
+    "2013-12-23T17-51-15 < 2014-01-12T15-52-10",
+    "2014-01-12T15-52-10 < 0.2016.3.21",
+    "trunk < 3.2.3",
+];
 
 #[test]
 fn maven() {
@@ -149,15 +188,17 @@ fn nuget() {
 fn composer() {
     check(Scheme::Composer, "scalibr/packagist-versions.txt", 50, &[]);
     let path = "scalibr/packagist-versions-generated.txt";
-    check(Scheme::Composer, path, 7000, COMPOSER_CASE);
+    check(Scheme::Composer, path, 7000, COMPOSER_STABILITY);
 }
 
-/// PHP's `version_compare` knows `ALPHA` and `BETA` in lowercase only, but Composer puts both in
-/// lowercase before it compares (composer/semver, `VersionParser::normalize`).
-const COMPOSER_CASE: &[&str] = &[
+/// PHP's `version_compare` knows `ALPHA` and `BETA` in lowercase only and takes `stable` for a word
+/// without meaning; Composer puts all in lowercase and drops `stable` before it compares
+/// (composer/semver, `VersionParser::normalize`).
+const COMPOSER_STABILITY: &[&str] = &[
     "v1.9.0-ALPHA.1 = v1.9.0-BETA.1",
     "v1.9.0-BETA.1 < v1.9.0-ALPHA.2",
     "v1.9.0-ALPHA.2 = v1.9.0-BETA.2",
+    "5.1.0-stable < 5.1.0-beta2",
 ];
 
 #[test]

@@ -115,7 +115,7 @@ fn check(name: &str, tests: &[Value], cases_min: usize, excused_count: usize) {
     let few: Vec<Option<String>> = wrong.iter().take(60).map(|test| run(test)).collect();
     assert!(tests.len() >= cases_min, "{name}: only {} cases", tests.len());
     assert!(wrong.is_empty(), "{name}: {} {few:#?}", wrong.len());
-    assert!(excused.len() <= excused_count, "{name}: {} excepted", excused.len());
+    assert!(excused.len() == excused_count, "{name}: {} excepted", excused.len());
 }
 
 /// Tells whether a suite is wrong about a native range.
@@ -125,23 +125,34 @@ fn is_excused(test: &Value) -> bool {
     else {
         return false;
     };
-    // Not VERS: constraints that make each other redundant, in one sequence (clause 5.4), or none
-    // at all.
+    // Not VERS by clause 5.4: constraints that make each other redundant, versions that do not
+    // ascend or stand twice, or no constraint at all.
     let fault = match Vers::parse(expected) {
         Err(Error::Vers { fault, .. }) => Some(fault),
         _ => None,
     };
-    if matches!(fault, Some(Fault::Sequence(_) | Fault::Empty)) {
+    if matches!(
+        fault,
+        Some(Fault::Sequence(_) | Fault::Order(_) | Fault::Duplicate(_) | Fault::Empty)
+    ) {
         return true;
     }
-    // The converter forced the version into Semantic Versioning and made its fourth number a
-    // build, which counts for nothing. Composer and Go tags have four numbers.
-    let forced = expected.split('|').any(|one| {
-        one.split_once('+')
-            .is_some_and(|(_, build)| build.starts_with(|c: char| c.is_ascii_digit()))
-    });
-    forced && !native.contains('+') || NODE_SEMVER.contains(&native)
+    // The same range, but the converter rewrote its versions as Semantic Versioning, in which a
+    // fourth number becomes a build and counts for nothing. Composer and Go tags have such
+    // versions.
+    let bare = |text: &str| text.replace(['.', '-', '+'], "");
+    let kind = field(&test["input"], &["scheme", "type"]).as_str().unwrap();
+    let ours = Vers::from_native(kind, native).map(|vers| vers.to_string());
+    if ours.is_ok_and(|ours| bare(&ours) == bare(expected)) {
+        return true;
+    }
+    NODE_SEMVER.contains(&native) || NO_GO_VERSIONS.contains(&native)
 }
+
+/// Likewise rewritten, with a number that is zero; and what neither a Go module nor a release of Go
+/// may be called.
+const NO_GO_VERSIONS: &[&str] =
+    &["<v2019.03.04.00", "<v2020.03.16.00", "<v2021.02.22.00", "<v1.2.3019.52a"];
 
 /// Where node-semver's own README says otherwise: a version with fewer than three numbers stands
 /// for all that begin so (`<=3.3` is `<3.4.0-0`, `2.1` is `>=2.1.0 <2.2.0-0`), a wildcard after
@@ -162,7 +173,7 @@ const NODE_SEMVER: &[&str] = &[
 fn standard() {
     let Some(files) = suites::vers_spec() else { return };
     for (name, tests) in &files {
-        check(name, tests, 1, if name.starts_with("npm_range_from") { 16 } else { 0 });
+        check(name, tests, 1, if name.starts_with("npm_range_from") { 11 } else { 0 });
     }
     let all: usize = files.values().map(Vec::len).sum();
     assert!(files.len() >= 16 && all >= 1711, "{} files, {all} cases", files.len());
@@ -188,7 +199,7 @@ fn univers_orders() {
 
 #[test]
 fn univers_ranges() {
-    univers("range/conan_range_from_native.json", 428, 0);
+    univers("range/conan_range_from_native.json", 428, 2);
     univers("range/conan_range_from_native_basic.json", 20, 0);
     univers("range/gem_range_from_native.json", 1, 0);
     univers("range/nginx_range_from_native.json", 8, 0);
@@ -202,28 +213,28 @@ fn univers_ranges() {
 
 #[test]
 fn univers_npm() {
-    univers("range/npm_range_from_native.json", 897, 0);
+    univers("range/npm_range_from_native.json", 897, 13);
 }
 
 #[test]
 fn gitlab_composer() {
-    univers("range/gitlab/composer_gitlab_range_from_native.json", 2538, 0);
+    univers("range/gitlab/composer_gitlab_range_from_native.json", 2538, 195);
 }
 
 #[test]
 fn gitlab_others() {
-    univers("range/gitlab/conan_gitlab_range_from_native.json", 428, 0);
+    univers("range/gitlab/conan_gitlab_range_from_native.json", 428, 2);
     univers("range/gitlab/gem_gitlab_range_from_native.json", 317, 0);
 }
 
 #[test]
 fn gitlab_golang() {
-    univers("range/gitlab/golang_gitlab_range_from_native.json", 764, 0);
+    univers("range/gitlab/golang_gitlab_range_from_native.json", 764, 6);
 }
 
 #[test]
 fn gitlab_npm() {
-    univers("range/gitlab/npm_gitlab_range_from_native.json", 533, 0);
+    univers("range/gitlab/npm_gitlab_range_from_native.json", 533, 3);
 }
 
 #[test]
