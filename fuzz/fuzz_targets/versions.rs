@@ -1,5 +1,5 @@
-//! Any text as versions and as version ranges. Lines are versions; the first one that names a type
-//! and a blank is a native range of it.
+//! Any text as versions and as version ranges: lines are versions and specifiers, and one that is a
+//! type, a blank and something more is a native range of that type.
 #![no_main]
 
 use std::cmp::Ordering;
