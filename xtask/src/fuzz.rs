@@ -62,6 +62,7 @@ const TARGETS: &[Target] = &[
     ("snapshot", 1, Seeds::Own),
     ("texts", 1, Seeds::Own),
     ("identifiers", 1, Seeds::Own),
+    ("versions", 1, Seeds::Own),
 ];
 /// Texts that seed the target of the same name.
 const IDENTIFIERS: &[&str] = &[
@@ -191,6 +192,11 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
         "feeds" | "texts" => {
             vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
         }
+        "versions" => vec![
+            ("versions".to_owned(), b"1:1.2~rc1-3\n1.2.0-beta.2+x\n1.01b_p2-r3".to_vec()),
+            ("native".to_owned(), b"npm ^1.2 || 2.x\npypi ~=1.4,!=1.4.2\nmaven [1,2)".to_vec()),
+            ("vers".to_owned(), b"vers:deb/>=1:1.0|!=1:1.5|<2:0\nvers:npm/1.0%252F0".to_vec()),
+        ],
         _ => auscult_testkit::seeds(),
     };
     for (name, bytes) in seeds {

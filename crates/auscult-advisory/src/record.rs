@@ -114,19 +114,6 @@ fn put_status(writer: &mut Writer, status: Status) {
     });
 }
 
-/// The order is part of the file format: schemes are stored by their place, new ones come last.
-const SCHEMES: [Scheme; 9] = [
-    Scheme::Debian,
-    Scheme::Rpm,
-    Scheme::Alpine,
-    Scheme::Semver,
-    Scheme::Generic,
-    Scheme::OpenSsl,
-    Scheme::OpenSsh,
-    Scheme::Kernel,
-    Scheme::Pep440,
-];
-
 fn put_bound(writer: &mut Writer, bound: Option<&Bound>) {
     match bound {
         None => writer.byte(0),
@@ -190,7 +177,8 @@ impl Claim {
         writer.text(&self.id);
         writer.number(u64::from(self.source));
         writer.text(&self.record);
-        let scheme = SCHEMES.iter().position(|scheme| *scheme == self.scheme).unwrap_or(0);
+        // Schemes are stored by their place, so new ones come last.
+        let scheme = Scheme::ALL.iter().position(|scheme| *scheme == self.scheme).unwrap_or(0);
         writer.count(scheme);
         put_status(writer, self.default);
         writer.list(&self.entries, put_entry);
@@ -211,7 +199,7 @@ impl Claim {
             id,
             source,
             record,
-            scheme: *SCHEMES.get(scheme).ok_or(Short)?,
+            scheme: *Scheme::ALL.get(scheme).ok_or(Short)?,
             default: status(reader)?,
             entries: reader.list(entry)?,
             part: char::from(reader.byte()?),

@@ -6,23 +6,21 @@
 //!
 //! This crate knows no advisories; which scheme a product follows is decided by its caller.
 
-mod alpine;
-mod debian;
-mod generic;
-mod kernel;
+mod ecosystem;
+mod error;
 mod key;
-mod openssl;
-mod pep440;
 mod range;
-mod rpm;
-mod semver;
+mod schemes;
+mod vers;
 
 use std::cmp::Ordering;
 
-pub use generic::split_update;
-pub use openssl::may_lack_letter;
+pub use error::{Error, Fault};
+pub use key::Key;
 pub use range::{Bound, Event, Range, events_contain, within};
+pub use schemes::{may_lack_letter, split_update};
 use serde::{Deserialize, Serialize};
+pub use vers::{Comparator, Constraint, Vers};
 
 /// A way to order versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,7 +32,8 @@ pub enum Scheme {
     Rpm,
     /// Alpine: `1.2.3a_rc1-r4` (apk-package(5)).
     Alpine,
-    /// Semantic Versioning 2.0.0, with the leniency of missing or additional numbers.
+    /// Semantic Versioning 2.0.0, with the leniency of missing or additional numbers; also npm,
+    /// Cargo, Hex and Swift.
     Semver,
     /// Numbers, letters and the usual pre- and post-release tags, for upstream C projects.
     Generic,
@@ -46,10 +45,45 @@ pub enum Scheme {
     Kernel,
     /// Python packages (PEP 440).
     Pep440,
+    /// Maven's version order.
+    Maven,
+    /// NuGet: Semantic Versioning with four numbers, without regard to case.
+    Nuget,
+    /// RubyGems.
+    Gem,
+    /// Go modules and the Go toolchain.
+    Go,
+    /// PHP packages (`version_compare`).
+    Composer,
+    /// R packages.
+    Cran,
+    /// Haskell packages.
+    Hackage,
+    /// Dart packages: Semantic Versioning in which the build counts.
+    Pub,
+    /// Gentoo packages.
+    Gentoo,
+    /// Arch Linux packages (vercmp(8)). A version without a release is equal to each of its
+    /// releases there; keys tell them apart.
+    Alpm,
+    /// Conan packages.
+    Conan,
+    /// Perl modules.
+    Cpan,
+    /// Java runtimes.
+    Jvm,
+    /// Bitnami packages: Semantic Versioning; the revision of the package does not count.
+    Bitnami,
+    /// Numbers between dots, up to the first other character.
+    Intdot,
+    /// Texts, byte by byte.
+    Lexicographic,
+    /// Points in time (RFC 3339).
+    Datetime,
 }
 
 impl Scheme {
-    /// Every scheme.
+    /// Every scheme. Files name a scheme by its place here, so new ones come last.
     pub const ALL: &[Self] = &[
         Self::Debian,
         Self::Rpm,
@@ -60,6 +94,23 @@ impl Scheme {
         Self::OpenSsh,
         Self::Kernel,
         Self::Pep440,
+        Self::Maven,
+        Self::Nuget,
+        Self::Gem,
+        Self::Go,
+        Self::Composer,
+        Self::Cran,
+        Self::Hackage,
+        Self::Pub,
+        Self::Gentoo,
+        Self::Alpm,
+        Self::Conan,
+        Self::Cpan,
+        Self::Jvm,
+        Self::Bitnami,
+        Self::Intdot,
+        Self::Lexicographic,
+        Self::Datetime,
     ];
 }
 
@@ -69,16 +120,11 @@ pub fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
     }
-    match scheme {
-        Scheme::Debian => debian::compare(left, right),
-        Scheme::Rpm => rpm::compare(left, right),
-        Scheme::Alpine => key::order(&alpine::parse(left)?, &alpine::parse(right)?),
-        Scheme::Semver => Some(semver::parse(left)?.cmp(&semver::parse(right)?)),
-        Scheme::Generic | Scheme::OpenSsh => {
-            key::order(&generic::parse(left)?, &generic::parse(right)?)
-        }
-        Scheme::OpenSsl => key::order(&openssl::parse(left)?, &openssl::parse(right)?),
-        Scheme::Kernel => Some(kernel::parse(left)?.cmp(&kernel::parse(right)?)),
-        Scheme::Pep440 => Some(pep440::parse(left)?.cmp(&pep440::parse(right)?)),
-    }
+    schemes::compare(scheme, left, right)
+}
+
+/// What of a version decides its order, for sorting and as a key of maps; `None` where the text is
+/// no version of the scheme.
+pub fn key(scheme: Scheme, version: &str) -> Option<Key> {
+    schemes::key_of(scheme, version.trim())
 }

@@ -87,14 +87,20 @@ fn below_wildcard(scheme: Scheme, version: &str, prefix: &str) -> Option<bool> {
     Some(compare(scheme, version, prefix)?.is_le())
 }
 
-/// The order of a version and a limit. A release of OpenSSH named without a port, such as 7.4,
-/// stands for all ports of it.
-fn order(scheme: Scheme, version: &str, limit: &str) -> Option<Ordering> {
-    if scheme == Scheme::OpenSsh && !limit.contains('p') {
-        let release = version.split_once('p').map_or(version, |(release, _)| release);
-        return compare(scheme, release, limit);
+/// The order of a version and a limit. A limit that names less stands for all that it names: a
+/// release of OpenSSH without a port for all ports of it, and a Python version without a local
+/// label for all builds of it (PEP 440, "Version matching").
+pub(crate) fn order(scheme: Scheme, version: &str, limit: &str) -> Option<Ordering> {
+    let mark = match scheme {
+        Scheme::OpenSsh => 'p',
+        Scheme::Pep440 => '+',
+        _ => return compare(scheme, version, limit),
+    };
+    if limit.contains(mark) {
+        return compare(scheme, version, limit);
     }
-    compare(scheme, version, limit)
+    let named = version.split_once(mark).map_or(version, |(named, _)| named);
+    compare(scheme, named, limit)
 }
 
 /// An event of an OSV range (OSV schema 1.7, `affected[].ranges[].events[]`).

@@ -3,6 +3,7 @@
 //! Ranges of commits are not evaluated; the versions that such a record lists are taken instead,
 //! their tags brought to release numbers (`curl-7_88_1` is 7.88.1).
 
+use auscult_model::Purl;
 use auscult_version::{Bound, Scheme};
 use serde::Deserialize;
 
@@ -123,26 +124,69 @@ fn record(document: Document) -> Record {
     }
 }
 
+/// Ecosystems whose packages are a distribution's, with the name that its os-release gives it.
+const DISTRIBUTIONS: &[(&str, &str)] = &[
+    ("AlmaLinux", "almalinux"),
+    ("Alpine", "alpine"),
+    ("Chainguard", "chainguard"),
+    ("Debian", "debian"),
+    ("Mageia", "mageia"),
+    ("Red Hat", "rhel"),
+    ("Rocky Linux", "rocky"),
+    ("SUSE", "sles"),
+    ("Ubuntu", "ubuntu"),
+    ("Wolfi", "wolfi"),
+    ("openEuler", "openeuler"),
+    ("openSUSE", "opensuse"),
+];
+
+/// Ecosystems whose name is not the type of their package URL.
+const PURL_TYPES: &[(&str, &str)] = &[
+    ("crates.io", "cargo"),
+    ("Go", "golang"),
+    ("RubyGems", "gem"),
+    ("Packagist", "composer"),
+    ("ConanCenter", "conan"),
+    ("SwiftURL", "swift"),
+];
+
 /// Key, scheme and release of a package by its ecosystem.
 fn ecosystem(package: &Package) -> (String, Scheme, String) {
     let (name, release) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
-    let distribution = |system: &str| format!("d:{system}:{}", package.name);
-    let purl = |kind: &str| {
-        let given = package.purl.as_deref().and_then(|purl| purl.split(['@', '?', '#']).next());
-        given.map_or_else(|| format!("p:pkg:{kind}/{}", package.name), |purl| format!("p:{purl}"))
-    };
-    match name {
-        "Debian" => (distribution("debian"), Scheme::Debian, codename(release)),
-        "Ubuntu" => (distribution("ubuntu"), Scheme::Debian, release.to_owned()),
-        "Alpine" => {
-            (distribution("alpine"), Scheme::Alpine, release.trim_start_matches('v').to_owned())
+    if name == "OSS-Fuzz" {
+        return (fuzz_key(&package.name), Scheme::Generic, String::new());
+    }
+    let scheme = Scheme::of_osv_ecosystem(&package.ecosystem).unwrap_or(Scheme::Generic);
+    if let Some((_, system)) = DISTRIBUTIONS.iter().find(|(known, _)| *known == name) {
+        return (format!("d:{system}:{}", package.name), scheme, release_of(system, release));
+    }
+    if name == "Linux" {
+        return ("k:linux".to_owned(), Scheme::Kernel, String::new());
+    }
+    let kind = PURL_TYPES.iter().find(|(known, _)| *known == name);
+    let kind = kind.map_or_else(|| name.to_lowercase(), |(_, kind)| (*kind).to_owned());
+    // Maven's names are `group:artifact`.
+    let written = || format!("pkg:{kind}/{}", package.name.replace(':', "/"));
+    let purl = package.purl.clone().unwrap_or_else(written);
+    let bare = |purl: &str| purl.split(['@', '?', '#']).next().unwrap_or(purl).to_owned();
+    let purl = Purl::canonical(&purl)
+        .map_or_else(|_| bare(&purl), |purl| purl.without_version().to_owned());
+    (format!("p:{purl}"), scheme, String::new())
+}
+
+/// A release as its data and os-release both can name it.
+fn release_of(system: &str, release: &str) -> String {
+    match system {
+        "debian" => codename(release),
+        "alpine" => release.trim_start_matches('v').to_owned(),
+        // `22.04:LTS`, `Pro:18.04:LTS`
+        "ubuntu" => {
+            let number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
+            release.split(':').find(number).unwrap_or(release).to_owned()
         }
-        "crates.io" => (purl("cargo"), Scheme::Semver, String::new()),
-        "npm" => (purl("npm"), Scheme::Semver, String::new()),
-        "Go" => (purl("golang"), Scheme::Semver, String::new()),
-        "PyPI" => (purl("pypi"), Scheme::Pep440, String::new()),
-        "OSS-Fuzz" => (fuzz_key(&package.name), Scheme::Generic, String::new()),
-        other => (purl(&other.to_lowercase()), Scheme::Generic, String::new()),
+        // `enterprise_linux:9::baseos`
+        "rhel" => release.split(':').nth(1).unwrap_or(release).to_owned(),
+        _ => release.to_owned(),
     }
 }
 

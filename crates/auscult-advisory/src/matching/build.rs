@@ -150,7 +150,7 @@ fn source_package(component: &Component) -> Vec<String> {
         return Vec::new();
     };
     // Only these distributions publish which repairs a package holds.
-    if !["debian", "raspbian", "alpine"].iter().any(|known| distribution.starts_with(known)) {
+    if !super::distribution::publishes(distribution) {
         return Vec::new();
     }
     let version = source_version.clone().unwrap_or_else(|| component.version.to_string());

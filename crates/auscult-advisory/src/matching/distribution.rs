@@ -9,7 +9,7 @@ use crate::{
     Result, Snapshot,
     affected::{Verdict, judge},
     feeds::debian::codename,
-    record::Claim,
+    record::{Claim, Status},
 };
 
 /// The distribution's answers.
@@ -32,29 +32,62 @@ struct Installed<'a> {
     system: &'a str,
     release: String,
     version: &'a str,
-    /// Distributions announce by source package. Another source package may have the name of this
-    /// binary package, and its repairs say nothing of this one.
-    source: &'a str,
+    /// Most announce by source package: another one may have the name of this binary package, and
+    /// its repairs say nothing of this one. Those that use RPM announce by binary package.
+    names: Vec<&'a str>,
+}
+
+/// Distribution and release as their data name them, from what os-release says.
+fn named<'a>(id: &'a str, release: &str) -> Option<(&'a str, String)> {
+    let major = || release.split('.').next().unwrap_or(release).to_owned();
+    Some(match id {
+        "debian" | "raspbian" => ("debian", codename(release)),
+        // Branches are named by two numbers: 3.11 of 3.11.6.
+        "alpine" => (id, release.split('.').take(2).collect::<Vec<_>>().join(".")),
+        "ubuntu" | "openeuler" => (id, release.to_owned()),
+        "rocky" | "almalinux" | "rhel" | "mageia" => (id, major()),
+        "wolfi" | "chainguard" => (id, String::new()),
+        "opensuse-leap" => ("opensuse", format!("Leap {release}")),
+        "opensuse-tumbleweed" => ("opensuse", "Tumbleweed".to_owned()),
+        "sles" => {
+            let pack = release.split_once('.').map(|(_, pack)| format!(" SP{pack}"));
+            (id, format!("Linux Enterprise Server {}{}", major(), pack.unwrap_or_default()))
+        }
+        _ => return None,
+    })
+}
+
+/// Whether the data of this distribution can be had, by the id and release of its os-release.
+pub(super) fn publishes(distribution: &str) -> bool {
+    split(distribution).is_some_and(|(id, release)| named(id, release).is_some())
+}
+
+/// Id and release: an id may hold dashes, a release begins with a digit.
+fn split(distribution: &str) -> Option<(&str, &str)> {
+    let digit = |at: usize| distribution.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    match distribution.match_indices('-').find(|(at, _)| digit(at + 1)) {
+        Some((at, _)) => Some((distribution.get(..at)?, distribution.get(at + 1..)?)),
+        None => Some((distribution, "")),
+    }
 }
 
 fn installed(component: &Component) -> Option<Installed<'_>> {
-    let Origin::Package { distribution: Some(distribution), source, source_version, .. } =
-        &component.origin
+    let Origin::Package {
+        database, distribution: Some(distribution), source, source_version, ..
+    } = &component.origin
     else {
         return None;
     };
     let VersionClaim::Exact(version) = &component.version else { return None };
-    let (system, release) = distribution.split_once('-').unwrap_or((distribution, ""));
-    let release = match system {
-        "debian" | "raspbian" => codename(release),
-        // Branches are named by two numbers: 3.11 of 3.11.6.
-        "alpine" => release.split('.').take(2).collect::<Vec<_>>().join("."),
-        _ => return None,
-    };
-    let system = if system == "raspbian" { "debian" } else { system };
+    let (id, release) = split(distribution)?;
+    let (system, release) = named(id, release)?;
+    let by_source = source.as_deref().unwrap_or(&component.name);
+    if database == "rpm" {
+        let names = vec![component.name.as_str(), by_source];
+        return Some(Installed { system, release, version: &version.0, names });
+    }
     let version = source_version.as_deref().unwrap_or(&version.0);
-    let source = source.as_deref().unwrap_or(&component.name);
-    Some(Installed { system, release, version, source })
+    Some(Installed { system, release, version, names: vec![by_source] })
 }
 
 /// Asks the distribution's data about a package.
@@ -66,11 +99,14 @@ pub(crate) fn decide(
     let mut decided = Decided::default();
     let Some(installed) = installed(component) else { return Ok(decided) };
     let mut open: BTreeMap<String, Vec<(Claim, Verdict)>> = BTreeMap::new();
-    let name = installed.source;
-    let key = format!("d:{}:{name}", installed.system);
-    if let Some(claims) = snapshot.claims(&key)? {
+    for name in &installed.names {
+        let key = format!("d:{}:{name}", installed.system);
+        let Some(claims) = snapshot.claims(&key)? else { continue };
         names_known.push(format!("{}:{name}", installed.system));
-        for claim in claims.into_iter().filter(|claim| claim.release == installed.release) {
+        let of_release = |claim: &Claim| claim.release == installed.release;
+        // "Undetermined" is no word for or against.
+        let says = |claim: &Claim| claim.default != Status::Unknown || !claim.entries.is_empty();
+        for claim in claims.into_iter().filter(|claim| of_release(claim) && says(claim)) {
             match judge(&claim, installed.version) {
                 Verdict::NotAffected => {
                     decided.fixed.insert(claim.id);

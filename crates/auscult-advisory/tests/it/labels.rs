@@ -71,14 +71,13 @@ fn rows(archive: &Path) -> Vec<Row> {
     let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(text.as_bytes());
     let head = reader.headers().unwrap().clone();
     let column = |name: &str| head.iter().position(|one| one == name).unwrap();
-    let [image, label, id, cve, package, version] =
+    let columns =
         ["image", "label", "vulnerability_id", "effective_cve", "package", "version"].map(column);
-    let row = |row: csv::StringRecord| Row {
-        image: row[image].to_owned(),
-        label: row[label].to_owned(),
-        id: if row[cve].is_empty() { &row[id] } else { &row[cve] }.to_owned(),
-        package: row[package].to_owned(),
-        version: row[version].to_owned(),
+    let row = |row: csv::StringRecord| {
+        let [image, label, id, cve, package, version] =
+            columns.map(|column| row.get(column).unwrap_or_default().to_owned());
+        let id = if cve.is_empty() { id } else { cve };
+        Row { image, label, id, package, version }
     };
     reader.records().map(|one| row(one.unwrap())).collect()
 }

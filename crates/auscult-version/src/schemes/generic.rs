@@ -4,7 +4,13 @@
 //! usual ones; separators mean nothing. A commit id or an unknown word cannot be compared, except
 //! where an earlier number decides already.
 
-use crate::key::{Digits, Part, drop_trailing_zeros, runs};
+use crate::key::{END, Key, NUMBER, OPAQUE, runs, without_v};
+
+/// What may follow a number, from the least: the number of a tag, a tag that comes after the
+/// release, a letter that counts up. Tags before the release have the ranks of [`BEFORE`].
+const TAG_NUMBER: u8 = END + 1;
+const AFTER_TAG: u8 = END + 2;
+const LETTER: u8 = END + 3;
 
 /// Tags before a release, in their order.
 const BEFORE: &[(&str, u8)] = &[
@@ -33,52 +39,52 @@ fn before(word: &str) -> Option<u8> {
 }
 
 /// The key of a version, `None` where the text holds no number or looks like a commit id.
-pub(crate) fn parse(text: &str) -> Option<Vec<Part>> {
+pub(crate) fn key(text: &str) -> Option<Key> {
     let text = text.to_ascii_lowercase();
-    let text = text.strip_prefix('v').unwrap_or(&text);
+    let text = without_v(&text);
     if is_commit(text) || !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let mut parts = Vec::new();
+    let mut key = Key::new();
     let (mut after_tag, mut tilde) = (false, false);
     for run in runs(text) {
         let first = run.bytes().next()?;
         if first.is_ascii_digit() {
-            let digits = Digits::new(run);
-            match (after_tag, digits.is_zero()) {
+            let zero = run.bytes().all(|byte| byte == b'0');
+            match (after_tag, zero) {
                 (true, true) => {}
-                (true, false) => parts.push(Part::TagNumber(digits)),
-                (false, _) => parts.push(Part::Number(digits)),
+                (true, false) => key.number(TAG_NUMBER, run),
+                (false, _) => key.number(NUMBER, run),
             }
             after_tag = false;
-        } else if first.is_ascii_alphabetic() {
-            if NEUTRAL.contains(&run) {
-                continue;
-            }
-            let part = word(run, parts.is_empty(), tilde);
-            after_tag = matches!(part, Part::Before(_) | Part::After(_));
-            parts.push(part);
+        } else if first.is_ascii_alphabetic() && !NEUTRAL.contains(&run) {
+            // 1.0, 1.0.0 and 1 are one release; the first number stays, so that 0 is a version.
+            key.drop_zeros(1);
+            after_tag = word(&mut key, run, tilde);
         }
         tilde = first == b'~';
     }
-    Some(drop_trailing_zeros(parts))
+    key.drop_zeros(1);
+    key.mark(END);
+    Some(key)
 }
 
-/// What a word means at its place.
-fn word(run: &str, at_start: bool, tilde: bool) -> Part {
-    if at_start {
-        return Part::Opaque(run.to_owned());
+/// Adds what a word means at its place; tells whether it is a tag.
+fn word(key: &mut Key, run: &str, tilde: bool) -> bool {
+    if key.len() == 0 {
+        key.text(OPAQUE, run);
+    } else if let Some(rank) = before(run) {
+        key.mark(rank);
+        return true;
+    } else if AFTER.contains(&run) && !tilde {
+        key.mark(AFTER_TAG);
+        return true;
+    } else if run.len() == 1 || (run.len() == 2 && run.starts_with('z')) {
+        key.text(LETTER, run);
+    } else {
+        key.text(OPAQUE, run);
     }
-    if let Some(rank) = before(run) {
-        return Part::Before(rank);
-    }
-    if AFTER.contains(&run) && !tilde {
-        return Part::After(0);
-    }
-    if run.len() == 1 || (run.len() == 2 && run.starts_with('z')) {
-        return Part::Letter(run.to_owned());
-    }
-    Part::Opaque(run.to_owned())
+    false
 }
 
 /// Tells whether a text looks like an abbreviated commit id.
