@@ -53,6 +53,14 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// The server does not prove who it is.
+    #[error("get {url}: the server is not trusted: {reason}")]
+    Untrusted {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with its certificate.
+        reason: String,
+    },
     /// The body ended early.
     #[error("get {url}: the connection ended after {received} bytes")]
     Truncated {

@@ -175,31 +175,24 @@ impl Session<'_> {
             return Ok(Attempt::Ended(state.clone().finished(part.to_owned())));
         }
         let response = self.send(url, conditions(at_hand.as_ref(), known))?;
-        let (mut file, state, start) = match (response.status, at_hand) {
-            (304, _) => return Ok(Attempt::Ended(Download::Unchanged)),
-            (404 | 410, _) => return Ok(Attempt::Ended(Download::Missing)),
-            (206, Some((state, length))) => {
-                let whole = match response.range() {
-                    Some((start, whole)) if start == length => whole,
-                    _ => return Ok(Attempt::Restart),
-                };
-                let etag = response.header("etag");
-                let changed = etag.is_some() && etag != state.etag.as_deref();
-                if changed || (state.total.is_some() && whole.is_some() && whole != state.total) {
-                    return Ok(Attempt::Restart);
-                }
-                self.resumed += 1;
-                let file = File::options().append(true).open(part).map_err(Error::io(part))?;
-                (file, PartState { total: state.total.or(whole), ..state }, length)
-            }
-            (200, _) => {
+        let (mut file, state, start) = match response.status {
+            304 => return Ok(Attempt::Ended(Download::Unchanged)),
+            404 | 410 => return Ok(Attempt::Ended(Download::Missing)),
+            200 => {
                 let state = PartState::of(url, &response);
-                let file = begin(part, &state)?;
-                (file, state, 0)
+                (begin(part, &state)?, state, 0)
             }
-            // A range of a file that has become shorter, or a range nobody asked for.
-            (416 | 206, _) => return Ok(Attempt::Restart),
-            (status, _) => return Err(Error::Status { url: url.to_owned(), status }),
+            206 => match at_hand.and_then(|at_hand| continued(&response, at_hand)) {
+                Some((state, length)) => {
+                    self.resumed += 1;
+                    let file = File::options().append(true).open(part).map_err(Error::io(part))?;
+                    (file, state, length)
+                }
+                None => return Ok(Attempt::Restart),
+            },
+            // The file has become shorter than its part.
+            416 => return Ok(Attempt::Restart),
+            status => return Err(Error::Status { url: url.to_owned(), status }),
         };
         let limit = self.size_limit();
         let too_large = || Error::TooLarge { url: url.to_owned(), limit };
@@ -208,8 +201,7 @@ impl Session<'_> {
             return Err(too_large());
         }
         let (mut length, transfer) = (start, self.client.transfer.clone());
-        let begun = Event::File { name, start, total: state.total };
-        self.observer.event(self.feed.name, &begun);
+        self.observer.event(self.feed.name, &Event::File { name, start, total: state.total });
         let pumped = response.pump(url, &transfer, |bytes| {
             let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             length = length.saturating_add(count);
@@ -237,6 +229,18 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// The part that an answer continues, if it begins where the part ends and is of its version.
+fn continued(response: &Response, at_hand: (PartState, u64)) -> Option<(PartState, u64)> {
+    let (state, length) = at_hand;
+    let (start, whole) = response.range()?;
+    let etag = response.header("etag");
+    let other_version = etag.is_some() && etag != state.etag.as_deref();
+    let other_length = state.total.is_some() && whole.is_some() && whole != state.total;
+    let total = state.total.or(whole);
+    let fits = start == length && !other_version && !other_length;
+    fits.then_some((PartState { total, ..state }, length))
 }
 
 /// Begins a part; what it is the beginning of is written down first.

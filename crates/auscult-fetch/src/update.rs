@@ -274,8 +274,9 @@ fn chain(error: &Error) -> String {
 
 fn hint(error: &Error) -> Option<&'static str> {
     Some(match error {
-        Error::Connection { .. } => {
-            "check the network; a proxy is set with HTTPS_PROXY or --proxy, an authority with --ca-file"
+        Error::Connection { .. } => "check the network; a proxy is set with HTTPS_PROXY or --proxy",
+        Error::Untrusted { .. } => {
+            "name your own certificate authority with --ca-file or ca_file in feeds.toml"
         }
         Error::Status { status: 401 | 403, .. } => {
             "the server wants a key: set it in feeds.toml or the environment"
@@ -395,8 +396,9 @@ fn forget_gone(session: &mut Session<'_>, wanted: &[Wanted], keep: &[String]) ->
     let gone: Vec<&String> = present.iter().filter(|name| !named.contains(name.as_str())).collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let left = count(present.len()).saturating_sub(count(gone.len()));
-    let replaces_all = matches!(session.feed.kind, Kind::Releases);
-    if !session.force && !replaces_all && lost_too_much(count(present.len()), left, false) {
+    // Releases replace each other, and the user alone says which items there are.
+    let may_go = matches!(session.feed.kind, Kind::Releases | Kind::PerItem { .. });
+    if !session.force && !may_go && lost_too_much(count(present.len()), left, false) {
         let reason = format!(
             "its table of contents names {left} of {} files; --force takes it nevertheless",
             present.len()

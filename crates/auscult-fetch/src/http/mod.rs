@@ -171,8 +171,15 @@ impl Client {
             call = call.header(name, value);
         }
         let connection = |error: ureq::Error| {
-            let reason = error.to_string();
-            Failed::Error(Error::Connection { url: request.url.to_owned(), reason })
+            let (url, reason) = (request.url.to_owned(), error.to_string());
+            Failed::Error(match error {
+                ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Error::Untrusted { url, reason },
+                // What comes of rustls through a socket.
+                ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+                    Error::Untrusted { url, reason }
+                }
+                _ => Error::Connection { url, reason },
+            })
         };
         let (parts, body) = call.call().map_err(connection)?.into_parts();
         Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })

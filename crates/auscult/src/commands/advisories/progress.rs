@@ -59,6 +59,13 @@ struct Bars {
     bars: Mutex<HashMap<String, ProgressBar>>,
 }
 
+impl Drop for Bars {
+    /// What is written next begins on a line of its own.
+    fn drop(&mut self) {
+        drop(writeln!(io::stderr().lock()));
+    }
+}
+
 impl Observer for Bars {
     fn event(&self, feed: &str, event: &Event<'_>) {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);

@@ -36,9 +36,11 @@ pub(super) fn run(arguments: &UpdateArgs) -> anyhow::Result<Exit> {
         hinted(error.into(), hint)
     })?;
     let now = Timestamp::now();
-    let reports = match &arguments.from {
-        Some(_) => Vec::new(),
-        None => fetch(arguments, &folder, now)?,
+    let reports = if arguments.from.is_none() {
+        fs::create_dir_all(mirror.feeds()).context("create the folder of the mirror")?;
+        fetch(arguments, &folder, now)?
+    } else {
+        Vec::new()
     };
     let mut stdout = io::stdout().lock();
     if arguments.from.is_none() {

@@ -1,5 +1,6 @@
 //! `advisories update` against a server with all feeds and their faults.
 
+mod encrypted;
 mod kill;
 
 use std::{
