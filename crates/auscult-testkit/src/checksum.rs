@@ -1,4 +1,5 @@
-//! Checksums that container headers carry: CRC-32 (IEEE 802.3) and MD5 (RFC 1321).
+//! Checksums that container headers carry: CRC-32 (IEEE 802.3) and MD5 (RFC 1321); digests that feeds
+//! publish: SHA-256 and SHA-512.
 //!
 //! MD5 stands here because old vendor headers use it as a checksum; nothing trusts it.
 
@@ -65,6 +66,23 @@ fn sine_table() -> impl Iterator<Item = u32> {
         // The value is below 2^32; going through decimal text avoids a lossy cast.
         format!("{:.0}", scaled.floor()).parse().expect("below 2^32")
     })
+}
+
+/// SHA-256 (FIPS 180-4) in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex(&sha2::Sha256::digest(bytes))
+}
+
+/// SHA-512 (FIPS 180-4) in lower-case hexadecimal.
+pub fn sha512_hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex(&sha2::Sha512::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("below 16");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

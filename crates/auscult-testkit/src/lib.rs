@@ -17,6 +17,7 @@ pub mod archive;
 pub mod checksum;
 pub mod disk;
 pub mod elf;
+pub mod feeds;
 pub mod packages;
 pub mod sample;
 mod seeds;

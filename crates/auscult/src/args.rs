@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Unpack(UnpackArgs),
     /// Show everything behind one finding or component of a target
     Explain(ExplainArgs),
-    /// Build, check and query the advisory snapshot
+    /// Update, build, check and query the advisory snapshot
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
     /// Read hostile bytes behind walls; started by the program itself
@@ -97,7 +97,7 @@ pub(crate) struct JudgingArgs {
     /// The device's operational context
     #[arg(long, value_name = "FILE")]
     pub(crate) context: Option<PathBuf>,
-    /// Advisory snapshot; the built-in starter snapshot otherwise
+    /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
     #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
     pub(crate) advisories: Option<PathBuf>,
     /// Date that the result is computed for; today otherwise
@@ -136,6 +136,8 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdvisoriesCommand {
+    /// Fetch what changed in the feeds, build a snapshot and put it in the place of the last one
+    Update(UpdateArgs),
     /// Build a snapshot from a folder of feeds, without the network
     Build {
         /// Folder with feeds as served or archived
@@ -150,7 +152,7 @@ pub(crate) enum AdvisoriesCommand {
     },
     /// Tell age, sources and coverage of a snapshot
     Status {
-        /// Advisory snapshot; the built-in starter snapshot otherwise
+        /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
         #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
         advisories: Option<PathBuf>,
         /// Date that the age is counted to; today otherwise
@@ -161,8 +163,45 @@ pub(crate) enum AdvisoriesCommand {
     Show {
         /// Id, such as CVE-2022-48174
         id: String,
-        /// Advisory snapshot; the built-in starter snapshot otherwise
+        /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
         #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
         advisories: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    /// Folder of the mirror, the snapshot and what is remembered of both
+    #[arg(long, value_name = "DIR", env = "AUSCULT_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// The snapshot to replace; otherwise the one in the data folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Build from this mirror, without the network
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["only", "skip", "proxy", "ca_file", "config"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Settings for feeds (feeds.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Fetch these feeds only; a comma-separated list
+    #[arg(long, value_name = "FEED", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Fetch all usual feeds but these; a comma-separated list
+    #[arg(long, value_name = "FEED", value_delimiter = ',')]
+    pub(crate) skip: Vec<String>,
+    /// Leave titles and descriptions out
+    #[arg(long)]
+    pub(crate) without_prose: bool,
+    /// Take copies and a snapshot that lost records or sources
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Show no progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Proxy, http://[user:password@]host:port; HTTPS_PROXY otherwise
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Trust the certificate authorities of this file (PEM) only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }

@@ -4,6 +4,7 @@
 mod args;
 mod cache;
 mod commands;
+mod data;
 mod exit;
 mod failure;
 mod output;

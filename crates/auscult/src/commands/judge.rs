@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::{
     args::JudgingArgs,
     cache::Cache,
+    data,
     failure::Hinted,
     target::{self, Target},
     worker,
@@ -95,16 +96,18 @@ pub(super) fn as_of(given: Option<Date>) -> Date {
     given.unwrap_or_else(|| jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date())
 }
 
-/// The snapshot that the user named, or the one that the program carries.
-pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
-    let Some(path) = path else {
+/// The snapshot that the user named, else the one that `advisories update` made, else the one that
+/// the program carries. One that is there and cannot be read is never passed over.
+pub(super) fn snapshot(named: Option<&Path>) -> anyhow::Result<Snapshot> {
+    let path = named.map(Path::to_owned).or_else(data::present_snapshot);
+    let Some(path) = path.as_deref() else {
         return auscult_advisory::starter().context("open the built-in starter snapshot");
     };
     let checked = Snapshot::open(path).and_then(|snapshot| snapshot.check().map(|()| snapshot));
     checked.map_err(|error| {
         Hinted::error(
             format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
-            "build one with: auscult advisories build --from DIR --out FILE",
+            "make one with: auscult advisories update, or build --from DIR --out FILE",
         )
     })
 }

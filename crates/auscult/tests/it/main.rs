@@ -2,6 +2,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a failed precondition of a test is its failure"
 )]
 
@@ -13,4 +14,5 @@ mod places;
 mod readme;
 mod snapshot;
 mod support;
+mod update;
 mod walls;

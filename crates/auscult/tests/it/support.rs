@@ -9,6 +9,7 @@ use std::{
 pub(crate) fn auscult(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));
     command.args(arguments).env_remove("AUSCULT_ADVISORIES").env("NO_COLOR", "1");
+    command.env("AUSCULT_DATA", root().join("target").join("no-data"));
     command.output().expect("the program starts")
 }
 

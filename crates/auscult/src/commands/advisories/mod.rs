@@ -1,4 +1,7 @@
-//! `auscult advisories`: build, check and query the advisory snapshot.
+//! `auscult advisories`: update, build, check and query the advisory snapshot.
+
+mod progress;
+mod update;
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use auscult_advisory::{BuildOptions, Selection};
+use auscult_advisory::{Build, BuildOptions, Selection};
 use auscult_model::SnapshotInfo;
 use jiff::civil::Date;
 
@@ -16,6 +19,7 @@ use crate::{args::AdvisoriesCommand, exit::Exit, failure::Hinted};
 
 pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
     match command {
+        AdvisoriesCommand::Update(arguments) => update::run(arguments),
         AdvisoriesCommand::Build { from, out, without_prose } => build(from, out, !without_prose),
         AdvisoriesCommand::Status { advisories, as_of } => status(advisories.as_deref(), *as_of),
         AdvisoriesCommand::Show { id, advisories } => show(id, advisories.as_deref()),
@@ -31,14 +35,28 @@ fn build(from: &Path, out: &Path, prose: bool) -> anyhow::Result<Exit> {
         )
     })?;
     built.write(out).with_context(|| format!("write {}", out.display()))?;
+    told(&built)?;
+    status(Some(out), None)
+}
+
+/// Tells on standard error what a build could not use.
+fn told(built: &Build) -> anyhow::Result<()> {
     let mut stderr = io::stderr().lock();
-    for (folder, (count, example)) in by_folder(&built.unrecognised) {
+    let unread: Vec<String> =
+        built.unrecognised.iter().filter(|file| !is_kept_beside(file)).cloned().collect();
+    for (folder, (count, example)) in by_folder(&unread) {
         writeln!(stderr, "note: {folder}: {count} files hold no known feed, such as {example}")?;
     }
     for problem in &built.problems {
         writeln!(stderr, "warning: {problem}")?;
     }
-    status(Some(out), None)
+    Ok(())
+}
+
+/// Tells whether a file only proves another one: digests, signatures, keys.
+fn is_kept_beside(file: &str) -> bool {
+    let proofs = [".asc", ".sha256", ".sha512", "/provider-metadata.json"];
+    proofs.iter().any(|ending| file.ends_with(ending))
 }
 
 /// Files per top folder with one of them: a mirror holds hundreds of signatures and papers.
@@ -57,6 +75,9 @@ fn status(path: Option<&Path>, as_of: Option<Date>) -> anyhow::Result<Exit> {
     let info = snapshot.info();
     let mut stdout = io::stdout().lock();
     stdout.write_all(describe(&info, judge::as_of(as_of)).as_bytes())?;
+    if path.is_none() {
+        stdout.write_all(update::remembered().as_bytes())?;
+    }
     Ok(Exit::Done)
 }
 
