@@ -8,6 +8,7 @@
 mod conformance;
 mod labels;
 mod matching;
+mod pitfalls;
 mod real;
 mod snapshot;
 

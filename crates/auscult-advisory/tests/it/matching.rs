@@ -18,7 +18,7 @@ pub(crate) fn snapshot(files: &[(&str, &str)]) -> Snapshot {
 }
 
 /// An NVD feed of one vulnerability with these configurations.
-fn nvd(id: &str, configurations: &str) -> String {
+pub(crate) fn nvd(id: &str, configurations: &str) -> String {
     format!(
         r#"{{"format":"NVD_CVE","version":"2.0","vulnerabilities":[{{"cve":{{"id":"{id}",
         "lastModified":"2026-01-02T00:00:00.000","metrics":{{}},
@@ -26,7 +26,7 @@ fn nvd(id: &str, configurations: &str) -> String {
     )
 }
 
-fn cve5(id: &str, affected: &str) -> String {
+pub(crate) fn cve5(id: &str, affected: &str) -> String {
     format!(
         r#"{{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{{"cveId":"{id}",
         "state":"PUBLISHED","dateUpdated":"2026-01-02T00:00:00Z"}},
@@ -34,7 +34,7 @@ fn cve5(id: &str, affected: &str) -> String {
     )
 }
 
-fn findings(snapshot: &Snapshot, component: &Component) -> Vec<Finding> {
+pub(crate) fn findings(snapshot: &Snapshot, component: &Component) -> Vec<Finding> {
     match match_component(snapshot, component).unwrap() {
         MatchOutcome::Matches(findings) => findings,
         _ => Vec::new(),
@@ -42,7 +42,7 @@ fn findings(snapshot: &Snapshot, component: &Component) -> Vec<Finding> {
 }
 
 /// The versions among these that match.
-fn matching(snapshot: &Snapshot, name: &str, versions: &[&str]) -> Vec<String> {
+pub(crate) fn matching(snapshot: &Snapshot, name: &str, versions: &[&str]) -> Vec<String> {
     let matches = |version: &&&str| {
         let found = findings(snapshot, &component(name, version));
         found.iter().any(|finding| finding.vex.status == VexStatus::Affected)
