@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use crate::{
     build::{BuildOptions, Selection},
     codec::Writer,
-    feeds::{EpssRow, Recognised, Record, SOURCES},
+    feeds::{EpssRow, Recognised, Record, SOURCES, dyad},
     names,
     record::{Claim, Exploits, Vulnerability},
     snapshot::{
@@ -77,7 +77,7 @@ const MEDICAL_VENDORS: &[&str] = &[
 ];
 
 /// Sources whose records carry no date of their own.
-const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", "nvd-overrides", "cve-enrichment"];
+const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", dyad::SOURCE, "nvd-overrides", "cve-enrichment"];
 
 /// Date and counts of a source while it is read.
 #[derive(Default)]
@@ -162,8 +162,24 @@ impl Collector {
         }
     }
 
+    /// Pairs of kernel versions stand for the ranges of their record.
+    fn prefer_dyads(&mut self) {
+        let ids: Vec<String> = self
+            .records
+            .iter()
+            .filter(|((source, _), record)| *source == dyad::SOURCE && !record.claims.is_empty())
+            .map(|((_, unique), _)| unique.clone())
+            .collect();
+        for id in ids {
+            if let Some(record) = self.records.get_mut(&("kernel-cna", id)) {
+                record.claims.clear();
+            }
+        }
+    }
+
     /// Lays out the snapshot.
-    pub(crate) fn finish(self, compression: Compression) -> Contents {
+    pub(crate) fn finish(mut self, compression: Compression) -> Contents {
+        self.prefer_dyads();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (source, _) in self.records.keys() {
             *counts.entry(source).or_default() += 1;
@@ -230,7 +246,7 @@ impl Precedence {
         Self {
             // Withdrawing a record of another name does not withdraw the vulnerability.
             withdrawn: ids(&|record| record.withdrawn && record.unique == record.id),
-            kernel: ids(&|record| record.source == "kernel-cna"),
+            kernel: ids(&|record| record.source == "kernel-cna" || record.source == dyad::SOURCE),
             overridden: ids(&|record| record.source == "nvd-overrides"),
         }
     }
@@ -241,7 +257,7 @@ impl Precedence {
         }
         match (key, record.source) {
             // The kernel's own CNA decides about the kernel; fixes per stream fill the time before.
-            ("k:linux", "kernel-cna") => true,
+            ("k:linux", "kernel-cna" | dyad::SOURCE) => true,
             ("k:linux", "kernel-stream-fixes") => !self.kernel.contains(&record.id),
             ("k:linux", _) => false,
             // The enrichment is the forerunner of the overrides.

@@ -8,6 +8,7 @@ pub(crate) mod curl;
 pub(crate) mod cve5;
 pub(crate) mod debian;
 pub(crate) mod debian_tracker;
+pub(crate) mod dyad;
 pub(crate) mod epss;
 pub(crate) mod exploits;
 pub(crate) mod kev;
@@ -30,6 +31,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = &[
     ("cve5", "CVE Program, CVE Terms of Use"),
     ("cve5-adp", "CISA Vulnrichment, CC0-1.0"),
     ("kernel-cna", "Linux kernel CNA, CVE Terms of Use"),
+    (dyad::SOURCE, "Linux kernel CNA, pairs of vulnerable and fixed versions, CVE Terms of Use"),
     ("openssl", "OpenSSL vulnerability records, CVE Terms of Use"),
     ("nvd", "NIST NVD, US public domain"),
     ("nvd-overrides", "Anchore NVD data overrides, CC0-1.0"),

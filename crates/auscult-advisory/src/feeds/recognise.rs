@@ -5,8 +5,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::feeds::{
-    Recognised, alpine, curl, cve5, debian, debian_tracker, epss, exploits, kev, nvd, osv, rustsec,
-    stream_fixes,
+    Recognised, alpine, curl, cve5, debian, debian_tracker, dyad, epss, exploits, kev, nvd, osv,
+    rustsec, stream_fixes,
 };
 
 /// The top-level keys that tell JSON feeds apart.
@@ -106,6 +106,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     }
     let text = &*String::from_utf8_lossy(bytes);
     let first = text.lines().next().unwrap_or_default();
+    if dyad::is_dyad(first) {
+        return dyad::parse(path, text);
+    }
     if epss::is_epss(text) {
         return epss::parse(path, text);
     }
@@ -134,7 +137,7 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 17] = [
+    const SEEDS: [&str; 18] = [
         r#"{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2026-0001","state":"PUBLISHED"},
             "containers":{"cna":{"affected":[{"vendor":"a","product":"b","versions":[
             {"version":">= 1, < 2","status":"affected","lessThan":"3"}]}]}}}"#,
@@ -154,6 +157,7 @@ mod tests {
         "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"a\"\n[versions]\npatched = [\">= 1.2, < 2\"]\n```\n# T\n",
         r#"{"a": {"CVE-2026-0001": {"releases": {"sid": {"status": "resolved", "fixed_version": "1"}}}}}"#,
         r#"{"exploit/a": {"references": ["CVE-2026-0001"]}}"#,
+        "# dyad version: 1\n5.4.1:a:5.4.9:b\n6.5:a:0:0\n",
         "id,file,description,codes\n1,a.py,Text,CVE-2026-0001;OSVDB-1\n",
         r#"[{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}]"#,
     ];

@@ -11,6 +11,7 @@ mod matching;
 mod pitfalls;
 mod real;
 mod snapshot;
+mod truth;
 
 use auscult_model::{
     Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Technique, Version,
