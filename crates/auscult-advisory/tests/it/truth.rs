@@ -1,12 +1,7 @@
 //! Every release against every vulnerability of three makers' own tables, as a script judges them
 //! that shares no code with the program (`tests/truth/evaluate.py`).
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, File},
-    path::Path,
-    process::Command,
-};
+use std::{collections::BTreeSet, fs::File, path::Path, process::Command};
 
 use auscult_advisory::{BuildOptions, MatchOutcome, Snapshot, build, match_component};
 use auscult_model::VexStatus;
@@ -50,7 +45,7 @@ fn program(snapshot: &Snapshot, name: &str, source: &str, releases: &BTreeSet<&s
     pairs
 }
 
-fn snapshot(folder: &Path) -> Snapshot {
+pub(crate) fn snapshot(folder: &Path) -> Snapshot {
     let options = BuildOptions { prose: false, ..BuildOptions::default() };
     Snapshot::from_vec(build(folder, &options).unwrap().bytes).unwrap()
 }
@@ -84,15 +79,14 @@ fn curl_agrees_with_its_makers_table() {
     compare(&truth, &found, 8000);
 }
 
-/// The pairs of the archive as files.
-fn dyads(archive: &Path, to: &Path) {
+/// The members of an archive whose names end so, as files of one folder.
+pub(crate) fn members(archive: &Path, ending: &str, to: &Path) {
     let decoder = ruzstd::decoding::StreamingDecoder::new(File::open(archive).unwrap()).unwrap();
     for entry in tar::Archive::new(decoder).entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().into_owned();
-        if path.extension().is_some_and(|end| end == "dyad") {
-            fs::create_dir_all(to.join("published")).unwrap();
-            entry.unpack(to.join("published").join(path.file_name().unwrap())).unwrap();
+        if path.extension().is_some_and(|end| end == ending) {
+            entry.unpack(to.join(path.file_name().unwrap())).unwrap();
         }
     }
 }
@@ -101,7 +95,7 @@ fn dyads(archive: &Path, to: &Path) {
 fn the_kernel_agrees_with_the_pairs_of_its_makers() {
     let Some(archive) = shared("feeds/kernel/kernel-cna-published.tar.zst") else { return };
     let folder = tempfile::tempdir().unwrap();
-    dyads(&archive, folder.path());
+    members(&archive, "dyad", folder.path());
     let path = folder.path().to_string_lossy().into_owned();
     let arguments: Vec<&str> =
         ["kernel", &path].into_iter().chain(KERNELS.iter().copied()).collect();
