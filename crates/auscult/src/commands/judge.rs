@@ -95,13 +95,25 @@ pub(super) fn as_of(given: Option<Date>) -> Date {
     given.unwrap_or_else(|| jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date())
 }
 
-/// The snapshot that the user named, or the one that the program carries.
+/// The snapshot that the user named, every byte of it checked, or the one that the program carries.
 pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
+    open(path, Snapshot::check)
+}
+
+/// The same where a few questions are asked: blocks are verified as they are read.
+pub(super) fn unchecked_snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
+    open(path, |_| Ok(()))
+}
+
+fn open(
+    path: Option<&Path>,
+    check: impl FnOnce(&Snapshot) -> auscult_advisory::Result<()>,
+) -> anyhow::Result<Snapshot> {
     let Some(path) = path else {
         return auscult_advisory::starter().context("open the built-in starter snapshot");
     };
-    let checked = Snapshot::open(path).and_then(|snapshot| snapshot.check().map(|()| snapshot));
-    checked.map_err(|error| {
+    let opened = Snapshot::open(path).and_then(|snapshot| check(&snapshot).map(|()| snapshot));
+    opened.map_err(|error| {
         Hinted::error(
             format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
             "build one with: auscult advisories build --from DIR --out FILE",
