@@ -317,23 +317,30 @@ impl Snapshot {
         let keys = Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(RANGES))?;
         let mut views = Vec::new();
         for key in keys {
-            let claims = self.claims(&key)?.unwrap_or_default();
-            views.extend(claims.into_iter().filter(|claim| claim.id == id).map(|claim| {
-                ClaimView {
-                    source: self.source_name(claim.source),
-                    record: if claim.record.is_empty() {
-                        id.to_owned()
-                    } else {
-                        claim.record.clone()
-                    },
-                    product: key.split_once(':').map_or(key.as_str(), |(_, name)| name).to_owned(),
-                    range: describe(&claim),
-                    release: claim.release,
-                    requires: claim.conditions,
+            let Some(bytes) = self.get(RANGES, 0, &key)? else { continue };
+            let product = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
+            // One at a time: the kernel has tens of thousands of claims, and few are asked for.
+            let read = Reader::new(&bytes).list(|reader| {
+                let claim = Claim::read(reader)?;
+                if claim.id == id {
+                    views.push(self.claim_view(product, claim));
                 }
-            }));
+                Ok(())
+            });
+            read.map_err(|Short| malformed(RANGES))?;
         }
         Ok(views)
+    }
+
+    fn claim_view(&self, product: &str, claim: Claim) -> ClaimView {
+        ClaimView {
+            source: self.source_name(claim.source),
+            product: product.to_owned(),
+            range: describe(&claim),
+            record: if claim.record.is_empty() { claim.id } else { claim.record },
+            release: claim.release,
+            requires: claim.conditions,
+        }
     }
 
     fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<Vec<u8>>> {

@@ -178,7 +178,7 @@ fn claims(page: &mut Page, claims: &[ClaimView]) {
     for claim in claims {
         by_record.entry((&claim.source, &claim.record)).or_default().push(claim);
     }
-    page.pair("products", &format!("{} claims of {} records", claims.len(), by_record.len()));
+    page.pair("products", &format!("{} claims in {} records", claims.len(), by_record.len()));
     for ((source, record), claims) in by_record {
         page.line(4, &format!("{source} {record}"));
         for claim in claims {
