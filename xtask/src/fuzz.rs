@@ -60,6 +60,7 @@ const TARGETS: &[Target] = &[
     ("sbom", 1, Seeds::Own),
     ("feeds", 1, Seeds::Own),
     ("snapshot", 1, Seeds::Own),
+    ("bundle", 1, Seeds::Own),
     ("texts", 1, Seeds::Own),
     ("identifiers", 1, Seeds::Own),
     ("versions", 1, Seeds::Own),
@@ -179,6 +180,7 @@ fn fuzz(target: &str, seconds: u64) -> Result<String, String> {
 fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
     let seeds: Vec<(String, Vec<u8>)> = match target {
         "snapshot" => vec![("small".to_owned(), small_snapshot()?)],
+        "bundle" => small_bundles()?,
         "sbom" => vec![(
             "minimal".to_owned(),
             br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a"}]}"#
@@ -215,6 +217,19 @@ fn small_snapshot() -> anyhow::Result<Vec<u8>> {
         "lessThan":"2.0","versionType":"semver"}]}]}}}"#;
     fs::write(mirror.path().join("CVE-2099-0001.json"), record)?;
     Ok(auscult_advisory::build(mirror.path(), &auscult_advisory::BuildOptions::default())?.bytes)
+}
+
+/// A bundle signed by the key of the fuzz target, and what its other half takes: the length of the
+/// snapshot, then a recipe of four bytes of the base and two of its own.
+fn small_bundles() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let snapshot = auscult_advisory::Snapshot::from_vec(small_snapshot()?)?;
+    let key = auscult_advisory::bundle::SigningKey::from_seed(&[7; 32]);
+    let mut bundle = Vec::new();
+    snapshot.bundle(None, &key, &mut bundle)?;
+    let mut recipe = 6_u32.to_le_bytes().to_vec();
+    recipe.extend(6_u64.to_le_bytes());
+    recipe.extend([2, 4, 1, 48, 2, 0, b'a', b'b']);
+    Ok(vec![("whole".to_owned(), bundle), ("recipe".to_owned(), recipe)])
 }
 
 /// What of an image is not zero, in the form that the fuzz targets read (`fuzz/src/lib.rs`).

@@ -2,6 +2,9 @@
 
 use std::{io, path::PathBuf};
 
+use auscult_model::Sha256;
+use jiff::civil::Date;
+
 /// Why a snapshot could not be built, read or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,6 +64,95 @@ pub enum Error {
     /// A snapshot could not be compressed.
     #[error("compress a block of the snapshot")]
     Compress(#[source] io::Error),
+    /// Another process is writing the same file.
+    #[error("write {path}: another process is writing it")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Bytes could not be passed on.
+    #[error("write")]
+    Write(#[source] io::Error),
+    /// A text is no key of the kind that is needed.
+    #[error("read the key: this is not {expected}")]
+    Key {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The file is no bundle at all.
+    #[error("read the bundle: it does not begin with the mark of a bundle")]
+    NotABundle,
+    /// The bundle was written by a newer program.
+    #[error("read the bundle: its format is {found}, this program reads {known}")]
+    BundleFormat {
+        /// The format of the file.
+        found: u32,
+        /// The format known.
+        known: u32,
+    },
+    /// The bundle has another length than was signed.
+    #[error("read the bundle: {expected} bytes announced, {found} present")]
+    TruncatedBundle {
+        /// Length that is needed.
+        expected: u64,
+        /// Length of the file.
+        found: u64,
+    },
+    /// The bundle makes no sense.
+    #[error("read the bundle: it does not hold {what}")]
+    MalformedBundle {
+        /// What was expected.
+        what: &'static str,
+    },
+    /// The bundle is signed by a key that is not trusted.
+    #[error("verify the bundle: it is signed by an unknown key ({keys})")]
+    UnknownKey {
+        /// Names of the keys, as the bundle tells them.
+        keys: String,
+    },
+    /// The bundle names a trusted key that did not sign it.
+    #[error("verify the bundle: the signature is not of the key that it names ({key})")]
+    WrongSignature {
+        /// Name of the key.
+        key: String,
+    },
+    /// Bytes of a bundle, or what they make, are not those that were signed.
+    #[error("verify the bundle: {what} does not have the digest that was signed")]
+    BundleDigest {
+        /// The part of it.
+        what: &'static str,
+    },
+    /// A delta belongs to another snapshot than the present one.
+    #[error(
+        "apply the bundle: it is a delta to the snapshot of {date} (root sha256:{needed}); {}",
+        found.map_or_else(
+            || "there is no snapshot yet".to_owned(),
+            |found| format!("the present one has the root sha256:{found}"),
+        )
+    )]
+    Base {
+        /// Root digest of the snapshot that is needed.
+        needed: Sha256,
+        /// Date of it.
+        date: Date,
+        /// Root digest of the snapshot that is there.
+        found: Option<Sha256>,
+    },
+    /// The new snapshot knows less than the present one.
+    #[error("replace the snapshot: {}", reasons.join("; "))]
+    Regression {
+        /// What was lost.
+        reasons: Vec<String>,
+    },
+    /// The present file cannot be compared with.
+    #[error("compare with the present snapshot {path}")]
+    Present {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Box<Error>,
+    },
 }
 
 /// The result of this crate's functions.

@@ -22,7 +22,16 @@ pub use error::{Error, Result};
 pub use matching::{
     MatchOutcome, Matched, Platform, match_build, match_component, match_component_on,
 };
-pub use snapshot::{AdvisoryView, ClaimView, ExploitSign, Snapshot, write_file};
+pub use snapshot::{
+    AdvisoryView, ClaimView, ExploitSign, Snapshot, YearCoverage, regression, write_file,
+};
+
+/// Signed bundles of snapshots for sites without a network.
+pub mod bundle {
+    pub use crate::snapshot::bundle::{
+        Base, Bundle, Imported, PublicKey, SigningKey, Statement, Verified, import, seal,
+    };
+}
 
 /// The snapshot that the program carries: facts on the components most found in devices.
 pub fn starter() -> Result<Snapshot> {

@@ -21,6 +21,7 @@ pub use html::html;
 pub use json::{SCAN_SCHEMA, json};
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, explain, table};
+pub use text::clean;
 pub use tree::{TreeRow, tree_text};
 
 /// Why an output could not be made.

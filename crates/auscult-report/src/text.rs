@@ -213,7 +213,7 @@ impl Page {
 
 /// Escapes what a terminal would obey or would not show: control characters, line separators,
 /// and the invisible and direction-changing characters that make one name look like another.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
     }

@@ -149,23 +149,22 @@ pub(crate) enum AdvisoriesCommand {
         /// Leave titles and descriptions out
         #[arg(long)]
         without_prose: bool,
+        /// Replace a snapshot that holds more than the new one
+        #[arg(long)]
+        force: bool,
     },
     /// Tell age, sources and coverage of a snapshot
-    Status {
-        /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
-        #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
-        advisories: Option<PathBuf>,
-        /// Date that the age is counted to; today otherwise
-        #[arg(long, value_name = "DATE")]
-        as_of: Option<Date>,
-    },
-    /// Tell everything that a snapshot knows of one vulnerability
-    Show {
-        /// Id, such as CVE-2022-48174
-        id: String,
-        /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
-        #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
-        advisories: Option<PathBuf>,
+    Status(StatusArgs),
+    /// Tell everything that a snapshot knows of vulnerabilities
+    Show(ShowArgs),
+    /// Write a signed bundle for a site without a network
+    Export(ExportArgs),
+    /// Verify a signed bundle and put its snapshot into the place of the present one
+    Import(ImportArgs),
+    /// Make a pair of Ed25519 keys to sign bundles and verify them
+    Keygen {
+        /// File for the private key; the public one goes beside it, with .pub behind its name
+        key: PathBuf,
     },
 }
 
@@ -204,4 +203,65 @@ pub(crate) struct UpdateArgs {
     /// Trust the certificate authorities of this file (PEM) only
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: Option<PathBuf>,
+    /// Date that the age is counted to; today otherwise
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Date>,
+    /// Days after which a snapshot is stale
+    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    pub(crate) max_snapshot_age: u32,
+    /// Output: table (default) or json; =FILE writes to a file
+    #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Ids such as CVE-2022-48174, or other names of them: of GitHub, of a distribution
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: Option<PathBuf>,
+    /// Output: table (default) or json (an object for a single vulnerability, else an array);
+    /// =FILE writes to a file
+    #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: Option<PathBuf>,
+    /// Write only the difference to this older snapshot, which the site must have
+    #[arg(long, value_name = "OLD")]
+    pub(crate) since: Option<PathBuf>,
+    /// Private Ed25519 key (PKCS#8, PEM); `auscult advisories keygen` makes one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The bundle to write
+    #[arg(short = 'o', long = "output", value_name = "BUNDLE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The bundle
+    pub(crate) bundle: PathBuf,
+    /// The snapshot to replace, or to create; the base of a delta
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: PathBuf,
+    /// Public Ed25519 key (PEM) whose bundles are trusted. Repeatable
+    #[arg(long, value_name = "KEY.pub", env = "AUSCULT_TRUST")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// Replace a snapshot that is newer or holds more than the one of the bundle
+    #[arg(long)]
+    pub(crate) force: bool,
 }

@@ -13,6 +13,7 @@ use crate::{
     record::{Claim, Exploits, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES,
+        counts::{Counts, Known, by_year},
         table::Compression,
         write::{Contents, Rows},
     },
@@ -213,12 +214,24 @@ impl Collector {
             Selection::Full => "full",
             Selection::Starter => "starter: components most found in devices",
         };
-        let coverage = format!(
+        let counts = merged.counts(self.options.selection);
+        let mut coverage = format!(
             "{what}; {} vulnerabilities, {} products",
-            merged.vulnerabilities.len(),
-            merged.products.len()
+            counts.vulnerabilities, counts.products
         );
-        Contents { date, coverage, sources, layers: merged.layers(self.options.prose), compression }
+        if let Some(year) =
+            counts.years.iter().rfind(|year| i32::from(year.year) <= i32::from(date.year()))
+        {
+            coverage = format!("{coverage}; {year}");
+        }
+        Contents {
+            date,
+            coverage,
+            counts,
+            sources,
+            layers: merged.layers(self.options.prose),
+            compression,
+        }
     }
 }
 
@@ -229,6 +242,8 @@ struct Merged {
     exploits: BTreeMap<String, Exploits>,
     prose: BTreeMap<String, (String, String)>,
     epss: Vec<EpssRow>,
+    /// Ids with a record that tells nothing a finding could use; counted, not stored.
+    bare: BTreeSet<String>,
 }
 
 /// What decides between sources of one vulnerability.
@@ -283,6 +298,7 @@ impl Merged {
             exploits: BTreeMap::new(),
             prose: BTreeMap::new(),
             epss: Vec::new(),
+            bare: BTreeSet::new(),
         };
         for record in records {
             let source = number(record.source).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
@@ -312,7 +328,9 @@ impl Merged {
             && !record.withdrawn
             && record.aliases.is_empty()
             && record.weaknesses.is_empty();
-        if !only_sign {
+        if only_sign {
+            self.bare.insert(record.id.clone());
+        } else {
             let (known_keys, vulnerability) =
                 self.vulnerabilities.entry(record.id.clone()).or_default();
             known_keys.extend(keys);
@@ -353,6 +371,38 @@ impl Merged {
         exploits.signs.dedup();
     }
 
+    /// Counts what the snapshot will hold.
+    fn counts(&self, selection: Selection) -> Counts {
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let mut ids = BTreeMap::new();
+        for (id, ..) in &self.epss {
+            ids.insert(id.as_str(), Known::ScoreOnly);
+        }
+        for id in self.exploits.keys().chain(&self.bare) {
+            ids.insert(id, Known::Record);
+        }
+        for (id, (products, _)) in &self.vulnerabilities {
+            let known = if products.is_empty() { Known::Record } else { Known::ProductData };
+            ids.insert(id, known);
+        }
+        // What was withdrawn needs no product data, whoever else still lists it.
+        for (id, (_, vulnerability)) in &self.vulnerabilities {
+            if !vulnerability.withdrawn_by.is_empty() {
+                ids.remove(id.as_str());
+            }
+        }
+        let years = match selection {
+            Selection::Full => by_year(ids.into_iter()),
+            // Chosen by their products: nearly all would have some.
+            Selection::Starter => Vec::new(),
+        };
+        Counts {
+            vulnerabilities: count(self.vulnerabilities.len()),
+            products: count(self.products.len()),
+            years,
+        }
+    }
+
     /// Keeps what the starter is for.
     fn keep_starter(&mut self) {
         self.products.retain(|key, _| belongs_to_starter(key));
@@ -372,13 +422,28 @@ impl Merged {
         self.epss.retain(|(id, ..)| ids.contains(id));
     }
 
-    fn layers(self, prose: bool) -> Vec<(&'static str, Vec<Rows>)> {
-        let mut aliases = Rows::new();
+    /// Other names of vulnerabilities, and ids of records about them, with the ids that they lead
+    /// to: an advisory of a distribution is one record about several vulnerabilities. Ids are
+    /// joined by line ends.
+    fn alias_rows(&self) -> Rows {
+        let mut aliases = BTreeMap::<&str, BTreeSet<&str>>::new();
         for (id, (_, vulnerability)) in &self.vulnerabilities {
             for alias in &vulnerability.aliases {
-                aliases.insert(alias.clone().into_bytes(), id.clone().into_bytes());
+                aliases.entry(alias).or_default().insert(id);
             }
         }
+        for claim in self.products.values().flatten().filter(|claim| !claim.record.is_empty()) {
+            aliases.entry(&claim.record).or_default().insert(&claim.id);
+        }
+        let row = |(alias, ids): (&str, BTreeSet<&str>)| {
+            let ids: Vec<&str> = ids.into_iter().filter(|id| *id != alias).collect();
+            (!ids.is_empty()).then(|| (alias.as_bytes().to_vec(), ids.join("\n").into_bytes()))
+        };
+        aliases.into_iter().filter_map(row).collect()
+    }
+
+    fn layers(self, prose: bool) -> Vec<(&'static str, Vec<Rows>)> {
+        let aliases = self.alias_rows();
         let products = rows(self.products, |writer, claims| {
             writer.list(&claims, |writer, claim| claim.write(writer));
         });

@@ -4,17 +4,17 @@ mod archive;
 mod collect;
 mod walk;
 
-use std::path::Path;
+use std::{io::Write as _, path::Path};
 
 use auscult_model::SourceInfo;
 use rayon::prelude::*;
 
 use crate::{
-    Result,
+    Error, Result,
     feeds::recognise,
     snapshot::{
-        table::Compression,
-        write::{to_bytes, write_file},
+        Replacement, Snapshot, open_present, regression, table::Compression, write::to_bytes,
+        write_file,
     },
 };
 
@@ -61,6 +61,21 @@ impl Build {
     pub fn write(&self, path: &Path) -> Result<()> {
         write_file(path, &self.bytes)
     }
+
+    /// Writes the snapshot where there may be one: what it lost against that one is given where
+    /// `force` is set and is an error otherwise, as is a present file that cannot be compared with.
+    pub fn replace(&self, path: &Path, force: bool) -> Result<Vec<String>> {
+        let old = open_present(path, force)?;
+        let mut replacement = Replacement::begin(path)?;
+        let written = replacement.file().write_all(&self.bytes);
+        written.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let new = Snapshot::open(replacement.partial())?;
+        let reasons = old.map_or_else(Vec::new, |old| regression(&old, &new));
+        if !force && !reasons.is_empty() {
+            return Err(Error::Regression { reasons });
+        }
+        replacement.commit().map(|()| reasons)
+    }
 }
 
 /// Builds a snapshot from all feeds in a folder, recognised by their content. A feed that cannot
@@ -80,7 +95,7 @@ pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
         walked.files.iter().filter(|file| !collector.knows(file)).cloned().collect();
     if unrecognised.len() == walked.files.len() {
         let files = u64::try_from(walked.files.len()).unwrap_or(u64::MAX);
-        return Err(crate::Error::NoFeeds { path: from.to_owned(), files });
+        return Err(Error::NoFeeds { path: from.to_owned(), files });
     }
     let compression = match options.selection {
         Selection::Full => Compression::Deflate,

@@ -12,16 +12,15 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use auscult_model::{Sha256, SourceInfo};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, snapshot::counts::Counts};
 
 /// First bytes of a snapshot; the line ends show a transfer in text mode.
 pub(crate) const MARK: [u8; 8] = *b"AUADV\r\n\x1a";
@@ -39,6 +38,9 @@ const PART_BYTES_MAX: u64 = 1 << 28;
 pub(crate) struct Header {
     pub(crate) date: Date,
     pub(crate) coverage: String,
+    /// Missing in snapshots of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) counts: Option<Counts>,
     pub(crate) sources: Vec<SourceInfo>,
     pub(crate) layers: Vec<LayerHeader>,
 }
@@ -68,7 +70,7 @@ pub(crate) fn root_digest(header: &[u8]) -> Sha256 {
 pub(crate) enum Source {
     Static(&'static [u8]),
     Memory(Vec<u8>),
-    File { file: Mutex<File>, path: PathBuf, length: u64 },
+    File { file: File, path: PathBuf, length: u64 },
 }
 
 impl Source {
@@ -76,7 +78,7 @@ impl Source {
         let failed = |source| Error::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Ok(Self::File { file: Mutex::new(file), path: path.to_owned(), length })
+        Ok(Self::File { file, path: path.to_owned(), length })
     }
 
     pub(crate) fn length(&self) -> u64 {
@@ -100,10 +102,8 @@ impl Source {
             Self::Memory(bytes) => bytes,
             Self::File { file, path, .. } => {
                 let failed = |source| Error::Io { path: path.clone(), source };
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(offset)).map_err(failed)?;
                 let mut part = vec![0; usize::try_from(length).map_err(|_| truncated())?];
-                file.read_exact(&mut part).map_err(failed)?;
+                file.read_exact_at(&mut part, offset).map_err(failed)?;
                 return Ok(part);
             }
         };

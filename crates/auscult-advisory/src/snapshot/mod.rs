@@ -1,15 +1,23 @@
 //! The advisory snapshot: one read-only file in layers, each with a digest under one root digest.
 //!
-//! [`format`] writes and reads the file, [`view`] asks it questions.
+//! [`format`] writes and reads the file, [`view`] asks it questions, [`bundle`] carries it to a
+//! site without a network, [`regression`](regression()) tells what a newer one lost.
 
+pub(crate) mod bundle;
+pub(crate) mod counts;
 pub(crate) mod format;
+mod regression;
+mod replace;
 pub(crate) mod table;
 mod view;
 pub(crate) mod write;
 
+pub use counts::YearCoverage;
+pub use regression::regression;
+pub use replace::write_file;
+pub(crate) use replace::{Replacement, open_present};
 pub(crate) use view::kev_entry;
 pub use view::{AdvisoryView, ClaimView, ExploitSign, Snapshot};
-pub use write::write_file;
 
 /// Names of the layers, in the order of the file.
 pub(crate) const RANGES: &str = "ranges";

@@ -7,6 +7,7 @@ use std::{
 };
 
 use auscult_model::Sha256;
+use rayon::prelude::*;
 
 use crate::{
     Error, Result,
@@ -136,7 +137,19 @@ impl Table {
 
     /// Compares every block with its digest, without unpacking it.
     pub(crate) fn check(&self, source: &Source) -> Result<()> {
-        (0..self.blocks.len()).try_for_each(|index| self.packed_block(source, index).map(drop))
+        let indices = (0..self.blocks.len()).into_par_iter();
+        indices.map(|index| self.packed_block(source, index).map(drop)).collect()
+    }
+
+    /// Compares every block with its digest, unpacks it.
+    pub(crate) fn verify(&self, source: &Source) -> Result<()> {
+        let indices = (0..self.blocks.len()).into_par_iter();
+        indices.map(|index| self.read_block(source, index).map(drop)).collect()
+    }
+
+    /// Digest, offset in the file and length of each block as it is stored.
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = (Sha256, u64, u64)> {
+        self.blocks.iter().map(|block| (block.digest, block.offset, block.length))
     }
 
     /// The bytes of a block as they are stored, verified.

@@ -12,6 +12,7 @@ use crate::{
     record::{Claim, Exploits, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES,
+        counts::{Counts, YearCoverage},
         format::{Header, Source, read_header},
         table::{Table, read_tables},
     },
@@ -79,12 +80,12 @@ pub struct ClaimView {
     pub record: String,
     /// The product.
     pub product: String,
-    /// The release of a distribution; empty elsewhere.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub release: String,
     /// The affected versions, as text.
     pub range: String,
-    /// What must be there too.
+    /// The release of a distribution, empty elsewhere.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub release: String,
+    /// What must be there too: one of each list.
     pub requires: Vec<Vec<String>>,
 }
 
@@ -133,20 +134,61 @@ impl Snapshot {
     /// Unpacks and verifies every block.
     pub fn verify(&self) -> Result<()> {
         for layer in &self.header.layers {
-            for table in self.tables(&layer.name)? {
-                table.each(&self.source, |_, _| ())?;
-            }
+            self.tables(&layer.name)?.iter().try_for_each(|table| table.verify(&self.source))?;
         }
         Ok(())
     }
 
-    /// Everything known of one id or of an alias; `None` where nothing is.
+    /// What the sources together know of the CVE ids of each year, oldest first; empty where the
+    /// snapshot is a starter or was written by an earlier release, and so cannot tell.
+    pub fn years(&self) -> &[YearCoverage] {
+        self.counts().map_or(&[], |counts| counts.years.as_slice())
+    }
+
+    pub(crate) fn counts(&self) -> Option<&Counts> {
+        self.header.counts.as_ref()
+    }
+
+    /// Length of the file.
+    pub(crate) fn length(&self) -> u64 {
+        self.source.length()
+    }
+
+    /// Bytes of the file, not verified.
+    pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        self.source.read(offset, length)
+    }
+
+    /// Digest, offset in the file and length of every directory and block.
+    pub(crate) fn stretches(&self) -> Result<Vec<(Sha256, u64, u64)>> {
+        let mut stretches = Vec::new();
+        for layer in &self.header.layers {
+            let offset = self.base.saturating_add(layer.offset);
+            stretches.push((layer.digest, offset, layer.directory_bytes));
+            stretches.extend(self.tables(&layer.name)?.iter().flat_map(Table::stretches));
+        }
+        Ok(stretches)
+    }
+
+    /// Everything known of one id or of an alias; `None` where nothing is. Of several
+    /// vulnerabilities behind one alias the first; [`Self::show_all`] gives the others.
     pub fn show(&self, id: &str) -> Result<Option<AdvisoryView>> {
-        let Some(id) = self.canonical(id)? else { return Ok(None) };
+        let ids = self.canonical(id)?;
+        ids.into_iter().next().map(|id| self.view(id)).transpose()
+    }
+
+    /// Everything known of an id, or of each vulnerability behind an alias or behind the id of a
+    /// record, such as an advisory of a distribution, in the order of their ids. Ids of CVE and of
+    /// GitHub are found in any case.
+    pub fn show_all(&self, id: &str) -> Result<Vec<AdvisoryView>> {
+        self.canonical(id)?.into_iter().map(|id| self.view(id)).collect()
+    }
+
+    fn view(&self, id: String) -> Result<AdvisoryView> {
         let vulnerability = self.vulnerability(&id)?;
         let exploits = self.exploits(&id)?;
         let prose = self.prose(&id)?;
-        Ok(Some(AdvisoryView {
+        Ok(AdvisoryView {
             aliases: vulnerability.aliases.clone(),
             withdrawn_by: vulnerability.withdrawn_by.iter().map(|s| self.source_name(*s)).collect(),
             title: prose.as_ref().map(|(title, _)| title.clone()),
@@ -169,7 +211,7 @@ impl Snapshot {
             technical_impact_total: exploits.impact_total,
             claims: self.claims_of(&id)?,
             id,
-        }))
+        })
     }
 
     /// Calls a function with every vulnerability id, in order.
@@ -239,17 +281,35 @@ impl Snapshot {
         source.map_or_else(|| "unknown".to_owned(), |source| source.name.clone())
     }
 
-    /// The canonical id of an id or an alias.
-    fn canonical(&self, id: &str) -> Result<Option<String>> {
-        if self.get(RANGES, 1, id)?.is_some() {
-            return Ok(Some(id.to_owned()));
+    /// The canonical ids of an id or an alias, sorted.
+    fn canonical(&self, id: &str) -> Result<Vec<String>> {
+        let upper = id.to_ascii_uppercase();
+        let usual = match upper.get(..5) {
+            // Identifiers of GitHub are in lower case behind their prefix.
+            Some("GHSA-") => {
+                format!("GHSA{}", id.get(4..).unwrap_or_default().to_ascii_lowercase())
+            }
+            _ => upper,
+        };
+        for spelling in [id, &usual] {
+            let mut ids = Vec::new();
+            // Ids of which only exploitation, a prediction or prose is known count too.
+            let known = self.get(RANGES, 1, spelling)?.is_some()
+                || self.get(PROSE, 0, spelling)?.is_some()
+                || self.get(EXPLOITATION, 0, spelling)?.is_some()
+                || self.epss(spelling)?.is_some();
+            ids.extend(known.then(|| spelling.to_owned()));
+            if let Some(bytes) = self.get(RANGES, 2, spelling)? {
+                let text = String::from_utf8(bytes).map_err(|_| malformed(RANGES))?;
+                ids.extend(text.lines().map(ToOwned::to_owned));
+            }
+            if !ids.is_empty() {
+                ids.sort();
+                ids.dedup();
+                return Ok(ids);
+            }
         }
-        if let Some(bytes) = self.get(RANGES, 2, id)? {
-            return Ok(String::from_utf8(bytes).ok());
-        }
-        // Ids that only the catalogue of exploited ones or the predictions know.
-        let known = self.get(EXPLOITATION, 0, id)?.is_some() || self.epss(id)?.is_some();
-        Ok(known.then(|| id.to_owned()))
+        Ok(Vec::new())
     }
 
     fn claims_of(&self, id: &str) -> Result<Vec<ClaimView>> {
@@ -257,23 +317,30 @@ impl Snapshot {
         let keys = Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(RANGES))?;
         let mut views = Vec::new();
         for key in keys {
-            let claims = self.claims(&key)?.unwrap_or_default();
-            views.extend(claims.into_iter().filter(|claim| claim.id == id).map(|claim| {
-                ClaimView {
-                    source: self.source_name(claim.source),
-                    record: if claim.record.is_empty() {
-                        id.to_owned()
-                    } else {
-                        claim.record.clone()
-                    },
-                    product: key.split_once(':').map_or(key.as_str(), |(_, name)| name).to_owned(),
-                    release: claim.release.clone(),
-                    range: describe(&claim),
-                    requires: claim.conditions,
+            let Some(bytes) = self.get(RANGES, 0, &key)? else { continue };
+            let product = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
+            // One at a time: the kernel has tens of thousands of claims, and few are asked for.
+            let read = Reader::new(&bytes).list(|reader| {
+                let claim = Claim::read(reader)?;
+                if claim.id == id {
+                    views.push(self.claim_view(product, claim));
                 }
-            }));
+                Ok(())
+            });
+            read.map_err(|Short| malformed(RANGES))?;
         }
         Ok(views)
+    }
+
+    fn claim_view(&self, product: &str, claim: Claim) -> ClaimView {
+        ClaimView {
+            source: self.source_name(claim.source),
+            product: product.to_owned(),
+            range: describe(&claim),
+            record: if claim.record.is_empty() { claim.id } else { claim.record },
+            release: claim.release,
+            requires: claim.conditions,
+        }
     }
 
     fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<Vec<u8>>> {

@@ -1,10 +1,6 @@
 //! Writes a snapshot: the same tables give the same bytes.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, io::Write as _};
 
 use auscult_model::{Sha256, SourceInfo};
 use jiff::civil::Date;
@@ -14,6 +10,7 @@ use crate::{
     Error, Result,
     codec::Writer,
     snapshot::{
+        counts::Counts,
         format::{FORMAT, Header, LayerHeader, MARK, root_digest},
         table::Compression,
     },
@@ -26,6 +23,7 @@ pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 pub(crate) struct Contents {
     pub(crate) date: Date,
     pub(crate) coverage: String,
+    pub(crate) counts: Counts,
     pub(crate) sources: Vec<SourceInfo>,
     /// Layers with their tables, in the order of the file.
     pub(crate) layers: Vec<(&'static str, Vec<Rows>)>,
@@ -57,6 +55,7 @@ pub(crate) fn to_bytes(contents: Contents) -> Result<Vec<u8>> {
     let header = Header {
         date: contents.date,
         coverage: contents.coverage,
+        counts: Some(contents.counts),
         sources: contents.sources,
         layers: headers,
     };
@@ -107,21 +106,26 @@ fn pack_layer(tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer
     Ok(PackedLayer { directory: directory.bytes, blocks })
 }
 
-/// Cuts rows into blocks of about one size; a row is never divided.
+/// Cuts rows into blocks of about one size; a row is never divided. Where a block ends depends on
+/// its last key, never on what stands far before it: after a row that came, went or grew the old
+/// ends are met again, so that a delta between two snapshots holds only the blocks around it.
 fn cut(rows: Rows, compression: Compression) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let target_bytes = match compression {
+    let target_bytes: usize = match compression {
         Compression::Deflate => 64 << 10,
         Compression::Xz => 1 << 20,
     };
+    let (least, most) = (target_bytes / 4, target_bytes * 4);
     let mut blocks = Vec::new();
     let (mut first_key, mut writer) = (Vec::new(), Writer::default());
     for (key, value) in rows {
         if writer.bytes.is_empty() {
             first_key.clone_from(&key);
         }
+        let before = writer.bytes.len();
         writer.slice(&key);
         writer.slice(&value);
-        if writer.bytes.len() >= target_bytes {
+        let length = writer.bytes.len();
+        if length >= most || (length >= least && ends_here(&key, length - before, target_bytes)) {
             blocks.push((std::mem::take(&mut first_key), std::mem::take(&mut writer.bytes)));
         }
     }
@@ -129,6 +133,20 @@ fn cut(rows: Rows, compression: Compression) -> Vec<(Vec<u8>, Vec<u8>)> {
         blocks.push((first_key, writer.bytes));
     }
     blocks
+}
+
+/// Tells whether a block ends after this key. The chance grows with the row, so that blocks have
+/// about the target size whether rows are short or long: FNV-1a of the key (32 bits, with a final
+/// mix of its own for the upper bits) against the row's share of three quarters of the target.
+fn ends_here(key: &[u8], row_bytes: usize, target_bytes: usize) -> bool {
+    let hash = key
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let hash = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+    let hash = u64::from(hash ^ (hash >> 13));
+    let share = u64::try_from(row_bytes).unwrap_or(u64::MAX).saturating_mul(4);
+    let whole = u64::try_from(target_bytes).unwrap_or(u64::MAX).saturating_mul(3);
+    hash.saturating_mul(whole) < share.saturating_mul(1 << 32)
 }
 
 fn compress(raw: &[u8], compression: Compression) -> std::io::Result<Vec<u8>> {
@@ -146,21 +164,4 @@ fn compress(raw: &[u8], compression: Compression) -> std::io::Result<Vec<u8>> {
             encoder.finish()
         }
     }
-}
-
-/// Writes the bytes of a snapshot so that no reader ever sees half a file: into a file beside it,
-/// flushed to the disk, then renamed.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |source| Error::Io { path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial: PathBuf = path.with_file_name(name);
-    let written = std::fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&partial, path));
-    if written.is_err() {
-        // The first error is the one to tell; a file that was never made need not be removed.
-        drop(std::fs::remove_file(&partial));
-    }
-    written.map_err(failed)
 }

@@ -5,6 +5,7 @@
     reason = "a failed precondition is a failed test; what was skipped or measured is told"
 )]
 
+mod bundle;
 mod conformance;
 mod labels;
 mod matching;

@@ -107,3 +107,87 @@ fn the_starter_opens_and_is_whole() {
     assert!(info.coverage.starts_with("starter"), "{}", info.coverage);
     assert!(!info.layers.contains_key("prose"));
 }
+
+/// Records of several years: two with a product, one without, one withdrawn, one with a score only.
+fn years() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |id: &str, status: &str, configurations: &str| {
+        format!(
+            r#"{{"cve":{{"id":"{id}","vulnStatus":"{status}","lastModified":"2026-01-02T00:00:00",
+            "descriptions":[{{"lang":"en","value":"Rejected"}}],"configurations":[{configurations}]}}}}"#
+        )
+    };
+    let product = r#"{"nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,
+        "criteria":"cpe:2.3:a:busybox:busybox:1.2:*:*:*:*:*:*:*"}]}]}"#;
+    let records = [
+        record("CVE-2025-0001", "Analyzed", product),
+        record("CVE-2026-0001", "Analyzed", product),
+        record("CVE-2026-0002", "Received", ""),
+        record(
+            "CVE-2026-0003",
+            "Received",
+            r#"{"nodes":[{"operator":"OR","cpeMatch":[{
+            "vulnerable":true,"criteria":"cpe:2.3:a:*:*:*:*:*:*:*:*:*:*"}]}]}"#,
+        ),
+        record("CVE-2026-0004", "Rejected", product),
+    ];
+    let feed = format!(r#"{{"format":"NVD_CVE","vulnerabilities":[{}]}}"#, records.join(","));
+    let epss = "cve,epss,percentile\nCVE-2026-0001,0.5,0.6\nCVE-2026-0009,0.1,0.2\n";
+    let modules = "/modules/exploits/linux/demo.rb:CVE-2026-0008\n";
+    for (name, text) in
+        [("a.json", feed.as_str()), ("epss-2026-01-01.csv", epss), ("m.txt", modules)]
+    {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    build(folder.path(), &BuildOptions::default()).unwrap().bytes
+}
+
+#[test]
+fn the_header_tells_which_records_carry_product_data() {
+    let snapshot = Snapshot::from_vec(years()).unwrap();
+    let counts: Vec<_> = snapshot
+        .years()
+        .iter()
+        .map(|year| (year.year, year.records, year.with_product_data, year.scored_only))
+        .collect();
+    // A record without anything is still a record, a wildcard is no product, an exploit is a record, and what was rejected counts nowhere.
+    assert_eq!(counts, [(2025, 1, 1, 0), (2026, 4, 1, 1)]);
+    let coverage = snapshot.info().coverage;
+    let expected = "2026: 25 % of 4 records carry product data";
+    assert!(coverage.ends_with(expected), "{coverage}");
+    assert_eq!(auscult_advisory::starter().unwrap().years(), []);
+}
+
+#[test]
+fn every_name_leads_to_the_vulnerabilities_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |id: &str, aliases: &str| {
+        format!(
+            r#"{{"id":"{id}","modified":"2026-01-01T00:00:00Z","aliases":[{aliases}],
+            "affected":[{{"package":{{"ecosystem":"Debian:12","name":"busybox"}},
+            "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"1.2"}}]}}]}}]}}"#
+        )
+    };
+    let records = [
+        ("GHSA-2abc-2def-2ghj", r#""CVE-2026-0001""#),
+        ("CVE-2026-0001", r#""DSA-1-1""#),
+        ("CVE-2026-0002", r#""DSA-1-1""#),
+    ];
+    for (id, aliases) in records {
+        let path = folder.path().join(format!("{id}.json"));
+        std::fs::write(path, record(id, aliases)).unwrap();
+    }
+    let bytes = build(folder.path(), &BuildOptions::default()).unwrap().bytes;
+    let snapshot = Snapshot::from_vec(bytes).unwrap();
+    let found = |id: &str| -> Vec<String> {
+        snapshot.show_all(id).unwrap().into_iter().map(|view| view.id).collect()
+    };
+    for name in ["CVE-2026-0001", "cve-2026-0001", "GHSA-2abc-2def-2ghj", "ghsa-2ABC-2def-2ghj"] {
+        assert_eq!(found(name), ["CVE-2026-0001"], "{name}");
+    }
+    assert_eq!(found("DSA-1-1"), ["CVE-2026-0001", "CVE-2026-0002"]);
+    assert_eq!(found("DSA-1"), [""; 0]);
+    let view = snapshot.show("CVE-2026-0001").unwrap().unwrap();
+    assert!(view.claims.iter().all(|claim| claim.release == "bookworm"), "{:?}", view.claims);
+    assert!(view.claims.iter().any(|claim| claim.record == "GHSA-2abc-2def-2ghj"));
+}

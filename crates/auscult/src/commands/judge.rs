@@ -97,14 +97,27 @@ pub(super) fn as_of(given: Option<Date>) -> Date {
 }
 
 /// The snapshot that the user named, else the one that `advisories update` made, else the one that
-/// the program carries. One that is there and cannot be read is never passed over.
-pub(super) fn snapshot(named: Option<&Path>) -> anyhow::Result<Snapshot> {
+/// the program carries; every byte of it checked. One that is there and cannot be read is never passed
+/// over.
+pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
+    open(path, Snapshot::check)
+}
+
+/// The same where a few questions are asked: blocks are verified as they are read.
+pub(super) fn unchecked_snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
+    open(path, |_| Ok(()))
+}
+
+fn open(
+    named: Option<&Path>,
+    check: impl FnOnce(&Snapshot) -> auscult_advisory::Result<()>,
+) -> anyhow::Result<Snapshot> {
     let path = named.map(Path::to_owned).or_else(data::present_snapshot);
     let Some(path) = path.as_deref() else {
         return auscult_advisory::starter().context("open the built-in starter snapshot");
     };
-    let checked = Snapshot::open(path).and_then(|snapshot| snapshot.check().map(|()| snapshot));
-    checked.map_err(|error| {
+    let opened = Snapshot::open(path).and_then(|snapshot| check(&snapshot).map(|()| snapshot));
+    opened.map_err(|error| {
         Hinted::error(
             format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
             "make one with: auscult advisories update, or build --from DIR --out FILE",

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bundle;
 mod cache;
 mod gate;
 mod hostile;

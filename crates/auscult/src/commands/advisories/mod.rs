@@ -1,6 +1,10 @@
-//! `auscult advisories`: update, build, check and query the advisory snapshot.
+//! `auscult advisories`: update, build, check, query and carry the advisory snapshot.
 
+mod bundle;
+mod format;
 mod progress;
+mod show;
+mod status;
 mod update;
 
 use std::{
@@ -9,24 +13,25 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
 use auscult_advisory::{Build, BuildOptions, Selection};
-use auscult_model::SnapshotInfo;
-use jiff::civil::Date;
 
-use super::judge;
 use crate::{args::AdvisoriesCommand, exit::Exit, failure::Hinted};
 
 pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
     match command {
         AdvisoriesCommand::Update(arguments) => update::run(arguments),
-        AdvisoriesCommand::Build { from, out, without_prose } => build(from, out, !without_prose),
-        AdvisoriesCommand::Status { advisories, as_of } => status(advisories.as_deref(), *as_of),
-        AdvisoriesCommand::Show { id, advisories } => show(id, advisories.as_deref()),
+        AdvisoriesCommand::Build { from, out, without_prose, force } => {
+            build(from, out, !without_prose, *force)
+        }
+        AdvisoriesCommand::Status(arguments) => status::run(arguments),
+        AdvisoriesCommand::Show(arguments) => show::run(arguments),
+        AdvisoriesCommand::Export(arguments) => bundle::export(arguments),
+        AdvisoriesCommand::Import(arguments) => bundle::import(arguments),
+        AdvisoriesCommand::Keygen { key } => bundle::keygen(key),
     }
 }
 
-fn build(from: &Path, out: &Path, prose: bool) -> anyhow::Result<Exit> {
+fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Exit> {
     let options = BuildOptions { prose, selection: Selection::Full };
     let built = auscult_advisory::build(from, &options).map_err(|error| {
         Hinted::error(
@@ -34,9 +39,13 @@ fn build(from: &Path, out: &Path, prose: bool) -> anyhow::Result<Exit> {
             "name a folder that holds feeds as they are served or archived",
         )
     })?;
-    built.write(out).with_context(|| format!("write {}", out.display()))?;
     told(&built)?;
-    status(Some(out), None)
+    let lost = built.replace(out, force).map_err(|error| replacing(out, error))?;
+    let mut stderr = io::stderr().lock();
+    for reason in lost {
+        writeln!(stderr, "warning: replaced by force: {reason}")?;
+    }
+    status::of(out)
 }
 
 /// Tells on standard error what a build could not use.
@@ -53,6 +62,20 @@ fn told(built: &Build) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An error of putting a new snapshot into the place of the present one, with what to do.
+fn replacing(present: &Path, error: auscult_advisory::Error) -> anyhow::Error {
+    use auscult_advisory::Error;
+    let hint = match &error {
+        Error::Regression { .. } => {
+            "the present snapshot was kept; look for what is missing, or replace it with --force"
+        }
+        Error::Present { .. } => "nothing was written; replace that file with --force",
+        Error::Busy { .. } => "wait until the other process has ended",
+        _ => return anyhow::Error::new(error).context(format!("write {}", present.display())),
+    };
+    Hinted::error(format!("{:#}", anyhow::Error::new(error)), hint)
+}
+
 /// Tells whether a file only proves another one: digests, signatures, keys.
 fn is_kept_beside(file: &str) -> bool {
     let proofs = [".asc", ".sha256", ".sha512", "/provider-metadata.json"];
@@ -67,54 +90,4 @@ fn by_folder(files: &[String]) -> BTreeMap<&str, (usize, &str)> {
         folders.entry(folder).or_insert((0, file.as_str())).0 += 1;
     }
     folders
-}
-
-fn status(path: Option<&Path>, as_of: Option<Date>) -> anyhow::Result<Exit> {
-    let snapshot = judge::snapshot(path)?;
-    snapshot.verify().context("verify the snapshot")?;
-    let info = snapshot.info();
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(describe(&info, judge::as_of(as_of)).as_bytes())?;
-    if path.is_none() {
-        stdout.write_all(update::remembered().as_bytes())?;
-    }
-    Ok(Exit::Done)
-}
-
-fn describe(info: &SnapshotInfo, as_of: Date) -> String {
-    let age = as_of.since(info.date).map_or(0, |span| span.get_days());
-    let mut lines = vec![
-        format!("root      sha256:{}", info.root),
-        format!("date      {} ({age} days before {as_of})", info.date),
-        format!("coverage  {}", info.coverage),
-        String::new(),
-        format!("{:22} {:10} {:>9} {:>8}  LICENCE", "SOURCE", "DATE", "RECORDS", "FAILED"),
-    ];
-    for source in &info.sources {
-        let date = source.date.map_or_else(|| "unknown".to_owned(), |date| date.to_string());
-        lines.push(format!(
-            "{:22} {date:10} {:>9} {:>8}  {}",
-            source.name, source.records, source.failures, source.licence
-        ));
-    }
-    lines.push(String::new());
-    for (layer, digest) in &info.layers {
-        lines.push(format!("layer {layer:16} sha256:{digest}"));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn show(id: &str, path: Option<&Path>) -> anyhow::Result<Exit> {
-    let snapshot = judge::snapshot(path)?;
-    let Some(view) = snapshot.show(id).context("read the snapshot")? else {
-        let info = snapshot.info();
-        let mut stderr = io::stderr().lock();
-        writeln!(stderr, "{id}: no data in this snapshot ({}, {})", info.date, info.coverage)?;
-        return Ok(Exit::Inconclusive);
-    };
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, &view)?;
-    stdout.write_all(b"\n")?;
-    Ok(Exit::Done)
 }

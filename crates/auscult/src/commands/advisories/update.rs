@@ -16,7 +16,7 @@ use auscult_model::{Sha256, SnapshotInfo, SourceInfo};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{describe, progress, told};
+use super::{progress, status, told};
 use crate::{
     args::UpdateArgs,
     data,
@@ -49,7 +49,8 @@ pub(super) fn run(arguments: &UpdateArgs) -> anyhow::Result<Exit> {
     let from = arguments.from.clone().unwrap_or_else(|| mirror.feeds());
     let info = build(arguments, &from, &out, &folder)?;
     let today = TimeZone::UTC.to_datetime(now).date();
-    write!(stdout, "\nsnapshot  {}\n{}", out.display(), describe(&info, today))?;
+    let state = status::table_of(&Snapshot::open(&out)?, today)?;
+    write!(stdout, "\nsnapshot  {}\n{state}", out.display())?;
     let failed = reports.iter().any(FeedReport::is_failed) || has_future(&info.sources, today)?;
     Ok(if failed { Exit::Inconclusive } else { Exit::Done })
 }
