@@ -3,15 +3,23 @@
 //! One thread reads and decompresses while the caller works on the batch before.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::{Error, Result};
+use super::held::Held;
+use crate::{
+    Error, Result,
+    csaf::trust::{self, Companions, Mirror, Survey},
+};
 
 /// A larger document is refused.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
@@ -33,6 +41,10 @@ pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
     /// Date that the archive gives it.
     pub(crate) archived: Option<Date>,
+    /// Digests and signature that lie beside it.
+    pub(crate) companions: Companions,
+    /// The provider's mirror that it belongs to.
+    pub(crate) mirror: Option<Arc<Mirror>>,
 }
 
 /// What was walked.
@@ -103,9 +115,18 @@ impl Batches {
 fn read_all(from: &Path, paths: &[PathBuf], sender: SyncSender<Vec<Document>>) -> Walked {
     let mut batches = Batches { sender, batch: Vec::new(), bytes: 0 };
     let mut walked = Walked::default();
+    let name = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
+    let names: BTreeSet<String> = paths.iter().map(|path| name(path)).collect();
+    let survey = Survey::of(names.iter().map(String::as_str), |name| {
+        read_small(&from.join(name), trust::FILE_BYTES_MAX)
+    });
+    walked.problems.extend(survey.problems());
     for path in paths {
-        let file = path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
-        if let Err(error) = read_file(path, &file, &mut batches, &mut walked.problems) {
+        let file = name(path);
+        if survey.files.contains(&file) || is_companion(&file, &names) {
+            continue;
+        }
+        if let Err(error) = read_file(path, &file, &survey, &mut batches, &mut walked.problems) {
             walked.problems.push(format!("{file}: {error}"));
         }
         walked.files.push(file);
@@ -114,9 +135,37 @@ fn read_all(from: &Path, paths: &[PathBuf], sender: SyncSender<Vec<Document>>) -
     walked
 }
 
+/// Tells whether a file is the digest or the signature of another one.
+fn is_companion(file: &str, names: &BTreeSet<String>) -> bool {
+    let document = file.rsplit_once('.').filter(|(_, ending)| trust::ENDINGS.contains(ending));
+    document.is_some_and(|(document, _)| names.contains(document))
+}
+
+/// A file that is not larger than a limit; `None` where it cannot be read.
+fn read_small(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+    (u64::try_from(bytes.len()).ok()? <= bytes_max).then_some(bytes)
+}
+
+/// Reads the digests and the signature beside a document.
+fn companions(path: &Path) -> Companions {
+    let mut companions = Companions::default();
+    for ending in trust::ENDINGS {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(ending);
+        if let Some(bytes) = read_small(Path::new(&name), trust::COMPANION_BYTES_MAX) {
+            companions.put(ending, bytes);
+        }
+    }
+    companions
+}
+
 fn read_file(
     path: &Path,
     file: &str,
+    survey: &Survey,
     batches: &mut Batches,
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
@@ -131,8 +180,11 @@ fn read_file(
     if bytes.len() > usize::try_from(DOCUMENT_BYTES_MAX).unwrap_or(usize::MAX) {
         return Err(io::Error::other("the document is larger than 1 GiB"));
     }
+    let companions =
+        if trust::looks_like_csaf(&bytes) { companions(path) } else { Companions::default() };
+    let mirror = survey.mirror_of(file).cloned();
     let path = file.to_owned();
-    batches.push(Document { file: path.clone(), path, bytes, archived: None });
+    batches.push(Document { file: path.clone(), path, bytes, archived: None, companions, mirror });
     Ok(())
 }
 
@@ -178,6 +230,7 @@ fn read_archive(
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader);
+    let mut held = Held::default();
     for entry in archive.entries()? {
         let entry = entry?;
         if !entry.header().entry_type().is_file() {
@@ -192,7 +245,18 @@ fn read_archive(
         let archived = entry.header().mtime().ok().and_then(date);
         let mut bytes = Vec::new();
         entry.take(MEMBER_BYTES_MAX).read_to_end(&mut bytes)?;
-        batches.push(Document { file: file.to_owned(), path, bytes, archived });
+        let (companions, mirror) = (Companions::default(), None);
+        let document =
+            Document { file: file.to_owned(), path, bytes, archived, companions, mirror };
+        // What belongs together may stand anywhere in the archive.
+        for document in held.take(document) {
+            batches.push(document);
+        }
+    }
+    let (documents, found) = held.finish();
+    problems.extend(found);
+    for document in documents {
+        batches.push(document);
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 use jiff::civil::Date;
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::feeds::{
-    Recognised, alpine, curl, cve5, debian, epss, exploits, kev, nvd, osv, stream_fixes,
+use crate::{
+    csaf::trust,
+    feeds::{
+        Recognised, alpine, csaf, curl, cve5, debian, epss, exploits, kev, nvd, osv, stream_fixes,
+    },
 };
 
 /// The top-level keys that tell JSON feeds apart.
@@ -26,6 +29,15 @@ struct Probe {
     affected: Option<IgnoredAny>,
     modified: Option<IgnoredAny>,
     id: Option<IgnoredAny>,
+    document: Option<CsafProbe>,
+    feed: Option<IgnoredAny>,
+    canonical_url: Option<IgnoredAny>,
+}
+
+/// The key that tells a document of the Common Security Advisory Framework.
+#[derive(Deserialize)]
+struct CsafProbe {
+    csaf_version: Option<IgnoredAny>,
 }
 
 /// Recognises a document and reads it. `archived` is the date that its archive gives it.
@@ -40,8 +52,20 @@ pub(crate) fn recognise(path: &str, bytes: &[u8], archived: Option<Date>) -> Rec
 
 fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     let Ok(probe) = serde_json::from_slice::<Probe>(bytes) else {
-        return Recognised::Nothing;
+        // A damaged advisory is told; other documents cannot be told apart.
+        return if trust::looks_like_csaf(bytes) {
+            csaf::recognised(bytes)
+        } else {
+            Recognised::Nothing
+        };
     };
+    if probe.document.is_some_and(|document| document.csaf_version.is_some()) {
+        return csaf::recognised(bytes);
+    }
+    // A ROLIE feed (RFC 8322), the metadata of a provider.
+    if probe.feed.is_some() || probe.canonical_url.is_some() {
+        return Recognised::List;
+    }
     if probe.data_type.is_some() {
         return cve5::parse(path, bytes, archived);
     }
@@ -77,6 +101,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     if epss::is_epss(text) {
         return epss::parse(path, text);
     }
+    if csaf::is_list(text) {
+        return Recognised::List;
+    }
     if curl::is_table(first) {
         return curl::parse(text);
     }
@@ -99,7 +126,12 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 12] = [
+    const SEEDS: [&str; 13] = [
+        r#"{"document":{"csaf_version":"2.0","tracking":{"id":"A-1","current_release_date":"2026-01-01"}},
+            "product_tree":{"branches":[{"category":"vendor","name":"V","branches":[{"category":
+            "product_name","name":"P","branches":[{"category":"product_version_range","name":
+            ">= 1 | < 2","product":{"product_id":"X","name":"V P"}}]}]}]},"vulnerabilities":[{"cve":
+            "CVE-2026-0001","product_status":{"known_affected":["X"]}}]}"#,
         r#"{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2026-0001","state":"PUBLISHED"},
             "containers":{"cna":{"affected":[{"vendor":"a","product":"b","versions":[
             {"version":">= 1, < 2","status":"affected","lessThan":"3"}]}]}}}"#,

@@ -8,7 +8,7 @@ mod view;
 pub(crate) mod write;
 
 pub(crate) use view::kev_entry;
-pub use view::{AdvisoryView, ClaimView, ExploitSign, Snapshot};
+pub use view::{AdvisoryView, ClaimView, ExploitSign, Snapshot, StatementView};
 pub use write::write_file;
 
 /// Names of the layers, in the order of the file.

@@ -6,6 +6,9 @@
 )]
 
 mod conformance;
+mod csaf;
+mod csaf_lint;
+mod device;
 mod matching;
 mod real;
 mod snapshot;
