@@ -3,6 +3,8 @@
 //! What cannot be compared is undetermined: an advisory that is not understood never clears a
 //! device.
 
+use std::cmp::Ordering;
+
 use auscult_version::{Scheme, compare, split_update, within};
 
 use super::version_text::VersionText;
@@ -42,31 +44,31 @@ fn plain(version: &str) -> String {
     }
 }
 
-/// What all entries of one status say about a version.
-#[derive(Default)]
-struct Said {
-    inside: bool,
-    /// Inside an entry that names this one version.
-    named: bool,
-    open: bool,
-    any: bool,
+/// What all entries of one status say about a version; a later one is stronger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    /// There are none.
+    Nothing,
+    /// None holds it.
+    Outside,
+    /// One cannot be compared with it.
+    Open,
+    /// A range holds it.
+    Inside,
+    /// One names it.
+    Named,
 }
 
 impl Said {
     fn of(claim: &Claim, status: Status, version: &str) -> Self {
-        let mut said = Self::default();
-        for entry in claim.entries.iter().filter(|entry| entry.status == status) {
-            said.any = true;
-            match holds(claim.scheme, entry, version) {
-                Some(true) => {
-                    said.inside = true;
-                    said.named |= matches!(entry.span, Span::Exactly { .. });
-                }
-                Some(false) => {}
-                None => said.open = true,
-            }
-        }
-        said
+        let entries = claim.entries.iter().filter(|entry| entry.status == status);
+        let said = entries.map(|entry| match holds(claim.scheme, entry, version) {
+            Some(true) if matches!(entry.span, Span::Exactly { .. }) => Self::Named,
+            Some(true) => Self::Inside,
+            Some(false) => Self::Outside,
+            None => Self::Open,
+        });
+        said.max().unwrap_or(Self::Nothing)
     }
 }
 
@@ -79,19 +81,20 @@ pub(super) fn judge(claim: &Claim, version: Option<&str>) -> Judged {
     let affected = Said::of(claim, Status::Affected, &version);
     let cleared = Said::of(claim, Status::Unaffected, &version);
     let looked_at = Said::of(claim, Status::Unknown, &version);
-    if affected.inside && !(cleared.named && !affected.named) {
+    // A named version is more specific than a range around it; else "affected" stands.
+    if affected >= Said::Inside && (cleared < Said::Named || affected == Said::Named) {
         return judged(Affected, "the version lies in the range");
     }
-    if cleared.inside {
+    if cleared >= Said::Inside {
         return judged(NotAffected, "the advisory calls the version repaired or not affected");
     }
-    if affected.open {
+    if affected == Said::Open {
         return judged(Undetermined, "the text about versions cannot be compared with the version");
     }
-    if looked_at.inside || looked_at.open {
+    if looked_at >= Said::Open {
         return judged(Undetermined, "the maker is still looking at it");
     }
-    if affected.any {
+    if affected == Said::Outside {
         return judged(NotAffected, format!("the advisory speaks of {} only", describe(claim)));
     }
     judged(Undetermined, "the advisory names versions that are not affected, and no affected one")
@@ -125,16 +128,16 @@ fn holds(scheme: Scheme, entry: &Entry, version: &str) -> Option<bool> {
                 return Some(true);
             }
             let (core, update) = split_update(version);
-            if !update.is_empty() && compare(scheme, core, named).is_some_and(|o| o.is_eq()) {
+            if !update.is_empty() && compare(scheme, core, named).is_some_and(Ordering::is_eq) {
                 // "1.1.3" stands for all its builds.
                 return Some(true);
             }
             let (core, update) = split_update(named);
-            if !update.is_empty() && compare(scheme, core, version).is_some_and(|o| o.is_eq()) {
+            if !update.is_empty() && compare(scheme, core, version).is_some_and(Ordering::is_eq) {
                 // Which build of it the device has is not known.
                 return None;
             }
-            compare(scheme, version, named).map(|order| order.is_eq())
+            compare(scheme, version, named).map(Ordering::is_eq)
         }
     }
 }

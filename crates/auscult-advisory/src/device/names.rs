@@ -110,13 +110,14 @@ pub(crate) fn clean(name: &str) -> String {
     unscrambled(&name).unwrap_or(name)
 }
 
+/// Bytes 0x80 to 0x9f of Windows-1252 that are letters or signs of their own.
+const HIGH: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+
 /// Undoes reading UTF-8 as Windows-1252: `YhtymÃ¤` is `Yhtymä`.
 fn unscrambled(name: &str) -> Option<String> {
     if name.is_ascii() {
         return None;
     }
-    // Bytes 0x80 to 0x9f of Windows-1252 that are letters or signs of their own.
-    const HIGH: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     let byte = |character: char| {
         let number = u32::from(character);
         if let Ok(byte) = u8::try_from(number) {

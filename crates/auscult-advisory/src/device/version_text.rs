@@ -185,6 +185,20 @@ fn joined(spans: Vec<Span>) -> Vec<Span> {
     joined
 }
 
+/// What follows the first version of a range.
+enum RangeEnd {
+    At(Bound),
+    /// The words of a range without a second version.
+    Half,
+    None,
+}
+
+impl From<Option<Bound>> for RangeEnd {
+    fn from(end: Option<Bound>) -> Self {
+        end.map_or(Self::Half, Self::At)
+    }
+}
+
 struct Sentence<'a> {
     tokens: &'a [Token],
 }
@@ -289,33 +303,40 @@ impl Sentence<'_> {
     fn from(&mut self) -> Option<Span> {
         self.take(&Token::From);
         let lower = Some(Bound::Inclusive(lowest(&self.version()?)));
-        let upper = self.end_of_range()?;
-        if upper.is_none() {
-            // "from 1.0 and later"
-            let _ = self.followed_by(&Token::Later);
-        }
+        let upper = match self.end_of_range() {
+            RangeEnd::At(upper) => Some(upper),
+            RangeEnd::Half => return None,
+            RangeEnd::None => {
+                // "from 1.0 and later"
+                let _ = self.followed_by(&Token::Later);
+                None
+            }
+        };
         Some(Span::Between { lower, upper })
     }
 
-    /// The second half of a range, where there is one; `None` where there is half of one.
-    fn end_of_range(&mut self) -> Option<Option<Bound>> {
+    /// The second half of a range, where there is one.
+    fn end_of_range(&mut self) -> RangeEnd {
         if self.take(&Token::To) || self.take(&Token::Dash) || self.take(&Token::UpTo) {
-            return Some(Some(self.upper(true)?));
+            return self.upper(true).into();
         }
         if self.tokens.first() == Some(&Token::Prior) && self.tokens.len() > 1 {
             let rest = self.tokens;
             self.take(&Token::Prior);
             let _ = self.take(&Token::To) || self.take(&Token::Than);
             if matches!(self.tokens.first(), Some(Token::Version(_))) {
-                return Some(Some(self.upper(false)?));
+                return self.upper(false).into();
             }
             self.tokens = rest;
         }
         if let Some(Token::Operator("<" | "<=")) = self.tokens.first() {
-            let Span::Between { upper, .. } = self.compared()? else { return None };
-            return Some(upper);
+            let compared = self.compared();
+            return match compared {
+                Some(Span::Between { upper, .. }) => upper.into(),
+                _ => RangeEnd::Half,
+            };
         }
-        Some(None)
+        RangeEnd::None
     }
 
     /// Takes "and earlier", "or earlier", "and all earlier", "earlier", unless a version follows,
@@ -357,12 +378,13 @@ impl Sentence<'_> {
                 upper: None,
             });
         }
-        match self.end_of_range()? {
-            Some(upper) => {
+        match self.end_of_range() {
+            RangeEnd::At(upper) => {
                 let lower = Some(Bound::Inclusive(lowest(&version)));
                 Some(Span::Between { lower, upper: Some(upper) })
             }
-            None => exactly(version),
+            RangeEnd::Half => None,
+            RangeEnd::None => exactly(version),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::openpgp::PublicKey;
-use crate::csaf::{list, text};
+use crate::csaf::{is_json, list, text};
 
 /// The name that the standard gives the metadata of a provider (section 7.1.7).
 const METADATA: &str = "provider-metadata.json";
@@ -96,9 +96,7 @@ impl Survey {
             let kind = file_name(path);
             let listed = match kind {
                 "index.txt" | "changes.csv" => read(path).map(|bytes| lines(&bytes)),
-                _ if kind.ends_with(".json")
-                    && (kind.contains("feed") || kind == "service.json") =>
-                {
+                _ if is_json(kind) && (kind.contains("feed") || kind == "service.json") => {
                     read(path).and_then(|bytes| rolie(&bytes))
                 }
                 _ => continue,
@@ -147,7 +145,7 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let first =
         |line: &str| line.split(',').next().unwrap_or_default().trim().trim_matches('"').to_owned();
-    text.lines().map(first).filter(|path| path.ends_with(".json")).collect()
+    text.lines().map(first).filter(|path| is_json(path)).collect()
 }
 
 /// Addresses of the documents of a ROLIE feed (RFC 8322; section 7.1.15); none for a service or

@@ -119,12 +119,11 @@ impl Drafts {
     /// Under the names that people give a device.
     fn add_device(&mut self, product: &Product, versions: &VersionText, status: Status) {
         let status = cautious(product, versions, status);
-        let mut names: Vec<(String, VersionText)> =
-            vec![(product.product.clone(), versions.clone())];
+        let mut names: Vec<(String, VersionText)> = vec![(product.label.clone(), versions.clone())];
         names.extend(product.models.iter().map(|model| (model.clone(), versions.clone())));
         // What stands for a version may be a model: "24950", "MMT-1710".
         if let Some(version) = product.version.as_deref().filter(|version| may_be_model(version)) {
-            let name = format!("{} {version}", product.product);
+            let name = format!("{} {version}", product.label);
             names.push((name, VersionText::unreadable(version)));
         }
         for (name, versions) in names {
@@ -175,7 +174,7 @@ impl Drafts {
                 status,
             );
         } else if versions.is_read() && product.version.is_some() && !product.vendor.is_empty() {
-            let key = product_key(&product.vendor, &product.product);
+            let key = product_key(&product.vendor, &product.label);
             self.add(subject(key, '*', String::new(), versions.scheme), versions, status);
         }
     }
@@ -201,7 +200,7 @@ fn condition(product: &Product) -> String {
     if let Some(name) = Name::parse(&product.cpe) {
         return format!("{}:{}:{}", name.part, name.vendor, name.product);
     }
-    let key = product_key(&product.vendor, &product.product);
+    let key = product_key(&product.vendor, &product.label);
     format!("*{}", key.strip_prefix('c').unwrap_or(&key))
 }
 
@@ -233,7 +232,10 @@ fn purl_key(text: &str) -> Option<(String, Option<String>, Scheme)> {
 
 /// The first and last affected and the first repaired versions of each product.
 #[derive(Default)]
-struct Limits<'a>(BTreeMap<(String, String), [Vec<(&'a str, String)>; 3]>);
+struct Limits<'a>(BTreeMap<(String, String), [Vec<Limit<'a>>; 3]>);
+
+/// A product's id with its version; empty where that is not one version.
+type Limit<'a> = (&'a str, String);
 
 impl<'a> Limits<'a> {
     fn of(products: &'a Products, status: &'a Value) -> Self {
@@ -242,7 +244,7 @@ impl<'a> Limits<'a> {
         for (place, list) in lists.iter().enumerate() {
             for id in texts(status, &[list]) {
                 let Some(product) = products.component(id) else { continue };
-                let name = (product.vendor.clone(), product.product.clone());
+                let name = (product.vendor.clone(), product.label.clone());
                 let version = match product.versions().spans.as_slice() {
                     [Span::Exactly { version, .. }] => version.clone(),
                     _ => String::new(),
@@ -287,7 +289,7 @@ impl<'a> Limits<'a> {
 }
 
 /// The smallest version that is not below another.
-fn next(versions: &[(&str, String)], from: &str) -> Option<String> {
+fn next(versions: &[Limit<'_>], from: &str) -> Option<String> {
     let order = |one: &str, other: &str| compare(Scheme::Generic, one, other);
     let above = versions.iter().map(|(_, version)| version).filter(|version| {
         !version.is_empty() && order(version, from).is_some_and(std::cmp::Ordering::is_ge)

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::{
     csaf::{
-        at, list, text, texts,
+        at, is_json, list, text, texts,
         trust::{Checked, Signature},
     },
     cvss,
@@ -62,7 +62,7 @@ pub(crate) fn recognised(bytes: &[u8]) -> Recognised {
 pub(crate) fn is_list(text: &str) -> bool {
     let path = |line: &str| line.split(',').next().unwrap_or_default().trim_matches('"').to_owned();
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
-    lines.peek().is_some() && lines.all(|line| path(line.trim()).ends_with(".json"))
+    lines.peek().is_some() && lines.all(|line| is_json(&path(line.trim())))
 }
 
 /// More publishers in one program are one source.

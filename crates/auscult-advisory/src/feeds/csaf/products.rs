@@ -20,7 +20,8 @@ pub(super) struct Product {
     /// Its full name, for people.
     pub(super) name: String,
     pub(super) vendor: String,
-    pub(super) product: String,
+    /// Name of the product without vendor and version.
+    pub(super) label: String,
     /// Name of a version or a range, with patch level and service pack.
     pub(super) version: Option<String>,
     /// Only a part of the product is meant: an architecture, a language, a host.
@@ -49,7 +50,7 @@ impl Product {
             Some(version) => VersionText::read(version),
             // A bare product of a branch stands for all its versions; a name of its own may hold
             // a version.
-            None if !self.product.is_empty() && self.product != self.name => VersionText::all(),
+            None if !self.label.is_empty() && self.label != self.name => VersionText::all(),
             None => VersionText::unreadable(&self.name),
         }
     }
@@ -154,7 +155,7 @@ impl Products {
         let models = texts(helper, &["model_numbers"]).chain(texts(helper, &["skus"]));
         let product_id = text(product, &["product_id"]).to_owned();
         let product = Product {
-            product: named.clone(),
+            label: named.clone(),
             vendor: branch.vendor.clone(),
             version: branch.version.clone(),
             narrowed: branch.narrowed,
