@@ -61,6 +61,18 @@ const TARGETS: &[Target] = &[
     ("feeds", 1, Seeds::Own),
     ("snapshot", 1, Seeds::Own),
     ("texts", 1, Seeds::Own),
+    ("identifiers", 1, Seeds::Own),
+];
+/// Texts that seed the target of the same name.
+const IDENTIFIERS: &[&str] = &[
+    "pkg:npm/%40scope/name@1.0?arch=arm&vcs_url=git%2Bhttps:%2F%2Fx#a/b",
+    "pkg:swid/Acme/acme.example/a@1?tag_id=75b8c285-fa7b-485b-b199-4745e3004d0d",
+    "cpe:2.3:a:treck:tcp\\/ip:6.*:sp?:*:*:*:node.js:x64:-",
+    "cpe:/a:hp:insight:7.4.%02:-:~~online~win2003~x64~\ncpe:/a:hp:insight",
+    "wfn:[part=\"a\", vendor=\"b\", version=\"8\\.*\", update=NA, other=ANY]",
+    "AV:N/AC:L/Au:N/C:P/I:P/A:C/E:POC/RL:OF/RC:C/CDP:H/TD:M/CR:H\nCDP:LM/AR:H",
+    "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:H/I:L/A:N/E:P/RL:O/RC:C/CR:H/MS:U\nMAV:A/IR:H",
+    "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A/MSI:S/U:Red\nMVC:L",
 ];
 /// Base time in seconds: 3 minutes, so that the riskiest get about 10.
 const SECONDS: u64 = 200;
@@ -171,6 +183,11 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a"}]}"#
                 .to_vec(),
         )],
+        "identifiers" => IDENTIFIERS
+            .iter()
+            .enumerate()
+            .map(|(number, text)| (format!("text-{number}"), text.as_bytes().to_vec()))
+            .collect(),
         "feeds" | "texts" => {
             vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
         }

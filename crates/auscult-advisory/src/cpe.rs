@@ -1,5 +1,7 @@
 //! CPE names as advisories use them (NISTIR 7695), reduced to what matching needs.
 
+use auscult_model::{CpeAttribute, CpeName, CpeValue};
+
 /// The attributes that matching looks at, unescaped and in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
@@ -15,28 +17,16 @@ impl Name {
     /// Reads a formatted string (`cpe:2.3:…`) or a URI (`cpe:/…`). A vendor or product that is a
     /// wildcard or "not applicable" is refused: such a name stands for everything or nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (attributes, target_at) = if let Some(body) = text.strip_prefix("cpe:2.3:") {
-            (split(body), 8)
-        } else {
-            (text.strip_prefix("cpe:/")?.split(':').map(percent).collect(), usize::MAX)
-        };
-        let at = |index: usize| {
-            attributes.get(index).filter(|v| !v.is_empty()).cloned().unwrap_or_else(|| "*".into())
-        };
-        let part = at(0).chars().next().filter(|part| matches!(part, 'a' | 'o' | 'h'))?;
-        let (vendor, product) = (at(1), at(2));
-        if !concrete(&vendor) || !concrete(&product) {
-            return None;
-        }
-        let target = at(target_at);
-        let target = if concrete(&target) { unescape(&target) } else { String::new() };
+        let name = CpeName::parse_tolerant(text).ok()?;
+        let plain = |attribute| name.get(attribute).plain().filter(|value| concrete(value));
+        let part = plain(CpeAttribute::Part)?.chars().next()?;
         Some(Self {
             part,
-            vendor: unescape(&vendor),
-            product: unescape(&product),
-            version: keep_wildcard(&at(3)),
-            update: keep_wildcard(&at(4)),
-            target,
+            vendor: plain(CpeAttribute::Vendor)?,
+            product: plain(CpeAttribute::Product)?,
+            version: said(name.get(CpeAttribute::Version)),
+            update: said(name.get(CpeAttribute::Update)),
+            target: plain(CpeAttribute::TargetSoftware).unwrap_or_default(),
         })
     }
 
@@ -75,50 +65,13 @@ fn concrete(value: &str) -> bool {
     !value.is_empty() && !value.bytes().all(|byte| matches!(byte, b'*' | b'?' | b'-'))
 }
 
-fn keep_wildcard(value: &str) -> String {
-    if matches!(value, "*" | "-") { value.to_owned() } else { unescape(value) }
-}
-
-fn unescape(value: &str) -> String {
-    let mut plain = String::with_capacity(value.len());
-    let mut characters = value.chars();
-    while let Some(character) = characters.next() {
-        let next = if character == '\\' { characters.next() } else { Some(character) };
-        plain.extend(next.map(|c| c.to_ascii_lowercase()));
+/// The plain text, or the sign of a logical value.
+fn said(value: &CpeValue) -> String {
+    match value {
+        CpeValue::Any => "*".to_owned(),
+        CpeValue::NotApplicable => "-".to_owned(),
+        CpeValue::Text(_) => value.plain().unwrap_or_default(),
     }
-    plain
-}
-
-fn split(body: &str) -> Vec<String> {
-    let (mut attributes, mut current, mut escaped) = (Vec::new(), String::new(), false);
-    for character in body.chars() {
-        if character == ':' && !escaped {
-            attributes.push(std::mem::take(&mut current));
-            continue;
-        }
-        escaped = character == '\\' && !escaped;
-        current.push(character);
-    }
-    attributes.push(current);
-    attributes
-}
-
-/// Decodes `%2f` of the URI binding; the result is escaped as a formatted string would be.
-fn percent(text: &str) -> String {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        if byte == b'%' {
-            if let (Some(high), Some(low)) = (hex(bytes.next()), hex(bytes.next())) {
-                decoded.push(b'\\');
-                decoded.extend(u8::try_from(high * 16 + low));
-            }
-        } else {
-            decoded.push(byte);
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod component;
 mod context;
 mod coverage;
+pub mod cvss;
 mod evidence;
 mod facts;
 mod finding;
@@ -33,7 +34,10 @@ pub use finding::{
     AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,
     Outcome, Perspective, RiskDecision, Severity, SnapshotInfo, SourceInfo, Vex, VexStatus,
 };
-pub use identifiers::{AdvisoryId, Cpe, InvalidIdentifier, Purl, Sha256};
+pub use identifiers::{
+    AdvisoryId, Cpe, CpeAttribute, CpeName, CpeRelation, CpeStatement, CpeValue, InvalidIdentifier,
+    InvalidPurl, Purl, PurlParts, Sha256,
+};
 pub use known::Known;
 pub use limits::Limits;
 pub use locator::{InvalidLocator, Locator, Step};

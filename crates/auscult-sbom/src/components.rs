@@ -101,7 +101,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     fn component(self, locator: Locator) -> Option<Component> {
-        let purl = known(&self.purl).filter(|text| text.starts_with("pkg:")).map(Purl);
+        let purl = known(&self.purl).and_then(|text| Purl::canonical(&text).ok());
         let name = known(&self.name)?;
         let version = match known(&self.version) {
             Some(version) => VersionClaim::Exact(Version(version)),

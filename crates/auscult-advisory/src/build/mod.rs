@@ -1,6 +1,7 @@
 //! Builds a snapshot from a folder of feeds.
 
 mod advisories;
+mod archive;
 mod collect;
 mod held;
 mod walk;

@@ -13,18 +13,19 @@ use std::{
     },
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 
-use super::held::Held;
+use super::{archive, held::Held};
 use crate::{
     Error, Result,
-    csaf::trust::{self, Companions, Mirror, Survey},
+    csaf::{
+        is_json,
+        trust::{self, Companions, Mirror, Survey},
+    },
 };
 
 /// A larger document is refused.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
-/// A larger member of an archive is refused; a record is a few kilobytes.
-const MEMBER_BYTES_MAX: u64 = 64 << 20;
 /// A batch ends when it holds so many bytes.
 const BATCH_BYTES: usize = 16 << 20;
 /// Deeper folders are not entered.
@@ -45,6 +46,14 @@ pub(crate) struct Document {
     pub(crate) companions: Companions,
     /// The provider's mirror that it belongs to.
     pub(crate) mirror: Option<Arc<Mirror>>,
+}
+
+impl Document {
+    /// A member of an archive.
+    pub(super) fn member(file: &str, path: String, bytes: Vec<u8>, archived: Option<Date>) -> Self {
+        let (companions, mirror) = (Companions::default(), None);
+        Self { file: file.to_owned(), path, bytes, archived, companions, mirror }
+    }
 }
 
 /// What was walked.
@@ -90,18 +99,35 @@ fn list(folder: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// Sends what it reads in batches.
-struct Batches {
+pub(super) struct Batches {
     sender: SyncSender<Vec<Document>>,
     batch: Vec<Document>,
     bytes: usize,
+    held: Held,
 }
 
 impl Batches {
-    fn push(&mut self, document: Document) {
+    pub(super) fn push(&mut self, document: Document) {
         self.bytes += document.bytes.len();
         self.batch.push(document);
         if self.bytes >= BATCH_BYTES {
             self.flush();
+        }
+    }
+
+    /// Takes a member of an archive; what belongs together may stand anywhere in it.
+    pub(super) fn member(&mut self, document: Document) {
+        for document in self.held.take(document) {
+            self.push(document);
+        }
+    }
+
+    /// Lets go what waited for the rest of an archive.
+    fn end_archive(&mut self, problems: &mut Vec<String>) {
+        let (documents, found) = std::mem::take(&mut self.held).finish();
+        problems.extend(found);
+        for document in documents {
+            self.push(document);
         }
     }
 
@@ -113,7 +139,7 @@ impl Batches {
 }
 
 fn read_all(from: &Path, paths: &[PathBuf], sender: SyncSender<Vec<Document>>) -> Walked {
-    let mut batches = Batches { sender, batch: Vec::new(), bytes: 0 };
+    let mut batches = Batches { sender, batch: Vec::new(), bytes: 0, held: Held::default() };
     let mut walked = Walked::default();
     let name = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
     let names: BTreeSet<String> = paths.iter().map(|path| name(path)).collect();
@@ -170,18 +196,26 @@ fn read_file(
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
     let (head, reader) = decompressed(path)?;
+    if archive::is_zip(&head) {
+        let read = archive::zip(File::open(path)?, file, batches, problems);
+        batches.end_archive(problems);
+        return read;
+    }
     let is_tar = head.get(257..262) == Some(b"ustar");
     let mut reader = head.as_slice().chain(reader);
     if is_tar {
-        return read_archive(reader, file, batches, problems);
+        let read = archive::tar(reader, file, batches, problems);
+        batches.end_archive(problems);
+        return read;
     }
     let mut bytes = Vec::new();
     reader.by_ref().take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() > usize::try_from(DOCUMENT_BYTES_MAX).unwrap_or(usize::MAX) {
         return Err(io::Error::other("the document is larger than 1 GiB"));
     }
-    let companions =
-        if trust::looks_like_csaf(&bytes) { companions(path) } else { Companions::default() };
+    // What lies beside a packed document is about the packed bytes.
+    let checked = is_json(file) && trust::looks_like_csaf(&bytes);
+    let companions = if checked { companions(path) } else { Companions::default() };
     let mirror = survey.mirror_of(file).cloned();
     let path = file.to_owned();
     batches.push(Document { file: path.clone(), path, bytes, archived: None, companions, mirror });
@@ -221,48 +255,4 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-fn read_archive(
-    reader: impl Read,
-    file: &str,
-    batches: &mut Batches,
-    problems: &mut Vec<String>,
-) -> io::Result<()> {
-    let mut archive = tar::Archive::new(reader);
-    let mut held = Held::default();
-    for entry in archive.entries()? {
-        let entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = format!("{file}/{member}");
-        if entry.size() > MEMBER_BYTES_MAX {
-            problems.push(format!("{path}: larger than 64 MiB"));
-            continue;
-        }
-        let archived = entry.header().mtime().ok().and_then(date);
-        let mut bytes = Vec::new();
-        entry.take(MEMBER_BYTES_MAX).read_to_end(&mut bytes)?;
-        let (companions, mirror) = (Companions::default(), None);
-        let document =
-            Document { file: file.to_owned(), path, bytes, archived, companions, mirror };
-        // What belongs together may stand anywhere in the archive.
-        for document in held.take(document) {
-            batches.push(document);
-        }
-    }
-    let (documents, found) = held.finish();
-    problems.extend(found);
-    for document in documents {
-        batches.push(document);
-    }
-    Ok(())
-}
-
-/// The day of a time stamp of an archive; 0 stands for none.
-fn date(seconds: u64) -> Option<Date> {
-    let seconds = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
-    Some(TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?).date())
 }

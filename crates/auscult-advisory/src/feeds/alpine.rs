@@ -18,7 +18,16 @@ pub(crate) fn is_secfixes(text: &str) -> bool {
 
 /// Reads a branch.
 pub(crate) fn parse(path: &str, text: &str) -> Recognised {
-    let Some(document) = yaml::parse(text) else { return Recognised::failed(SOURCE) };
+    yaml::parse(text).map_or_else(|| Recognised::failed(SOURCE), |branch| read(path, &branch))
+}
+
+/// Reads a branch as `secdb.alpinelinux.org` serves it, in JSON.
+pub(crate) fn parse_json(path: &str, bytes: &[u8]) -> Recognised {
+    serde_json::from_slice(bytes)
+        .map_or_else(|_| Recognised::failed(SOURCE), |branch: Value| read(path, &branch))
+}
+
+fn read(path: &str, document: &Value) -> Recognised {
     let release = document.get("distroversion").and_then(Value::as_str).unwrap_or_default();
     let (mut records, mut failures) = (Vec::new(), 0);
     for package in document.get("packages").and_then(Value::as_array).into_iter().flatten() {

@@ -8,12 +8,14 @@ pub(crate) mod csaf;
 pub(crate) mod curl;
 pub(crate) mod cve5;
 pub(crate) mod debian;
+pub(crate) mod debian_tracker;
 pub(crate) mod epss;
 pub(crate) mod exploits;
 pub(crate) mod kev;
 pub(crate) mod nvd;
 pub(crate) mod osv;
 mod recognise;
+pub(crate) mod rustsec;
 pub(crate) mod stream_fixes;
 pub(crate) mod yaml;
 
@@ -38,16 +40,18 @@ pub(crate) const SOURCES: &[(&str, &str)] = &[
     ("nvd-overrides", "Anchore NVD data overrides, CC0-1.0"),
     ("cve-enrichment", "Anchore CVE data enrichment, CC0-1.0"),
     ("osv", "OSV records, CC-BY-4.0 where the database does not say otherwise"),
+    ("rustsec", "RustSec advisory database, CC0-1.0"),
     ("kernel-stream-fixes", "linux_kernel_cves stream fixes, Apache-2.0"),
     ("curl", "curl project vulnerability table, curl licence"),
-    ("debian", "Debian security tracker, Debian project"),
+    ("debian", "Debian security announcements, Debian project"),
+    ("debian-tracker", "Debian security tracker, Debian project"),
     ("alpine", "Alpine secfixes, Alpine Linux (facts)"),
     ("kev", "CISA Known Exploited Vulnerabilities, CC0-1.0"),
     ("epss", "EPSS by FIRST.org, free use with attribution"),
     ("metasploit", "Metasploit module list (facts)"),
     ("routersploit", "RouterSploit module list (facts)"),
     ("poc-lists", "public proof-of-concept lists (facts)"),
-    ("exploit-db", "Exploit Database titles (facts)"),
+    ("exploit-db", "Exploit Database (facts)"),
 ];
 
 /// One record of a source.
@@ -101,6 +105,26 @@ pub(crate) enum Recognised {
 }
 
 impl Recognised {
+    /// What two parts of one document turned out to be; the first one names the source.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, other) => other,
+            (
+                Self::Records { source, mut records, failures, date },
+                Self::Records { records: more, failures: failed, date: other, .. },
+            ) => {
+                records.extend(more);
+                Self::Records {
+                    source,
+                    records,
+                    failures: failures + failed,
+                    date: date.max(other),
+                }
+            }
+            (first, _) => first,
+        }
+    }
+
     /// A document of one record that could not be read.
     pub(crate) fn failed(source: &'static str) -> Self {
         Self::Records { source, records: Vec::new(), failures: 1, date: None }

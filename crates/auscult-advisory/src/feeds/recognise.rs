@@ -2,17 +2,19 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::{
     csaf::trust,
     feeds::{
-        Recognised, alpine, csaf, curl, cve5, debian, epss, exploits, kev, nvd, osv, stream_fixes,
+        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, epss, exploits, kev, nvd,
+        osv, rustsec, stream_fixes,
     },
 };
 
 /// The top-level keys that tell JSON feeds apart.
 #[derive(Deserialize)]
-struct Probe {
+struct Probe<'a> {
     #[serde(rename = "dataType")]
     data_type: Option<IgnoredAny>,
     #[serde(rename = "catalogVersion")]
@@ -29,15 +31,12 @@ struct Probe {
     affected: Option<IgnoredAny>,
     modified: Option<IgnoredAny>,
     id: Option<IgnoredAny>,
-    document: Option<CsafProbe>,
+    distroversion: Option<IgnoredAny>,
+    packages: Option<IgnoredAny>,
+    #[serde(borrow)]
+    document: Option<&'a RawValue>,
     feed: Option<IgnoredAny>,
     canonical_url: Option<IgnoredAny>,
-}
-
-/// The key that tells a document of the Common Security Advisory Framework.
-#[derive(Deserialize)]
-struct CsafProbe {
-    csaf_version: Option<IgnoredAny>,
 }
 
 /// Recognises a document and reads it. `archived` is the date that its archive gives it.
@@ -45,13 +44,21 @@ pub(crate) fn recognise(path: &str, bytes: &[u8], archived: Option<Date>) -> Rec
     let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     match bytes.get(start) {
         Some(b'{') => json(path, bytes, archived),
+        Some(b'[') if bytes.get(start + 1..).is_some_and(is_list_of_objects) => {
+            list(path, bytes, archived)
+        }
         Some(_) => text(path, bytes),
         None => Recognised::Nothing,
     }
 }
 
+/// Whether an opened list goes on with an object; lists of announcements begin with a bracket too.
+fn is_list_of_objects(rest: &[u8]) -> bool {
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
 fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
-    let Ok(probe) = serde_json::from_slice::<Probe>(bytes) else {
+    let Ok(probe) = serde_json::from_slice::<Probe<'_>>(bytes) else {
         // A damaged advisory is told; other documents cannot be told apart.
         return if trust::looks_like_csaf(bytes) {
             csaf::recognised(bytes)
@@ -59,7 +66,7 @@ fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
             Recognised::Nothing
         };
     };
-    if probe.document.is_some_and(|document| document.csaf_version.is_some()) {
+    if probe.document.is_some_and(|document| trust::looks_like_csaf(document.get().as_bytes())) {
         return csaf::recognised(bytes);
     }
     // A ROLIE feed (RFC 8322), the metadata of a provider.
@@ -87,7 +94,27 @@ fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     if probe.id.is_some() && probe.modified.is_some() && probe.affected.is_some() {
         return osv::parse_json(bytes);
     }
-    stream_fixes::parse(bytes)
+    if probe.distroversion.is_some() && probe.packages.is_some() {
+        return alpine::parse_json(path, bytes);
+    }
+    // Maps whose keys are their content.
+    [stream_fixes::parse, debian_tracker::parse, exploits::parse_modules]
+        .iter()
+        .map(|parse| parse(bytes))
+        .find(|recognised| !matches!(recognised, Recognised::Nothing))
+        .unwrap_or(Recognised::Nothing)
+}
+
+/// A list of records, each of which could stand alone: curl serves its own advisories so.
+fn list(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
+    let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(bytes) else {
+        return Recognised::Nothing;
+    };
+    let mut all = Recognised::Nothing;
+    for item in items {
+        all = all.and(json(path, item.get().as_bytes(), archived));
+    }
+    all
 }
 
 fn text(path: &str, bytes: &[u8]) -> Recognised {
@@ -113,6 +140,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     if alpine::is_secfixes(text) {
         return alpine::parse(path, text);
     }
+    if rustsec::is_advisory(text) {
+        return rustsec::parse(text);
+    }
     if osv::is_yaml(text) {
         return osv::parse_yaml(text);
     }
@@ -126,7 +156,7 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 13] = [
+    const SEEDS: [&str; 18] = [
         r#"{"document":{"csaf_version":"2.0","tracking":{"id":"A-1","current_release_date":"2026-01-01"}},
             "product_tree":{"branches":[{"category":"vendor","name":"V","branches":[{"category":
             "product_name","name":"P","branches":[{"category":"product_version_range","name":
@@ -148,6 +178,11 @@ mod tests {
         "id: OSV-1\nmodified: '2026'\naffected:\n- package:\n    name: a\n  versions:\n  - a-1_2\n",
         "/a/b.rb:CVE-2026-0001\n",
         "12;Title (CVE 2026-0001)\n",
+        "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"a\"\n[versions]\npatched = [\">= 1.2, < 2\"]\n```\n# T\n",
+        r#"{"a": {"CVE-2026-0001": {"releases": {"sid": {"status": "resolved", "fixed_version": "1"}}}}}"#,
+        r#"{"exploit/a": {"references": ["CVE-2026-0001"]}}"#,
+        "id,file,description,codes\n1,a.py,Text,CVE-2026-0001;OSVDB-1\n",
+        r#"[{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}]"#,
     ];
 
     proptest! {

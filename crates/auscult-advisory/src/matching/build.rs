@@ -70,7 +70,9 @@ impl<'a> Matched<'a> {
                 );
             }
             MatchOutcome::Matches(mut findings) => {
-                let others = group.iter().skip(1).filter_map(|c| c.evidence.first());
+                let native = group.first().is_some_and(|lead| !is_for_all_machines(lead));
+                let others = group.iter().skip(1).filter(|c| !native || !is_for_all_machines(c));
+                let others = others.filter_map(|c| c.evidence.first());
                 let places: Vec<_> = others.map(|evidence| evidence.locator.clone()).collect();
                 for finding in findings.iter_mut().filter(|_| !places.is_empty()) {
                     finding.locators.extend(places.iter().cloned());
@@ -81,6 +83,13 @@ impl<'a> Matched<'a> {
             }
         }
     }
+}
+
+/// Whether a package is the same on every architecture. Beside native packages of the same source it
+/// holds their data and documents: `locales` beside `libc6`.
+fn is_for_all_machines(component: &Component) -> bool {
+    let Origin::Package { architecture, .. } = &component.origin else { return false };
+    matches!(architecture.as_deref(), Some("all" | "noarch" | "any"))
 }
 
 /// What makes two components the same to a snapshot: the names under which it knows them, the
@@ -148,15 +157,18 @@ fn source_package(component: &Component) -> Vec<String> {
     vec![distribution.clone(), source.clone().unwrap_or_else(|| component.name.clone()), version]
 }
 
-/// The component that stands for the group comes first: one read from a structure, then the
-/// shortest name.
+/// The component that stands for the group comes first: one read from a structure, then a native
+/// package, then the shortest name.
 fn lead_first(mut group: Vec<&Component>) -> Vec<&Component> {
     let rank = |component: &Component| match component.origin {
         Origin::Structure => 0,
         Origin::Package { .. } => 1,
         Origin::Signature { .. } | Origin::FileName | Origin::Sbom => 2,
     };
-    group.sort_by_key(|component| (rank(component), component.name.len(), component.name.clone()));
+    group.sort_by_key(|component| {
+        let data = is_for_all_machines(component);
+        (rank(component), data, component.name.len(), component.name.clone())
+    });
     group
 }
 

@@ -101,6 +101,9 @@ pub struct ClaimView {
     pub record: String,
     /// The product.
     pub product: String,
+    /// The release of a distribution; empty elsewhere.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub release: String,
     /// The affected versions, as text.
     pub range: String,
     /// What must be there too.
@@ -322,6 +325,7 @@ impl Snapshot {
                         claim.record.clone()
                     },
                     product: key.split_once(':').map_or(key.as_str(), |(_, name)| name).to_owned(),
+                    release: claim.release.clone(),
                     range: describe(&claim),
                     requires: claim.conditions,
                 }

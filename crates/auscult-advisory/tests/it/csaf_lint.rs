@@ -69,7 +69,6 @@ fn the_suite_of_csaf_2_0() {
 
 /// Documents of 2.1 that are judged otherwise, with the reason.
 const EXCEPTIONS_2_1: &[(&str, &str)] = &[
-    ("6-1-09-04", "the score of a CVSS 4.0 vector is not computed yet"),
     ("6-1-11-02", "asks for the names of CWE 4.12; the table holds those of 4.14"),
     ("6-1-11-04", "asks for the names of CWE 4.13; the table holds those of 4.14"),
     ("6-1-11-14", "asks for the names of CWE 4.9; the table holds those of 4.14"),

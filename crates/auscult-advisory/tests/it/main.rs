@@ -9,6 +9,7 @@ mod conformance;
 mod csaf;
 mod csaf_lint;
 mod device;
+mod labels;
 mod matching;
 mod real;
 mod snapshot;

@@ -7,7 +7,7 @@ use auscult_model::{Component, Finding, VexStatus};
 
 use crate::{component, conformance::shared, package, with_cpe};
 
-fn full() -> Option<&'static Snapshot> {
+pub(crate) fn full() -> Option<&'static Snapshot> {
     static FULL: OnceLock<Option<Snapshot>> = OnceLock::new();
     FULL.get_or_init(|| {
         let feeds = shared("feeds")?;

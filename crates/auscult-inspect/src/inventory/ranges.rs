@@ -91,9 +91,10 @@ fn take(draft: &mut Draft, seen: &Examined, told: Told) {
                 trace.confidence = trace.confidence.min(CONTRADICTED_CONFIDENCE_MAX);
             }
             component.evidence.push(evidence);
-            let sure = seen.hits.iter().any(|(_, hit)| {
-                hit.rule.id == rule.id && hit.confidence >= STANDING_CONFIDENCE
-            });
+            let sure = seen
+                .hits
+                .iter()
+                .any(|(_, hit)| hit.rule.id == rule.id && hit.confidence >= STANDING_CONFIDENCE);
             if !sure {
                 component.cpes = rule.cpes(&range);
                 component.purl = Some(rule.purl(&range));

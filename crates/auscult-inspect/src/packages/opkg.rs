@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::{Cpe, Locator, Problem};
+use auscult_model::{Cpe, CpeAttribute, CpeName, Locator, Problem};
 use auscult_unpack::{NodeId, Tree};
 
 use super::{Database, Packages, Row, clauses, dpkg, licences_of, nameless, version_of};
@@ -160,8 +160,8 @@ fn row(
 
 /// OpenWrt writes CPE 2.2 names such as `cpe:/a:busybox:busybox` (NISTIR 7695 section 6.1).
 fn cpe_of(text: &str) -> Option<Cpe> {
-    let mut parts = text.strip_prefix("cpe:/")?.split(':');
-    let part = parts.next()?.chars().next()?;
-    let (vendor, product) = (parts.next()?, parts.next()?);
-    (!vendor.is_empty() && !product.is_empty()).then(|| Cpe::product(part, vendor, product))
+    let name = CpeName::parse_tolerant(text).ok()?;
+    let plain = |attribute| name.get(attribute).plain();
+    let part = plain(CpeAttribute::Part)?.chars().next()?;
+    Some(Cpe::product(part, &plain(CpeAttribute::Vendor)?, &plain(CpeAttribute::Product)?))
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::Purl;
-use packageurl::PackageUrl;
+use auscult_model::{Purl, PurlParts};
 
 use super::{Database, Row};
 use crate::identity::Distribution;
@@ -82,12 +81,14 @@ fn system(
     build(kind, Some(namespace), &name, version, &qualifiers)
 }
 
-/// A module whose name holds its namespace.
+/// A module whose name holds its namespace. One that its registry cannot know, such as a private
+/// package of Composer without a vendor, is generic.
 fn scoped(row: &Row, kind: &'static str, separator: char) -> Option<Purl> {
-    match row.name.split_once(separator) {
+    let purl = match row.name.split_once(separator) {
         Some((namespace, name)) => module(row, kind, Some(namespace), name),
         None => module(row, kind, None, &row.name),
-    }
+    };
+    purl.or_else(|| module(row, "generic", None, &row.name))
 }
 
 /// A module path of Go: all but its last part is the namespace. The standard library has the name
@@ -120,15 +121,10 @@ pub(crate) fn build(
     version: Option<&str>,
     qualifiers: &BTreeMap<&'static str, String>,
 ) -> Option<Purl> {
-    let mut url = PackageUrl::new(kind, name).ok()?;
-    if let Some(namespace) = namespace {
-        url.with_namespace(namespace.to_owned()).ok()?;
-    }
-    if let Some(version) = version {
-        url.with_version(version.to_owned()).ok()?;
-    }
-    for (&key, value) in qualifiers {
-        url.add_qualifier(key, value.clone()).ok()?;
-    }
-    Some(Purl(url.to_string()))
+    let mut parts = PurlParts::new(kind, name);
+    parts.namespace = namespace.map(ToOwned::to_owned);
+    parts.version = version.map(ToOwned::to_owned);
+    parts.qualifiers =
+        qualifiers.iter().map(|(&key, value)| (key.to_owned(), value.clone())).collect();
+    parts.build().ok()
 }

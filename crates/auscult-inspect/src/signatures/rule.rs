@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, VersionClaim};
+use auscult_model::{ComponentKind, Cpe, EvidenceClass, Purl, PurlParts, VersionClaim};
 use auscult_version::Scheme;
 use serde::Deserialize;
 
@@ -232,10 +232,9 @@ impl Rule {
 
     /// The package URL of the component at this version.
     pub fn purl(&self, version: &VersionClaim) -> Purl {
-        match version.exact() {
-            Some(version) => Purl(format!("{}@{}", self.purl, percent_encode(&version.0))),
-            None => Purl(self.purl.clone()),
-        }
+        let mut parts = PurlParts::read(&self.purl).unwrap_or_default();
+        parts.version = version.exact().map(|version| version.0.clone());
+        parts.purl()
     }
 
     /// The CPE names of the component at this version. What a builder appended to the version
@@ -267,7 +266,9 @@ impl Rule {
         if self.name != self.name.to_lowercase() {
             return Some(format!("the name {:?} is not lower case", self.name));
         }
-        if !self.purl.starts_with("pkg:") || self.purl.contains('@') {
+        if Purl::parse(&self.purl).map(|purl| purl.0).as_ref() != Ok(&self.purl)
+            || self.purl.contains('@')
+        {
             return Some(format!("{:?} is no package URL without a version", self.purl));
         }
         if let Some(name) = self.cpes.iter().find(|name| self.cpe(name).is_none()) {
@@ -314,22 +315,4 @@ impl Pattern {
         }
         None
     }
-}
-
-/// Percent-encodes a purl version (ECMA-427 section 5.4): letters, digits, `.-_~` and `:` stay.
-fn percent_encode(version: &str) -> String {
-    let mut encoded = String::with_capacity(version.len());
-    for byte in version.bytes() {
-        match byte {
-            b'.' | b'-' | b'_' | b'~' | b':' => encoded.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
-            _ => {
-                let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-                encoded.push('%');
-                encoded.push(digit(byte >> 4).to_ascii_uppercase());
-                encoded.push(digit(byte & 15).to_ascii_uppercase());
-            }
-        }
-    }
-    encoded
 }

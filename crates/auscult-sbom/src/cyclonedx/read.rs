@@ -235,13 +235,13 @@ impl Reader {
 
     fn purl(&mut self, object: &Object, pointer: &str) -> Option<Purl> {
         let text = self.text(object, "purl", pointer).filter(|text| !text.is_empty())?;
-        let purl = Purl(text);
-        if !purl.0.starts_with("pkg:") || purl.kind().is_empty() || purl_name(&purl).is_none() {
-            let why = format!("{:?} is no package URL", purl.0);
-            self.problem(&format!("{pointer}/purl"), "read a purl", &why);
-            return None;
+        match Purl::canonical(&text) {
+            Ok(purl) => Some(purl),
+            Err(error) => {
+                self.problem(&format!("{pointer}/purl"), "read a purl", &error.why);
+                None
+            }
         }
-        Some(purl)
     }
 
     /// Takes `cpe` and the further names that some programs put into properties.
@@ -501,28 +501,12 @@ fn own_version(properties: &[(String, String)]) -> Option<VersionClaim> {
     })
 }
 
-/// Splits a purl into its path and its version (purl specification, "how to parse").
-fn purl_parts(purl: &Purl) -> (&str, Option<&str>) {
-    let text = purl.0.split(['?', '#']).next().unwrap_or_default();
-    // A scope of npm may stand unescaped as `@scope/name`: the version is after the last slash.
-    let name_at = text.rfind('/').map_or(0, |slash| slash + 1);
-    match text.get(name_at..).and_then(|last| last.split_once('@')) {
-        Some((name, version)) => (name, Some(version)),
-        None => (text.get(name_at..).unwrap_or_default(), None),
-    }
-}
-
 fn purl_name(purl: &Purl) -> Option<String> {
-    let (name, _) = purl_parts(purl);
-    percent_decoded(name).filter(|name| !name.is_empty() && purl.0.contains('/'))
+    purl.parts().ok().map(|parts| parts.name)
 }
 
 fn purl_version(purl: &Purl) -> Option<String> {
-    percent_decoded(purl_parts(purl).1?).filter(|version| !version.is_empty())
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    String::from_utf8(ByteName::from_text(text)?.0).ok()
+    purl.parts().ok()?.version
 }
 
 #[cfg(test)]

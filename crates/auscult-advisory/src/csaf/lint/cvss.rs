@@ -1,13 +1,16 @@
 //! Tests 6.1.8 to 6.1.10: CVSS objects.
 //!
 //! The objects follow the JSON schemas of FIRST: required properties, vectors, and words for the
-//! metrics. Base scores of versions 2.0, 3.0 and 3.1 are computed.
+//! metrics. All scores are computed.
 
-use auscult_model::Severity;
+use auscult_model::{
+    Severity,
+    cvss::{CvssVector, CvssVersion},
+};
 use serde_json::{Map, Value};
 
 use super::{Report, items};
-use crate::{csaf::at, cvss::base_score};
+use crate::csaf::at;
 
 /// A metric: its sign in vectors, its property, its values as `SIGN=WORD`; base metrics are marked
 /// with `!`.
@@ -254,24 +257,38 @@ fn bad_property(object: &Object<'_>, key: &str, value: &Value) -> Option<String>
 /// 6.1.9: scores and severities are those of the vector.
 pub(super) fn computation(report: &mut Report<'_>) {
     for object in objects(report) {
-        let published = object.value.get("baseScore").and_then(Value::as_f64);
-        let computed = base_score(object.text("vectorString"));
-        let (Some(published), path) = (published, &object.path) else { continue };
-        let tenths = (0..=100_u8).find(|t| (published * 10.0 - f64::from(*t)).abs() < 0.05);
-        if let Some(computed) = computed.filter(|computed| Some(*computed) != tenths) {
-            let message = format!("the vector gives {}.{}", computed / 10, computed % 10);
-            report.fail(format!("{path}/baseScore"), message);
-        }
-        let severity = object.text("baseSeverity");
-        if let Some(tenths) = computed.or(tenths)
-            && !severity.is_empty()
-            && object.kind != "cvss_v2"
-            && severity != rating(tenths)
+        let Ok(vector) = CvssVector::parse(object.text("vectorString")) else { continue };
+        for ((score, severity), right) in SCORES.into_iter().zip(SEVERITIES).zip(computed(&vector))
         {
-            let message = format!("the vector gives {}", rating(tenths));
-            report.fail(format!("{path}/baseSeverity"), message);
+            let published = object.value.get(score).and_then(Value::as_f64);
+            let same = |tenths: &u8| {
+                published.is_none_or(|score| (score * 10.0 - f64::from(*tenths)).abs() < 0.05)
+            };
+            if !right.iter().any(same) {
+                let [tenths, _] = right;
+                let message = format!("the vector gives {}.{}", tenths / 10, tenths % 10);
+                report.fail(format!("{}/{score}", object.path), message);
+            }
+            let published = object.text(severity);
+            let known = right.iter().any(|tenths| published == rating(*tenths));
+            if !published.is_empty() && object.kind != "cvss_v2" && !known {
+                let [tenths, _] = right;
+                let message = format!("the vector gives {}", rating(tenths));
+                report.fail(format!("{}/{severity}", object.path), message);
+            }
         }
     }
+}
+
+/// Base, temporal and environmental score in tenths, each in the two ways that it may be meant: of
+/// 4.0 an object has one score, of the base or of all metrics; without environmental metrics the
+/// equation of 3.1 may be a tenth off the temporal score.
+fn computed(vector: &CvssVector) -> [[u8; 2]; 3] {
+    let scores = vector.scores();
+    let whole = if vector.version() == CvssVersion::V4 { scores.overall() } else { scores.base };
+    let temporal = scores.temporal.unwrap_or(scores.base);
+    let plain = scores.environmental.unwrap_or(temporal);
+    [[scores.base, whole], [temporal; 2], [plain, vector.environmental_equation()]]
 }
 
 fn rating(tenths: u8) -> &'static str {

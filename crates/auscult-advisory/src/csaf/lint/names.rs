@@ -1,8 +1,8 @@
 //! Tests 6.1.11 and 6.1.13: names of weaknesses and packages.
 
-use std::{collections::BTreeMap, str::FromStr as _, sync::OnceLock};
+use std::{collections::BTreeMap, sync::OnceLock};
 
-use packageurl::PackageUrl;
+use auscult_model::Purl;
 use serde_json::Value;
 
 use super::{Report, Standard, items, products::named};
@@ -51,28 +51,6 @@ fn one(report: &mut Report<'_>, path: &str, given: &Value) {
     }
 }
 
-/// Types of packages without a namespace (purl-spec, type definitions).
-const NO_NAMESPACE: &[&str] = &[
-    "bazel",
-    "bitnami",
-    "cargo",
-    "chrome-extension",
-    "cocoapods",
-    "conda",
-    "cran",
-    "gem",
-    "hackage",
-    "julia",
-    "mlflow",
-    "nuget",
-    "oci",
-    "opam",
-    "otp",
-    "pub",
-    "pypi",
-    "vcpkg",
-];
-
 /// 6.1.13: the purl is valid.
 pub(super) fn purl(report: &mut Report<'_>) {
     for (path, product) in named(report.document) {
@@ -92,13 +70,5 @@ pub(super) fn purl(report: &mut Report<'_>) {
 }
 
 fn invalid(purl: &str) -> Option<String> {
-    let parsed = match PackageUrl::from_str(purl) {
-        Ok(parsed) => parsed,
-        Err(error) => return Some(error.to_string()),
-    };
-    if parsed.name().is_empty() {
-        return Some("it has no name".to_owned());
-    }
-    let forbidden = NO_NAMESPACE.contains(&parsed.ty()) && parsed.namespace().is_some();
-    forbidden.then(|| format!("the type {} has no namespace", parsed.ty()))
+    Purl::parse(purl).err().map(|error| error.why)
 }

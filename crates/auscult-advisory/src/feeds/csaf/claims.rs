@@ -1,7 +1,8 @@
 //! Claims from `product_status` (CSAF 2.0 section 3.2.3.9, 2.1 section 3.2.4.12).
 
-use std::{collections::BTreeMap, str::FromStr as _};
+use std::collections::BTreeMap;
 
+use auscult_model::Purl;
 use auscult_version::{Bound, Scheme, compare};
 use serde_json::Value;
 
@@ -217,8 +218,8 @@ fn may_be_model(version: &str) -> bool {
 
 /// Key, version and scheme of a purl.
 fn purl_key(text: &str) -> Option<(String, Option<String>, Scheme)> {
-    let purl = packageurl::PackageUrl::from_str(text).ok()?;
-    let scheme = match purl.ty() {
+    let purl = Purl::canonical(text).ok()?;
+    let scheme = match purl.kind() {
         "deb" => Scheme::Debian,
         "rpm" => Scheme::Rpm,
         "apk" => Scheme::Alpine,
@@ -226,8 +227,8 @@ fn purl_key(text: &str) -> Option<(String, Option<String>, Scheme)> {
         "npm" | "cargo" | "golang" => Scheme::Semver,
         _ => Scheme::Generic,
     };
-    let key = auscult_model::Purl(purl.to_string()).without_version().to_owned();
-    Some((format!("p:{key}"), purl.version().map(ToOwned::to_owned), scheme))
+    let version = purl.parts().ok().and_then(|parts| parts.version);
+    Some((format!("p:{}", purl.without_version()), version, scheme))
 }
 
 /// The first and last affected and the first repaired versions of each product.

@@ -2,7 +2,7 @@
 //! (<https://systemd.io/ELF_PACKAGE_METADATA/>, the UAPI group's "Package Metadata for Executable
 //! Files").
 
-use auscult_model::{ComponentKind, Cpe, Version, VersionClaim};
+use auscult_model::{ComponentKind, Cpe, CpeAttribute, CpeName, CpeValue, Version, VersionClaim};
 use auscult_unpack::View;
 use serde_json::Value;
 
@@ -75,11 +75,10 @@ fn row(site: Site<'_>, value: &Value, at: u64) -> Option<Row> {
 
 /// A CPE name of either form, whole or as the start of one.
 fn cpe(text: &str) -> Option<Cpe> {
-    let body = text.strip_prefix("cpe:2.3:").or_else(|| text.strip_prefix("cpe:/"))?;
-    let mut parts = body.split(':');
-    let part = parts.next()?.chars().next()?;
-    let (vendor, product) = (parts.next()?, parts.next()?);
-    let open = Cpe::product(part, vendor, product);
-    let version = parts.next().filter(|version| !matches!(*version, "" | "*"));
-    Some(version.map_or_else(|| open.clone(), |version| open.with_version(version)))
+    let name = CpeName::parse_tolerant(text).ok()?;
+    let said = |attribute| matches!(name.get(attribute), CpeValue::Text(_));
+    [CpeAttribute::Part, CpeAttribute::Vendor, CpeAttribute::Product]
+        .into_iter()
+        .all(said)
+        .then(|| name.formatted())
 }

@@ -1,5 +1,16 @@
 //! Identifiers as newtypes: digests, package URLs, CPE names, advisory ids.
 
+mod cpe;
+mod cpe_match;
+mod cpe_value;
+mod purl;
+mod purl_types;
+
+pub use cpe::{CpeAttribute, CpeName};
+pub use cpe_match::{CpeRelation, CpeStatement};
+pub use cpe_value::CpeValue;
+pub use purl::{InvalidPurl, PurlParts};
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -111,17 +122,16 @@ impl Cpe {
 
     /// Splits the formatted string into its eleven attributes, still escaped.
     pub fn attributes(&self) -> Vec<&str> {
-        let body = self.0.strip_prefix("cpe:2.3:").unwrap_or_default();
-        let (mut attributes, mut start, mut escaped) = (Vec::new(), 0, false);
-        for (index, byte) in body.bytes().enumerate() {
-            if byte == b':' && !escaped {
-                attributes.push(body.get(start..index).unwrap_or_default());
-                start = index + 1;
-            }
-            escaped = byte == b'\\' && !escaped;
-        }
-        attributes.push(body.get(start..).unwrap_or_default());
-        attributes
+        split_unescaped(self.0.strip_prefix("cpe:2.3:").unwrap_or_default())
+    }
+
+    /// What the name means.
+    ///
+    /// # Errors
+    ///
+    /// As [`CpeName::parse`].
+    pub fn name(&self) -> Result<CpeName, InvalidIdentifier> {
+        CpeName::parse(&self.0)
     }
 
     /// The same product at this version.
@@ -136,11 +146,28 @@ impl Cpe {
     }
 }
 
+/// Splits at colons that no backslash escapes.
+fn split_unescaped(body: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
+    for (index, byte) in body.bytes().enumerate() {
+        if byte == b':' && !escaped {
+            parts.push(body.get(start..index).unwrap_or_default());
+            start = index + 1;
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    parts.push(body.get(start..).unwrap_or_default());
+    parts
+}
+
 /// Escapes an attribute value: all but letters, digits, `_`, `-` and `.` take a backslash
 /// (NISTIR 7695 section 6.2; bare `-` and `*` have a meaning of their own and are escaped too).
 fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
+        // No form of a name holds a blank; the dictionary of NVD writes underscores.
+        let blank = character.is_whitespace() || character.is_control();
+        let character = if blank { '_' } else { character };
         let plain = character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-');
         if !plain || value == "-" {
             escaped.push('\\');
