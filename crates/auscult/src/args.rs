@@ -134,6 +134,25 @@ pub(crate) struct ExplainArgs {
     pub(crate) limits: LimitArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// The maker, such as Philips; spellings and legal forms are brought together
+    #[arg(long)]
+    pub(crate) vendor: String,
+    /// The model, such as "IntelliVue MX450"; its telling words are compared
+    #[arg(long)]
+    pub(crate) model: String,
+    /// The device's version; without it most answers are undetermined
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Output: table (default) or json
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
+    pub(crate) output: String,
+    /// Advisory snapshot; the built-in starter snapshot otherwise
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdvisoriesCommand {
     /// Build a snapshot from a folder of feeds, without the network
@@ -157,6 +176,8 @@ pub(crate) enum AdvisoriesCommand {
         #[arg(long, value_name = "DATE")]
         as_of: Option<Date>,
     },
+    /// Tell which advisories speak of a device, by maker, model and version
+    Device(DeviceArgs),
     /// Tell everything that a snapshot knows of one vulnerability
     Show {
         /// Id, such as CVE-2022-48174

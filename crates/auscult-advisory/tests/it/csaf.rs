@@ -194,6 +194,24 @@ fn the_medical_advisories_are_read_and_checked() {
     assert!(built.unrecognised.is_empty(), "{:?}", built.unrecognised);
 }
 
+/// The same office's whole archive, its members' digests among them.
+#[test]
+fn an_archive_of_all_advisories_is_read_and_checked() {
+    let Some(archive) = shared("feeds/csaf_icsma/csaf_all_cisa.tar.zst") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(archive, folder.path().join("all.tar.zst")).unwrap();
+    let built = built(folder.path());
+    let source = built.sources.iter().find(|source| source.name == "csaf-cisa").unwrap();
+    println!("CISA: {source:?}");
+    for problem in &built.problems {
+        println!("{problem}");
+    }
+    assert!(tells(&built, "no key (2385 of 2385 documents)"), "{:?}", built.problems);
+    assert!(!tells(&built, "no digest"), "{:?}", built.problems);
+    assert_eq!(source.failures, 0, "{:?}", built.problems);
+    assert!(source.records > 8000, "{source:?}");
+}
+
 /// A document that states everything.
 fn document() -> Value {
     json!({

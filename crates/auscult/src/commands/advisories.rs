@@ -18,6 +18,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
     match command {
         AdvisoriesCommand::Build { from, out, without_prose } => build(from, out, !without_prose),
         AdvisoriesCommand::Status { advisories, as_of } => status(advisories.as_deref(), *as_of),
+        AdvisoriesCommand::Device(arguments) => super::device::run(arguments),
         AdvisoriesCommand::Show { id, advisories } => show(id, advisories.as_deref()),
     }
 }
