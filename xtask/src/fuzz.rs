@@ -59,6 +59,7 @@ const TARGETS: &[Target] = &[
     ("media", 1, Seeds::Family("media")),
     ("sbom", 1, Seeds::Own),
     ("feeds", 1, Seeds::Own),
+    ("advisories", 1, Seeds::Own),
     ("snapshot", 1, Seeds::Own),
     ("bundle", 1, Seeds::Own),
     ("texts", 1, Seeds::Own),
@@ -76,6 +77,8 @@ const IDENTIFIERS: &[&str] = &[
     "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:H/I:L/A:N/E:P/RL:O/RC:C/CR:H/MS:U\nMAV:A/IR:H",
     "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A/MSI:S/U:Red\nMVC:L",
 ];
+/// A small advisory that uses much of its format.
+const ADVISORY: &str = include_str!("../../crates/auscult-advisory/tests/it/csaf_lint.json");
 /// Base time in seconds: 3 minutes, so that the riskiest get about 10.
 const SECONDS: u64 = 200;
 /// Memory of a target, in MiB, and the longest a single input may take, in seconds.
@@ -191,6 +194,7 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             .enumerate()
             .map(|(number, text)| (format!("text-{number}"), text.as_bytes().to_vec()))
             .collect(),
+        "advisories" => vec![("advisory".to_owned(), ADVISORY.as_bytes().to_vec())],
         "feeds" | "texts" => {
             vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
         }

@@ -8,7 +8,9 @@ mod affected;
 mod build;
 mod codec;
 mod cpe;
+pub mod csaf;
 mod cvss;
+mod device;
 mod error;
 mod feeds;
 mod matching;
@@ -18,12 +20,14 @@ mod snapshot;
 
 pub use build::{Build, BuildOptions, Selection, build};
 pub use cvss::base_score;
+pub use device::{DeviceMatch, DeviceOutcome, DeviceStatus, match_device};
 pub use error::{Error, Result};
 pub use matching::{
     MatchOutcome, Matched, Platform, match_build, match_component, match_component_on,
 };
 pub use snapshot::{
-    AdvisoryView, ClaimView, ExploitSign, Snapshot, YearCoverage, regression, write_file,
+    AdvisoryView, ClaimView, ExploitSign, Snapshot, StatementView, YearCoverage, regression,
+    write_file,
 };
 
 /// Signed bundles of snapshots for sites without a network.

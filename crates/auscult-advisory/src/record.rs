@@ -97,6 +97,44 @@ impl Exploits {
     }
 }
 
+/// What a publisher says of a vulnerability beside its ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Statement {
+    pub(crate) source: u16,
+    /// Id of the advisory.
+    pub(crate) record: String,
+    /// `justification`, `threat`, `remediation` or `recommended`.
+    pub(crate) kind: String,
+    /// The publisher's word for it: `vendor_fix`, `component_not_present`.
+    pub(crate) label: String,
+    /// Full names of the products that it is about; none for all.
+    pub(crate) products: Vec<String>,
+    /// What it says, where prose is kept.
+    pub(crate) prose: String,
+}
+
+impl Statement {
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.number(u64::from(self.source));
+        for text in [&self.record, &self.kind, &self.label] {
+            writer.text(text);
+        }
+        writer.list(&self.products, |writer, product| writer.text(product));
+        writer.text(&self.prose);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
+        Ok(Self {
+            source: source(reader)?,
+            record: reader.string()?,
+            kind: reader.string()?,
+            label: reader.string()?,
+            products: reader.list(Reader::string)?,
+            prose: reader.string()?,
+        })
+    }
+}
+
 fn status(reader: &mut Reader<'_>) -> Decoded<Status> {
     Ok(match reader.byte()? {
         0 => Status::Unaffected,

@@ -134,6 +134,25 @@ pub(crate) struct ExplainArgs {
     pub(crate) limits: LimitArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// The maker, such as Philips; spellings and legal forms are brought together
+    #[arg(long)]
+    pub(crate) vendor: String,
+    /// The model, such as "IntelliVue MX450"; its telling words are compared
+    #[arg(long)]
+    pub(crate) model: String,
+    /// The device's version; without it most answers are undetermined
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Output: table (default) or json
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
+    pub(crate) output: String,
+    /// Advisory snapshot; the built-in starter snapshot otherwise
+    #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
+    pub(crate) advisories: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdvisoriesCommand {
     /// Fetch what changed in the feeds, build a snapshot and put it in the place of the last one
@@ -155,6 +174,8 @@ pub(crate) enum AdvisoriesCommand {
     },
     /// Tell age, sources and coverage of a snapshot
     Status(StatusArgs),
+    /// Tell which advisories speak of a device, by maker, model and version
+    Device(DeviceArgs),
     /// Tell everything that a snapshot knows of vulnerabilities
     Show(ShowArgs),
     /// Write a signed bundle for a site without a network

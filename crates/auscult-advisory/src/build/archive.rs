@@ -45,7 +45,7 @@ pub(super) fn tar(
         let archived = entry.header().mtime().ok().and_then(date);
         let mut bytes = Vec::new();
         entry.take(MEMBER_BYTES_MAX).read_to_end(&mut bytes)?;
-        batches.push(Document { file: file.to_owned(), path, bytes, archived });
+        batches.member(Document::member(file, path, bytes, archived));
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ fn members(
         } else if read > MEMBER_BYTES_MAX {
             problems.push(too_large(&path));
         } else {
-            batches.push(Document { file: file.to_owned(), path, bytes, archived });
+            batches.member(Document::member(file, path, bytes, archived));
         }
     }
     Ok(())

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use auscult_model::{Exploitation, SourceInfo};
 use jiff::civil::Date;
 
+use super::advisories::Advisories;
 use crate::{
     build::{BuildOptions, Selection},
     codec::Writer,
     feeds::{EpssRow, Recognised, Record, SOURCES, dyad},
     names,
-    record::{Claim, Exploits, Vulnerability},
+    record::{Claim, Exploits, Statement, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES,
         counts::{Counts, Known, by_year},
@@ -77,6 +78,9 @@ const MEDICAL_VENDORS: &[&str] = &[
     "qualcomm_life",
 ];
 
+/// How the ids of CISA's advisories for medical devices begin.
+const MEDICAL_ADVISORY: &str = "ICSMA-";
+
 /// Sources whose records carry no date of their own.
 const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", dyad::SOURCE, "nvd-overrides", "cve-enrichment"];
 
@@ -94,6 +98,7 @@ pub(crate) struct Collector {
     tallies: BTreeMap<&'static str, Tally>,
     epss: (Option<Date>, Vec<EpssRow>),
     known_files: HashSet<String>,
+    advisories: Advisories,
 }
 
 impl Collector {
@@ -104,6 +109,7 @@ impl Collector {
             tallies: BTreeMap::new(),
             epss: (None, Vec::new()),
             known_files: HashSet::new(),
+            advisories: Advisories::default(),
         }
     }
 
@@ -112,10 +118,24 @@ impl Collector {
         self.known_files.contains(file)
     }
 
+    /// What is to be told of the advisories.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.advisories.problems()
+    }
+
     /// Takes what a document turned out to be.
-    pub(crate) fn take(&mut self, file: &str, recognised: Recognised) {
+    pub(crate) fn take(&mut self, file: &str, path: &str, recognised: Recognised) {
         match recognised {
             Recognised::Nothing => return,
+            Recognised::List => {}
+            Recognised::Csaf { advisory, checked } => {
+                let source = self.advisories.take(*advisory, checked);
+                self.tally(source, None, 0);
+            }
+            Recognised::Refused { publisher, reason } => {
+                let source = self.advisories.refuse(&publisher, path, &reason);
+                self.tally(source, None, 1);
+            }
             Recognised::Epss { date, rows, failures } => self.take_epss(date, rows, failures),
             Recognised::Records { source, records, failures, date } => {
                 self.tally(source, date, failures);
@@ -151,6 +171,9 @@ impl Collector {
         if !self.options.prose {
             record.title.clear();
             record.description.clear();
+            for statement in &mut record.statements {
+                statement.prose.clear();
+            }
         }
         let key = (record.source, record.unique.clone());
         match self.records.get(&key) {
@@ -180,6 +203,14 @@ impl Collector {
 
     /// Lays out the snapshot.
     pub(crate) fn finish(mut self, compression: Compression) -> Contents {
+        let mut terms: BTreeMap<&'static str, String> = BTreeMap::new();
+        for (source, advisory) in self.advisories.drain() {
+            self.tally(source, advisory.date, advisory.failures);
+            terms.insert(source, advisory.terms);
+            for record in advisory.records {
+                self.take_record(Record { source, ..record });
+            }
+        }
         self.prefer_dyads();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (source, _) in self.records.keys() {
@@ -187,16 +218,20 @@ impl Collector {
         }
         let rows = self.epss.1.len();
         counts.insert("epss", u64::try_from(rows).unwrap_or(u64::MAX));
-        let sources: Vec<SourceInfo> = SOURCES
-            .iter()
+        // A publisher of advisories is a source of its own, after those that are always known.
+        let fixed = SOURCES.iter().map(|(name, licence)| (*name, (*licence).to_owned()));
+        let own = self.tallies.keys().filter(|name| !SOURCES.iter().any(|(n, _)| n == *name));
+        let own = own.map(|name| (*name, terms.get(name).cloned().unwrap_or_default()));
+        let sources: Vec<SourceInfo> = fixed
+            .chain(own)
             .filter_map(|(name, licence)| {
                 let tally = self.tallies.get(name)?;
                 Some(SourceInfo {
-                    name: (*name).to_owned(),
-                    date: if *name == "epss" { self.epss.0 } else { tally.date },
+                    name: name.to_owned(),
+                    date: if name == "epss" { self.epss.0 } else { tally.date },
                     records: counts.get(name).copied().unwrap_or(0),
                     failures: tally.failures,
-                    licence: (*licence).to_owned(),
+                    licence,
                 })
             })
             .collect();
@@ -244,6 +279,7 @@ struct Merged {
     epss: Vec<EpssRow>,
     /// Ids with a record that tells nothing a finding could use; counted, not stored.
     bare: BTreeSet<String>,
+    statements: BTreeMap<String, Vec<Statement>>,
 }
 
 /// What decides between sources of one vulnerability.
@@ -299,6 +335,7 @@ impl Merged {
             prose: BTreeMap::new(),
             epss: Vec::new(),
             bare: BTreeSet::new(),
+            statements: BTreeMap::new(),
         };
         for record in records {
             let source = number(record.source).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
@@ -334,6 +371,10 @@ impl Merged {
             let (known_keys, vulnerability) =
                 self.vulnerabilities.entry(record.id.clone()).or_default();
             known_keys.extend(keys);
+            if !record.statements.is_empty() && !record.withdrawn {
+                let said = record.statements.drain(..).map(|s| Statement { source, ..s });
+                self.statements.entry(record.id.clone()).or_default().extend(said);
+            }
             merge_vulnerability(vulnerability, source, &mut record);
         }
         if !record.title.is_empty() || !record.description.is_empty() {
@@ -405,7 +446,12 @@ impl Merged {
 
     /// Keeps what the starter is for.
     fn keep_starter(&mut self) {
-        self.products.retain(|key, _| belongs_to_starter(key));
+        self.products.retain(|key, claims| {
+            if key.starts_with("m:") {
+                claims.retain(|claim| claim.record.starts_with(MEDICAL_ADVISORY));
+            }
+            !claims.is_empty() && belongs_to_starter(key)
+        });
         let claims = self.products.values().flatten();
         let mut ids: HashSet<String> = claims.map(|claim| claim.id.clone()).collect();
         let products = &self.products;
@@ -419,6 +465,7 @@ impl Merged {
         let exploited = self.exploits.iter().filter(|(_, exploits)| exploits.kev.is_some());
         ids.extend(exploited.map(|(id, _)| id.clone()));
         self.prose.clear();
+        self.statements.clear();
         self.epss.retain(|(id, ..)| ids.contains(id));
     }
 
@@ -451,6 +498,11 @@ impl Merged {
             writer.list(&keys.into_iter().collect::<Vec<_>>(), |writer, key| writer.text(key));
             vulnerability.write(writer);
         });
+        let statements = rows(self.statements, |writer, mut said| {
+            said.sort();
+            said.dedup();
+            writer.list(&said, |writer, statement| statement.write(writer));
+        });
         let exploits = rows(self.exploits, |writer, exploits| exploits.write(writer));
         let epss = self.epss.into_iter().map(|(id, score, percentile)| (id, (score, percentile)));
         let epss = rows(epss, |writer, (score, percentile)| {
@@ -458,7 +510,7 @@ impl Merged {
             writer.number(u64::from(percentile));
         });
         let mut layers = vec![
-            (RANGES, vec![products, vulnerabilities, aliases]),
+            (RANGES, vec![products, vulnerabilities, aliases, statements]),
             (EXPLOITATION, vec![exploits]),
             (EPSS, vec![epss]),
         ];
@@ -483,7 +535,7 @@ fn belongs_to_starter(key: &str) -> bool {
         }
         Some(("d", package)) => package.split_once(':').is_some_and(|(_, n)| names::knows_name(n)),
         Some(("o", name)) => names::knows_name(name),
-        Some(("k", _)) => true,
+        Some(("k" | "m", _)) => true,
         _ => false,
     }
 }

@@ -1,7 +1,9 @@
 //! Builds a snapshot from a folder of feeds.
 
+mod advisories;
 mod archive;
 mod collect;
+mod held;
 mod walk;
 
 use std::{io::Write as _, path::Path};
@@ -85,10 +87,14 @@ pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
     let walked = walk::documents(from, |batch| {
         let recognised: Vec<_> = batch
             .par_iter()
-            .map(|document| recognise(&document.path, &document.bytes, document.archived))
+            .map(|document| {
+                let recognised = recognise(&document.path, &document.bytes, document.archived);
+                let mirror = document.mirror.as_deref();
+                recognised.checked(&document.bytes, &document.companions, mirror)
+            })
             .collect();
         for (document, recognised) in batch.iter().zip(recognised) {
-            collector.take(&document.file, recognised);
+            collector.take(&document.file, &document.path, recognised);
         }
     })?;
     let unrecognised: Vec<String> =
@@ -97,6 +103,8 @@ pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
         let files = u64::try_from(walked.files.len()).unwrap_or(u64::MAX);
         return Err(Error::NoFeeds { path: from.to_owned(), files });
     }
+    let mut problems = walked.problems;
+    problems.extend(collector.problems());
     let compression = match options.selection {
         Selection::Full => Compression::Deflate,
         Selection::Starter => Compression::Xz,
@@ -104,5 +112,5 @@ pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
     let contents = collector.finish(compression);
     let sources = contents.sources.clone();
     let bytes = to_bytes(contents)?;
-    Ok(Build { bytes, sources, unrecognised, problems: walked.problems })
+    Ok(Build { bytes, sources, unrecognised, problems })
 }

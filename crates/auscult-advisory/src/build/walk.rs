@@ -3,16 +3,26 @@
 //! One thread reads and decompresses while the caller works on the batch before.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
 };
 
 use jiff::civil::Date;
 
-use super::archive;
-use crate::{Error, Result};
+use super::{archive, held::Held};
+use crate::{
+    Error, Result,
+    csaf::{
+        is_json,
+        trust::{self, Companions, Mirror, Survey},
+    },
+};
 
 /// A larger document is refused.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
@@ -32,6 +42,18 @@ pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
     /// Date that the archive gives it.
     pub(crate) archived: Option<Date>,
+    /// Digests and signature that lie beside it.
+    pub(crate) companions: Companions,
+    /// The provider's mirror that it belongs to.
+    pub(crate) mirror: Option<Arc<Mirror>>,
+}
+
+impl Document {
+    /// A member of an archive.
+    pub(super) fn member(file: &str, path: String, bytes: Vec<u8>, archived: Option<Date>) -> Self {
+        let (companions, mirror) = (Companions::default(), None);
+        Self { file: file.to_owned(), path, bytes, archived, companions, mirror }
+    }
 }
 
 /// What was walked.
@@ -81,6 +103,7 @@ pub(super) struct Batches {
     sender: SyncSender<Vec<Document>>,
     batch: Vec<Document>,
     bytes: usize,
+    held: Held,
 }
 
 impl Batches {
@@ -92,6 +115,22 @@ impl Batches {
         }
     }
 
+    /// Takes a member of an archive; what belongs together may stand anywhere in it.
+    pub(super) fn member(&mut self, document: Document) {
+        for document in self.held.take(document) {
+            self.push(document);
+        }
+    }
+
+    /// Lets go what waited for the rest of an archive.
+    fn end_archive(&mut self, problems: &mut Vec<String>) {
+        let (documents, found) = std::mem::take(&mut self.held).finish();
+        problems.extend(found);
+        for document in documents {
+            self.push(document);
+        }
+    }
+
     fn flush(&mut self) {
         self.bytes = 0;
         // Nobody receives any more only when the caller is gone; then the rest does not matter.
@@ -100,11 +139,20 @@ impl Batches {
 }
 
 fn read_all(from: &Path, paths: &[PathBuf], sender: SyncSender<Vec<Document>>) -> Walked {
-    let mut batches = Batches { sender, batch: Vec::new(), bytes: 0 };
+    let mut batches = Batches { sender, batch: Vec::new(), bytes: 0, held: Held::default() };
     let mut walked = Walked::default();
+    let name = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
+    let names: BTreeSet<String> = paths.iter().map(|path| name(path)).collect();
+    let survey = Survey::of(names.iter().map(String::as_str), |name| {
+        read_small(&from.join(name), trust::FILE_BYTES_MAX)
+    });
+    walked.problems.extend(survey.problems());
     for path in paths {
-        let file = path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
-        if let Err(error) = read_file(path, &file, &mut batches, &mut walked.problems) {
+        let file = name(path);
+        if survey.files.contains(&file) || is_companion(&file, &names) {
+            continue;
+        }
+        if let Err(error) = read_file(path, &file, &survey, &mut batches, &mut walked.problems) {
             walked.problems.push(format!("{file}: {error}"));
         }
         walked.files.push(file);
@@ -113,28 +161,64 @@ fn read_all(from: &Path, paths: &[PathBuf], sender: SyncSender<Vec<Document>>) -
     walked
 }
 
+/// Tells whether a file is the digest or the signature of another one.
+fn is_companion(file: &str, names: &BTreeSet<String>) -> bool {
+    let document = file.rsplit_once('.').filter(|(_, ending)| trust::ENDINGS.contains(ending));
+    document.is_some_and(|(document, _)| names.contains(document))
+}
+
+/// A file that is not larger than a limit; `None` where it cannot be read.
+fn read_small(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+    (u64::try_from(bytes.len()).ok()? <= bytes_max).then_some(bytes)
+}
+
+/// Reads the digests and the signature beside a document.
+fn companions(path: &Path) -> Companions {
+    let mut companions = Companions::default();
+    for ending in trust::ENDINGS {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(ending);
+        if let Some(bytes) = read_small(Path::new(&name), trust::COMPANION_BYTES_MAX) {
+            companions.put(ending, bytes);
+        }
+    }
+    companions
+}
+
 fn read_file(
     path: &Path,
     file: &str,
+    survey: &Survey,
     batches: &mut Batches,
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
     let (head, reader) = decompressed(path)?;
     if archive::is_zip(&head) {
-        return archive::zip(File::open(path)?, file, batches, problems);
+        let read = archive::zip(File::open(path)?, file, batches, problems);
+        batches.end_archive(problems);
+        return read;
     }
     let is_tar = head.get(257..262) == Some(b"ustar");
     let mut reader = head.as_slice().chain(reader);
     if is_tar {
-        return archive::tar(reader, file, batches, problems);
+        let read = archive::tar(reader, file, batches, problems);
+        batches.end_archive(problems);
+        return read;
     }
     let mut bytes = Vec::new();
     reader.by_ref().take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() > usize::try_from(DOCUMENT_BYTES_MAX).unwrap_or(usize::MAX) {
         return Err(io::Error::other("the document is larger than 1 GiB"));
     }
+    // What lies beside a packed document is about the packed bytes.
+    let checked = is_json(file) && trust::looks_like_csaf(&bytes);
+    let companions = if checked { companions(path) } else { Companions::default() };
+    let mirror = survey.mirror_of(file).cloned();
     let path = file.to_owned();
-    batches.push(Document { file: path.clone(), path, bytes, archived: None });
+    batches.push(Document { file: path.clone(), path, bytes, archived: None, companions, mirror });
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! laid in a folder as they were served.
 
 pub(crate) mod alpine;
+pub(crate) mod csaf;
 pub(crate) mod curl;
 pub(crate) mod cve5;
 pub(crate) mod debian;
@@ -24,7 +25,11 @@ use auscult_version::Scheme;
 use jiff::civil::Date;
 pub(crate) use recognise::recognise;
 
-use crate::record::{Claim, Entry, Status};
+pub(crate) use crate::record::Statement;
+use crate::{
+    csaf::trust::{self, Checked, Companions, Mirror},
+    record::{Claim, Entry, Status},
+};
 
 /// Sources, with their licence and attribution.
 pub(crate) const SOURCES: &[(&str, &str)] = &[
@@ -78,6 +83,8 @@ pub(crate) struct Record {
     pub(crate) kev: Option<(String, bool)>,
     pub(crate) title: String,
     pub(crate) description: String,
+    /// What the publisher says beside the ranges.
+    pub(crate) statements: Vec<Statement>,
 }
 
 /// A row of EPSS: id, score and percentile in hundred-thousandths.
@@ -89,6 +96,12 @@ pub(crate) enum Recognised {
     Records { source: &'static str, records: Vec<Record>, failures: u64, date: Option<Date> },
     /// A day of EPSS.
     Epss { date: Option<Date>, rows: Vec<EpssRow>, failures: u64 },
+    /// An advisory of the Common Security Advisory Framework, with what was checked of it.
+    Csaf { advisory: Box<csaf::Advisory>, checked: Checked },
+    /// One that is not what its provider published; it is not used.
+    Refused { publisher: String, reason: String },
+    /// A part of a feed that holds no record: a list of its documents.
+    List,
     /// No feed: a licence, a read-me, a schema.
     Nothing,
 }
@@ -117,6 +130,24 @@ impl Recognised {
     /// A document of one record that could not be read.
     pub(crate) fn failed(source: &'static str) -> Self {
         Self::Records { source, records: Vec::new(), failures: 1, date: None }
+    }
+
+    /// Checks an advisory against what lies beside it and its provider's keys; other feeds have
+    /// nothing to check.
+    pub(crate) fn checked(
+        self,
+        bytes: &[u8],
+        companions: &Companions,
+        mirror: Option<&Mirror>,
+    ) -> Self {
+        let Self::Csaf { mut advisory, .. } = self else { return self };
+        if let Some(mirror) = mirror.filter(|mirror| !mirror.name.is_empty()) {
+            advisory.publisher.clone_from(&mirror.name);
+        }
+        match trust::check(bytes, companions, mirror) {
+            Ok(checked) => Self::Csaf { advisory, checked },
+            Err(reason) => Self::Refused { publisher: advisory.publisher, reason },
+        }
     }
 }
 

@@ -4,14 +4,17 @@ use jiff::civil::Date;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::feeds::{
-    Recognised, alpine, curl, cve5, debian, debian_tracker, dyad, epss, exploits, kev, nvd, osv,
-    rustsec, stream_fixes,
+use crate::{
+    csaf::trust,
+    feeds::{
+        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, dyad, epss, exploits, kev,
+        nvd, osv, rustsec, stream_fixes,
+    },
 };
 
 /// The top-level keys that tell JSON feeds apart.
 #[derive(Deserialize)]
-struct Probe {
+struct Probe<'a> {
     #[serde(rename = "dataType")]
     data_type: Option<IgnoredAny>,
     #[serde(rename = "catalogVersion")]
@@ -30,6 +33,10 @@ struct Probe {
     id: Option<IgnoredAny>,
     distroversion: Option<IgnoredAny>,
     packages: Option<IgnoredAny>,
+    #[serde(borrow)]
+    document: Option<&'a RawValue>,
+    feed: Option<IgnoredAny>,
+    canonical_url: Option<IgnoredAny>,
 }
 
 /// Recognises a document and reads it. `archived` is the date that its archive gives it.
@@ -51,9 +58,21 @@ fn is_list_of_objects(rest: &[u8]) -> bool {
 }
 
 fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
-    let Ok(probe) = serde_json::from_slice::<Probe>(bytes) else {
-        return Recognised::Nothing;
+    let Ok(probe) = serde_json::from_slice::<Probe<'_>>(bytes) else {
+        // A damaged advisory is told; other documents cannot be told apart.
+        return if trust::looks_like_csaf(bytes) {
+            csaf::recognised(bytes)
+        } else {
+            Recognised::Nothing
+        };
     };
+    if probe.document.is_some_and(|document| trust::looks_like_csaf(document.get().as_bytes())) {
+        return csaf::recognised(bytes);
+    }
+    // A ROLIE feed (RFC 8322), the metadata of a provider.
+    if probe.feed.is_some() || probe.canonical_url.is_some() {
+        return Recognised::List;
+    }
     if probe.data_type.is_some() {
         return cve5::parse(path, bytes, archived);
     }
@@ -112,6 +131,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     if epss::is_epss(text) {
         return epss::parse(path, text);
     }
+    if csaf::is_list(text) {
+        return Recognised::List;
+    }
     if curl::is_table(first) {
         return curl::parse(text);
     }
@@ -137,7 +159,12 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 18] = [
+    const SEEDS: [&str; 19] = [
+        r#"{"document":{"csaf_version":"2.0","tracking":{"id":"A-1","current_release_date":"2026-01-01"}},
+            "product_tree":{"branches":[{"category":"vendor","name":"V","branches":[{"category":
+            "product_name","name":"P","branches":[{"category":"product_version_range","name":
+            ">= 1 | < 2","product":{"product_id":"X","name":"V P"}}]}]}]},"vulnerabilities":[{"cve":
+            "CVE-2026-0001","product_status":{"known_affected":["X"]}}]}"#,
         r#"{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2026-0001","state":"PUBLISHED"},
             "containers":{"cna":{"affected":[{"vendor":"a","product":"b","versions":[
             {"version":">= 1, < 2","status":"affected","lessThan":"3"}]}]}}}"#,

@@ -17,7 +17,7 @@ pub use regression::regression;
 pub use replace::write_file;
 pub(crate) use replace::{Replacement, open_present};
 pub(crate) use view::kev_entry;
-pub use view::{AdvisoryView, ClaimView, ExploitSign, Snapshot};
+pub use view::{AdvisoryView, ClaimView, ExploitSign, Snapshot, StatementView};
 
 /// Names of the layers, in the order of the file.
 pub(crate) const RANGES: &str = "ranges";

@@ -122,6 +122,33 @@ impl Table {
         Ok(())
     }
 
+    /// Calls a function with every key that begins with a text, in order; only the blocks that may
+    /// hold such keys are read.
+    pub(crate) fn each_beginning(
+        &self,
+        source: &Source,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        let start = self.blocks.partition_point(|block| block.first_key.as_slice() <= prefix);
+        for index in start.saturating_sub(1)..self.blocks.len() {
+            let past = |block: &BlockHeader| {
+                block.first_key.as_slice() > prefix && !block.first_key.starts_with(prefix)
+            };
+            if self.blocks.get(index).is_none_or(past) {
+                break;
+            }
+            let block = self.block(source, index)?;
+            for (key, _) in &block.entries {
+                let key = block.slice(key);
+                if key.starts_with(prefix) {
+                    visit(key);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn block(&self, source: &Source, index: usize) -> Result<Arc<Block>> {
         let Some(slot) = self.cache.get(index) else { return Err(self.malformed()) };
         if let Some(block) = slot.get() {

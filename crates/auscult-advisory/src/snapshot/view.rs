@@ -9,7 +9,8 @@ use crate::{
     Error, Result,
     affected::describe,
     codec::{Reader, Short},
-    record::{Claim, Exploits, Vulnerability},
+    device::Catalogue,
+    record::{Claim, Exploits, Statement, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES,
         counts::{Counts, YearCoverage},
@@ -25,6 +26,7 @@ pub struct Snapshot {
     root: Sha256,
     base: u64,
     layers: Vec<OnceLock<Vec<Table>>>,
+    devices: OnceLock<Catalogue>,
 }
 
 /// Everything that a snapshot knows of one id.
@@ -60,6 +62,26 @@ pub struct AdvisoryView {
     pub technical_impact_total: Option<bool>,
     /// What each source says about each product.
     pub claims: Vec<ClaimView>,
+    /// What publishers say beside the ranges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<StatementView>,
+}
+
+/// A publisher's remediation, threat or justification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatementView {
+    /// Name of the source.
+    pub source: String,
+    /// Id of the advisory.
+    pub record: String,
+    /// `justification`, `threat`, `remediation` or `recommended`.
+    pub kind: String,
+    /// The publisher's word for it: `vendor_fix`, `component_not_present`.
+    pub label: String,
+    /// The products that it is about; none for all.
+    pub products: Vec<String>,
+    /// What it says, where the snapshot holds prose.
+    pub text: String,
 }
 
 /// A source's sign of exploitation.
@@ -108,7 +130,7 @@ impl Snapshot {
     fn from_source(source: Source) -> Result<Self> {
         let (header, root, base) = read_header(&source)?;
         let layers = header.layers.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { source, header, root, base, layers })
+        Ok(Self { source, header, root, base, layers, devices: OnceLock::new() })
     }
 
     /// What the snapshot is made of.
@@ -210,6 +232,7 @@ impl Snapshot {
             automatable: exploits.automatable,
             technical_impact_total: exploits.impact_total,
             claims: self.claims_of(&id)?,
+            statements: self.statements(&id)?,
             id,
         })
     }
@@ -274,6 +297,41 @@ impl Snapshot {
         let Some(bytes) = self.get(RANGES, 0, product)? else { return Ok(None) };
         let mut reader = Reader::new(&bytes);
         reader.list(Claim::read).map(Some).map_err(|Short| malformed(RANGES))
+    }
+
+    /// The keys of all products that begin with a text, in order.
+    pub(crate) fn products_beginning(&self, prefix: &str) -> Result<Vec<String>> {
+        let Some(table) = self.table(RANGES, 0)? else { return Ok(Vec::new()) };
+        let mut keys = Vec::new();
+        table.each_beginning(&self.source, prefix.as_bytes(), |key| {
+            keys.extend(std::str::from_utf8(key).map(ToOwned::to_owned));
+        })?;
+        Ok(keys)
+    }
+
+    /// The names of all devices; read once.
+    pub(crate) fn catalogue(&self) -> Result<&Catalogue> {
+        if let Some(devices) = self.devices.get() {
+            return Ok(devices);
+        }
+        let devices = Catalogue::of(self)?;
+        Ok(self.devices.get_or_init(|| devices))
+    }
+
+    /// What publishers say of a vulnerability beside its ranges. Snapshots of older programs hold
+    /// none.
+    fn statements(&self, id: &str) -> Result<Vec<StatementView>> {
+        let Some(bytes) = self.get(RANGES, 3, id)? else { return Ok(Vec::new()) };
+        let read = Reader::new(&bytes).list(Statement::read).map_err(|Short| malformed(RANGES))?;
+        let view = |statement: Statement| StatementView {
+            source: self.source_name(statement.source),
+            record: statement.record,
+            kind: statement.kind,
+            label: statement.label,
+            products: statement.products,
+            text: statement.prose,
+        };
+        Ok(read.into_iter().map(view).collect())
     }
 
     pub(crate) fn source_name(&self, source: u16) -> String {

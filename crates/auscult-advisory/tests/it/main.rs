@@ -7,6 +7,9 @@
 
 mod bundle;
 mod conformance;
+mod csaf;
+mod csaf_lint;
+mod device;
 mod labels;
 mod matching;
 mod pitfalls;

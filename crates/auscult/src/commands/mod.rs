@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod advisories;
+mod device;
 pub(crate) mod explain;
 mod judge;
 pub(crate) mod scan;

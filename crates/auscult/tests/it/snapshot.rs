@@ -64,3 +64,41 @@ fn an_empty_mirror_is_an_error() {
     assert!(stderr(&output).contains("hint:"), "{}", stderr(&output));
     assert!(!out.try_exists().expect("look"), "nothing is written");
 }
+
+/// An advisory that names a device in words is found by words; what none names is no data.
+#[test]
+fn a_device_is_asked_for_by_maker_model_and_version() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mirror = folder.path().join("mirror");
+    fs::create_dir(&mirror).expect("create the mirror");
+    let advisory = r#"{"document":{"category":"csaf_security_advisory","csaf_version":"2.0","title":"T",
+        "publisher":{"category":"coordinator","name":"Office","namespace":"https://o.example"},
+        "tracking":{"id":"O-26-001","status":"final","version":"1",
+        "current_release_date":"2026-11-20T00:00:00Z"}},
+        "product_tree":{"branches":[{"category":"vendor","name":"Mendtronik","branches":[
+        {"category":"product_name","name":"Flow 300 Infusion Pump","branches":[
+        {"category":"product_version","name":"Version 2.3.6 and below",
+        "product":{"product_id":"P","name":"Flow 300"}}]}]}]},
+        "vulnerabilities":[{"cve":"CVE-2099-0002","product_status":{"known_affected":["P"]}}]}"#;
+    fs::write(mirror.join("o-26-001.json"), advisory).expect("write an advisory");
+    let out = folder.path().join("made.snapshot");
+    let output = auscult(&["advisories", "build", "--from", text(&mirror), "--out", text(&out)]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let ask = |vendor: &str, model: &str, more: &[&str]| {
+        let mut arguments = vec!["advisories", "device", "--vendor", vendor, "--model", model];
+        arguments.extend(["--advisories", text(&out)]);
+        arguments.extend(more);
+        auscult(&arguments)
+    };
+    // One letter of the maker's name is wrong, and the pump has a shorter name.
+    let output = ask("Mendtronic, Inc.", "Flow 300", &["--version", "2.3"]);
+    assert!(stdout(&output).contains("1 affected, 0 undetermined"), "{}", stdout(&output));
+    assert_eq!(code(&output), 0);
+    let output = ask("Mendtronik", "Flow 300", &["--version", "2.4", "-o", "json"]);
+    assert!(stdout(&output).contains("\"outcome\": \"no_match\""), "{}", stdout(&output));
+    let output = ask("Mendtronik", "Flow 300", &[]);
+    assert!(stdout(&output).contains("0 affected, 1 undetermined"), "{}", stdout(&output));
+    let output = ask("Mendtronik", "Breeze 7", &[]);
+    assert!(stdout(&output).starts_with("no data"), "{}", stdout(&output));
+    assert_eq!(code(&output), 4);
+}

@@ -24,6 +24,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
             build(from, out, !without_prose, *force)
         }
         AdvisoriesCommand::Status(arguments) => status::run(arguments),
+        AdvisoriesCommand::Device(arguments) => super::device::run(arguments),
         AdvisoriesCommand::Show(arguments) => show::run(arguments),
         AdvisoriesCommand::Export(arguments) => bundle::export(arguments),
         AdvisoriesCommand::Import(arguments) => bundle::import(arguments),
