@@ -350,7 +350,7 @@ fn conflicts(page: &mut Markup, result: &ScanResult) {
     if conflicts.is_empty() {
         return;
     }
-    page.element("h3", "", &format!("Contradictions: {}", conflicts.len()));
+    page.element("h2", "", &format!("Contradictions: {}", conflicts.len()));
     page.table(&["Package", "It says", "Its file says", "Where"]);
     for conflict in conflicts {
         page.raw("<tr>");

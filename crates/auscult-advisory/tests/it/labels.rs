@@ -88,7 +88,7 @@ fn releases(rows: &[Row]) -> BTreeMap<&str, String> {
     for row in rows {
         let Some((_, rest)) = row.version.split_once("deb") else { continue };
         let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        if !number.is_empty() && rest[number.len()..].starts_with('u') {
+        if !number.is_empty() && rest.trim_start_matches(&number).starts_with('u') {
             *counts.entry(&row.image).or_default().entry(number).or_default() += 1;
         }
     }

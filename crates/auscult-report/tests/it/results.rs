@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use auscult_model::{
-    AdvisoryId, AffectedMatch, BinaryFacts, Component, ComponentKind, Coverage, CvssScore,
-    DecisionPoint, Epss, Evidence, EvidenceClass, Exploitation, FACTS_SCHEMA, Facts, Finding,
-    FormatSeen, IdentityFact, Input, InputKind, KernelFacts, KevEntry, Known, Limits, MatchSource,
-    Mention, ModuleFacts, Origin, Outcome, Perspective, Problem, RiskDecision, Severity, Sha256,
-    SnapshotInfo, SourceInfo, Technique, ToolIdentity, UnreadRegion, Verdict, VerdictOutcome,
-    VerdictReason, Version, VersionClaim, Vex, VexStatus,
+    AdvisoryId, AffectedMatch, BinaryFacts, Component, ComponentId, ComponentKind, Coverage,
+    CvssScore, DecisionPoint, Epss, Evidence, EvidenceClass, Exploitation, FACTS_SCHEMA, Facts,
+    Finding, FormatSeen, IdentityFact, Input, InputKind, KernelFacts, KevEntry, Known, Limits,
+    MatchSource, Mention, ModuleFacts, Origin, Outcome, Perspective, Problem, RiskDecision,
+    Severity, Sha256, SnapshotInfo, SourceInfo, Technique, ToolIdentity, UnreadRegion, Verdict,
+    VerdictOutcome, VerdictReason, Version, VersionClaim, VersionConflict, Vex, VexStatus,
 };
 use auscult_report::{Assessment, ScanResult, Unmatched};
 use jiff::civil::{Date, date};
@@ -25,13 +25,17 @@ fn component(name: &str, version: VersionClaim, origin: Origin, place: &str) -> 
         cpes: Vec::new(),
         origin,
         licences: vec!["GPL-2.0-only".into()],
-        evidence: vec![Evidence {
-            locator: place.parse().unwrap(),
-            technique: Technique::BinaryAnalysis,
-            class: EvidenceClass::ContainsCode,
-            confidence: 95,
-            detail: "banner".into(),
-        }],
+        evidence: vec![trace(place)],
+    }
+}
+
+fn trace(place: &str) -> Evidence {
+    Evidence {
+        locator: place.parse().unwrap(),
+        technique: Technique::BinaryAnalysis,
+        class: EvidenceClass::ContainsCode,
+        confidence: 95,
+        detail: "banner".into(),
     }
 }
 
@@ -178,6 +182,21 @@ fn components() -> Vec<Component> {
     ]
 }
 
+fn kernel(squashfs: &str) -> KernelFacts {
+    KernelFacts {
+        locator: "image@0x0/uimage".parse().unwrap(),
+        banner: "Linux version 6.1.0-50-armmp".into(),
+        release: "6.1.0-50-armmp".into(),
+        version: Known::unknown("Debian does not tell it"),
+        config: Known::unknown("none in the image"),
+        modules: Known::Known(vec![ModuleFacts {
+            name: "can".into(),
+            locator: format!("{squashfs}:/lib/modules/can.ko").parse().unwrap(),
+            vermagic: None,
+        }]),
+    }
+}
+
 fn facts() -> Facts {
     let squashfs = "image@0x800000/squashfs";
     let format = |locator: &str, format: &str, bytes| FormatSeen {
@@ -208,7 +227,12 @@ fn facts() -> Facts {
         ],
         components: components(),
         dependencies: Vec::new(),
-        conflicts: Vec::new(),
+        conflicts: vec![VersionConflict {
+            component: ComponentId("pkg:deb/debian/busybox@1.35.0".into()),
+            told: Version("1.35.0".into()),
+            seen: Version("1.36.1".into()),
+            evidence: trace(&format!("{squashfs}:/bin/busybox@0x40")),
+        }],
         owned: Vec::new(),
         mentions: vec![Mention {
             name: "gcc".into(),
@@ -229,18 +253,7 @@ fn facts() -> Facts {
             build_id: None,
             stripped: Known::Known(true),
         }],
-        kernels: vec![KernelFacts {
-            locator: "image@0x0/uimage".parse().unwrap(),
-            banner: "Linux version 6.1.0-50-armmp".into(),
-            release: "6.1.0-50-armmp".into(),
-            version: Known::unknown("Debian does not tell it"),
-            config: Known::unknown("none in the image"),
-            modules: Known::Known(vec![ModuleFacts {
-                name: "can".into(),
-                locator: format!("{squashfs}:/lib/modules/can.ko").parse().unwrap(),
-                vermagic: None,
-            }]),
-        }],
+        kernels: vec![kernel(squashfs)],
         coverage: coverage(),
         problems: vec![Problem {
             locator: format!("{squashfs}:/a.gz@0x40").parse().unwrap(),

@@ -53,6 +53,23 @@ fn between(least: &str, limit: &str) -> VersionClaim {
     }
 }
 
+/// The one binary of the image.
+fn binary(busybox: &str) -> BinaryFacts {
+    BinaryFacts {
+        locator: busybox.parse().unwrap(),
+        sha256: Sha256::of(b"busybox"),
+        architecture: "arm-32-le".into(),
+        kind: "executable".into(),
+        interpreter: None,
+        soname: None,
+        needed: Vec::new(),
+        imports: Known::unknown("static"),
+        exports: Known::unknown("static"),
+        build_id: None,
+        stripped: Known::Known(true),
+    }
+}
+
 /// A build with every kind of component that the writer treats differently.
 // tidy: long - one value, written out
 pub(crate) fn facts() -> Facts {
@@ -126,19 +143,7 @@ pub(crate) fn facts() -> Facts {
             class: EvidenceClass::Mentions,
             evidence: vec![trace("image@0x9", EvidenceClass::Mentions, 90, "GCC: 12.2.0")],
         }],
-        binaries: vec![BinaryFacts {
-            locator: busybox.parse().unwrap(),
-            sha256: Sha256::of(b"busybox"),
-            architecture: "arm-32-le".into(),
-            kind: "executable".into(),
-            interpreter: None,
-            soname: None,
-            needed: Vec::new(),
-            imports: Known::unknown("static"),
-            exports: Known::unknown("static"),
-            build_id: None,
-            stripped: Known::Known(true),
-        }],
+        binaries: vec![binary(busybox)],
         kernels: Vec::new(),
         coverage: Coverage {
             bytes_total: 5,
