@@ -1,3 +1,5 @@
+//! Tests of sentences about versions, those of real advisories first.
+
 use auscult_version::{Bound, Scheme};
 use proptest::prelude::*;
 

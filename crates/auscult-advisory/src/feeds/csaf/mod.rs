@@ -303,6 +303,3 @@ fn statements(advisory: &str, products: &Products, vulnerability: &Value) -> Vec
     }
     statements
 }
-
-#[cfg(test)]
-mod tests;
