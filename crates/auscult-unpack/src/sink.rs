@@ -3,6 +3,7 @@
 
 use std::io;
 
+use auscult_model::Limits;
 use bytes::Bytes;
 
 use crate::{Fault, Vault, spill::Spilled};
@@ -133,6 +134,11 @@ impl<'vault> Sink<'vault> {
         self.room().min(by_ratio).min(MEMORY_BYTES_MAX)
     }
 
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        self.vault.limits()
+    }
+
     /// How many bytes may still be pushed before the limit of a single stream.
     pub fn room(&self) -> u64 {
         self.vault.limits().stream_bytes.saturating_sub(self.len())
@@ -204,6 +210,7 @@ impl io::Write for Sink<'_> {
 
 #[cfg(test)]
 mod tests {
+
     use auscult_model::Limits;
 
     use super::{Output, WINDOW_BYTES};

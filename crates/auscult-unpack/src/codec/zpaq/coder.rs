@@ -17,8 +17,8 @@ pub(super) struct Coder {
 
 impl Coder {
     /// A coder before the first segment of a block.
-    pub(super) fn new(header: &Header) -> Self {
-        let model = header.is_modelled().then(|| Box::new(Model::new(header)));
+    pub(super) fn new(header: &Header, work: u64) -> Self {
+        let model = header.is_modelled().then(|| Box::new(Model::new(header, work)));
         Self { model, at: 0, low: 1, high: u32::MAX, code: 0 }
     }
 

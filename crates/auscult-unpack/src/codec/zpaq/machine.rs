@@ -45,6 +45,14 @@ mod code {
     pub(super) const JUMP_FAR: u8 = 255;
 }
 
+/// How much a machine may do for its block, in instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    pub(super) left: u64,
+    /// What a run costs besides its instructions.
+    pub(super) of_run: u64,
+}
+
 /// A machine with its program.
 pub(super) struct Machine {
     instructions: Vec<Instruction>,
@@ -58,6 +66,9 @@ pub(super) struct Machine {
     r: Vec<u32>,
     place: usize,
     steps_left: u64,
+    /// What `steps_left` was when it was last raised.
+    steps_granted: u64,
+    work: Work,
     /// Whether output goes anywhere.
     speaks: bool,
     output: Vec<u8>,
@@ -66,7 +77,9 @@ pub(super) struct Machine {
 impl Machine {
     /// A machine with memory of these sizes, as powers of two: words of H, bytes of M. The sizes were
     /// checked with the header.
-    pub(super) fn new(program: &[u8], bits: (u8, u8), speaks: bool) -> Self {
+    pub(super) fn new(program: &[u8], bits: (u8, u8), speaks: bool, work: Work) -> Self {
+        let for_memory = STEPS_FOR_MEMORY_MAX.min(STEPS_PER_MEMORY_BYTE * machine_bytes(bits));
+        let steps = STEPS_MIN.saturating_add(for_memory).min(work.left);
         let size = |bits: u8| 1_usize.checked_shl(u32::from(bits)).unwrap_or(1);
         Self {
             instructions: decode(program),
@@ -79,9 +92,9 @@ impl Machine {
             m: vec![0; size(bits.1)],
             r: vec![0; 256],
             place: 0,
-            steps_left: STEPS_MIN.saturating_add(
-                STEPS_FOR_MEMORY_MAX.min(STEPS_PER_MEMORY_BYTE * machine_bytes(bits)),
-            ),
+            steps_left: steps,
+            steps_granted: steps,
+            work,
             speaks,
             output: Vec::new(),
         }
@@ -104,7 +117,8 @@ impl Machine {
     /// What is wrong with the program.
     #[inline]
     pub(super) fn run(&mut self, input: u32) -> Step<bool> {
-        self.steps_left = self.steps_left.saturating_add(STEPS_PER_INPUT_BYTE);
+        self.work.left = self.work.left.checked_sub(self.work.of_run).ok_or(ENDLESS)?;
+        self.grant(STEPS_PER_INPUT_BYTE)?;
         self.a = input;
         self.place = 0;
         self.go_on()
@@ -132,7 +146,7 @@ impl Machine {
                 }
                 code::HALT => return Ok(true),
                 code::OUT => {
-                    if self.put_out() {
+                    if self.put_out()? {
                         return Ok(false);
                     }
                 }
@@ -142,13 +156,23 @@ impl Machine {
     }
 
     /// Puts A out; tells whether that was much by now.
-    fn put_out(&mut self) -> bool {
+    fn put_out(&mut self) -> Step<bool> {
         if !self.speaks {
-            return false;
+            return Ok(false);
         }
         self.output.push(low(self.a));
-        self.steps_left = self.steps_left.saturating_add(STEPS_PER_OUTPUT_BYTE);
-        self.output.len() >= OUTPUT_BYTES
+        self.grant(STEPS_PER_OUTPUT_BYTE)?;
+        Ok(self.output.len() >= OUTPUT_BYTES)
+    }
+
+    /// Allows more instructions, but never more than all that the block may take.
+    #[inline]
+    fn grant(&mut self, steps: u64) -> Step<()> {
+        let used = self.steps_granted.saturating_sub(self.steps_left);
+        self.work.left = self.work.left.checked_sub(used).ok_or(ENDLESS)?;
+        self.steps_left = self.steps_left.saturating_add(steps).min(self.work.left);
+        self.steps_granted = self.steps_left;
+        Ok(())
     }
 
     /// What the lowest three bits of a code name.
@@ -308,10 +332,10 @@ fn decode(program: &[u8]) -> Vec<Instruction> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ENDLESS, Machine, WRONG};
+    use super::{ENDLESS, Machine, WRONG, Work};
 
     fn run(program: &[u8], input: u32) -> (Machine, Result<bool, &'static str>) {
-        let mut machine = Machine::new(program, (4, 4), true);
+        let mut machine = Machine::new(program, (4, 4), true, Work { left: u64::MAX, of_run: 0 });
         let result = machine.run(input);
         (machine, result)
     }

@@ -40,6 +40,9 @@ const INPUT_PER_OUTPUT: u64 = 2;
 /// limits allow those before the ratio counts would keep a kilobyte busy for minutes.
 const BYTES_FREE: u64 = 4 << 20;
 const BYTES_PER_BYTE: u64 = 1 << 10;
+/// All blocks together may take one instruction for so many bytes that all formats together may
+/// make: with the usual limits some seconds.
+const BYTES_PER_STEP: u64 = 4;
 const FAR_TOO_MUCH: &str = "a block makes far more bytes than it has";
 
 /// What a segment came to.
@@ -80,7 +83,8 @@ impl Packed {
         let inputs = self.segments.iter().map(Extent::read_all).collect::<Result<Vec<_>, _>>()?;
         let large = self.header.memory_bytes() > SHARED_BYTES_MAX;
         let _turn = large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut decoder = Decoder::new(&self.header, sink, self.bytes_max());
+        let work = sink.limits().derived_bytes / BYTES_PER_STEP / self.blocks.max(1);
+        let mut decoder = Decoder::new(&self.header, sink, self.bytes_max(), work);
         for input in inputs {
             made.push(decoder.segment(&input)?);
         }
@@ -122,9 +126,9 @@ struct Decoder<'sink, 'vault> {
 }
 
 impl<'sink, 'vault> Decoder<'sink, 'vault> {
-    fn new(header: &Header, sink: &'sink mut Sink<'vault>, bytes_max: u64) -> Self {
+    fn new(header: &Header, sink: &'sink mut Sink<'vault>, bytes_max: u64, work: u64) -> Self {
         let input_left = sink.allowance().saturating_mul(INPUT_PER_OUTPUT).min(bytes_max);
-        let (coder, post) = (Coder::new(header), Post::new(header));
+        let (coder, post) = (Coder::new(header, work), Post::new(header, work));
         Self { coder, post, sink, digest: Sha1::new(), input_left, output_left: bytes_max }
     }
 

@@ -3,10 +3,13 @@
 use super::{
     super::Step,
     header::{Header, Part},
-    machine::Machine,
+    machine::{Machine, Work},
     parts::{Chain, Direct, Indirect, Match, Mix, Mix2, Moment, Refine},
     tables::TABLES,
 };
+
+/// What a component costs for each byte, in instructions of a machine: a few for each bit.
+const STEPS_PER_PART: u64 = 32;
 
 /// A component with what it has learnt.
 enum Component {
@@ -33,8 +36,10 @@ pub(super) struct Model {
 impl Model {
     /// The model before the first bit. The header was checked to ask for no more memory than there
     /// may be.
-    pub(super) fn new(header: &Header) -> Self {
+    pub(super) fn new(header: &Header, work: u64) -> Self {
         let tables = &*TABLES;
+        let parts = u64::try_from(header.parts.len()).unwrap_or(u64::MAX);
+        let work = Work { left: work, of_run: parts.saturating_mul(STEPS_PER_PART) };
         let mut moment = Moment { bits: 1, place: 1, logits: [0; 256], tables };
         for (part, logit) in header.parts.iter().zip(&mut moment.logits) {
             if let Part::Constant { value } = *part {
@@ -64,7 +69,7 @@ impl Model {
             components: header.parts.iter().map(component).collect(),
             contexts: vec![0; header.parts.len()],
             moment,
-            machine: Machine::new(&header.program, header.context_bits, false),
+            machine: Machine::new(&header.program, header.context_bits, false, work),
         }
     }
 

@@ -1,6 +1,10 @@
 //! What undoes the transform before packing: nothing, or a program at the start of the first segment.
 
-use super::{super::Step, header::Header, machine::Machine};
+use super::{
+    super::Step,
+    header::Header,
+    machine::{Machine, Work},
+};
 
 /// What the first bytes of a block were.
 enum State {
@@ -21,13 +25,15 @@ pub(super) struct Post {
     state: State,
     /// Memory of the program.
     bits: (u8, u8),
+    work: Work,
     /// Where output goes while there is no program.
     none: Vec<u8>,
 }
 
 impl Post {
-    pub(super) fn new(header: &Header) -> Self {
-        Self { state: State::Start, bits: header.post_bits, none: Vec::new() }
+    pub(super) fn new(header: &Header, work: u64) -> Self {
+        let work = Work { left: work, of_run: 1 };
+        Self { state: State::Start, bits: header.post_bits, work, none: Vec::new() }
     }
 
     /// Takes bytes; fewer than all while there is output to be taken or something is wrong. Returns
@@ -79,7 +85,7 @@ impl Post {
             State::Program { code, length } => {
                 code.push(byte);
                 if code.len() == *length {
-                    let machine = Box::new(Machine::new(code, self.bits, true));
+                    let machine = Box::new(Machine::new(code, self.bits, true, self.work));
                     self.state = State::Run { machine, halted: true };
                 }
             }
