@@ -56,9 +56,14 @@ impl Mirror {
         self.feeds().join(feed)
     }
 
+    /// The folder of the unfinished downloads of a feed.
+    pub(crate) fn parts(&self, feed: &str) -> PathBuf {
+        self.root.join("parts").join(feed)
+    }
+
     /// The unfinished download of a file.
     pub(crate) fn part(&self, feed: &str, name: &str) -> PathBuf {
-        self.root.join("parts").join(feed).join(format!("{name}.part"))
+        self.parts(feed).join(format!("{name}.part"))
     }
 
     /// Takes the lock, or says that another update holds it.
@@ -84,14 +89,19 @@ pub(crate) fn make_parent(path: &Path) -> Result<()> {
 /// Replaces a file so that no reader ever sees half of it, not even after the power failed:
 /// written beside it, flushed, renamed, and the folder flushed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    make_parent(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    let written = File::create(&new)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(Error::io(&new))?;
+    write_flushed(&new, bytes)?;
     replace(&new, path)
+}
+
+/// Writes a file down to the disk, in its place.
+pub(crate) fn write_flushed(path: &Path, bytes: &[u8]) -> Result<()> {
+    make_parent(path)?;
+    let written = File::create(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(Error::io(path))
 }
 
 /// Renames a flushed file over another one.

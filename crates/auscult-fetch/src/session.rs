@@ -22,10 +22,10 @@ use crate::{
 const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// What a packed text may unpack to, at most.
 const UNPACKED_BYTES_MAX: u64 = 16 << 30;
-/// Files after which the state is written down in between.
-const FILES_PER_SAVE: usize = 32;
-/// A file of this size is not to be fetched twice because the process ended.
-const LARGE_BYTES: u64 = 64 << 10;
+/// Bytes fetched after which the state is written down in between, and what every file counts at
+/// least: so much is not to be fetched twice because the process ended.
+const BYTES_PER_SAVE: u64 = 64 << 10;
+const FILE_BYTES_MIN: u64 = BYTES_PER_SAVE / 32;
 
 /// A file that a feed has.
 pub(crate) struct Wanted {
@@ -58,6 +58,16 @@ pub(crate) enum Check {
 }
 
 impl Wanted {
+    /// The names of all small files that may lie beside it.
+    pub(crate) fn companions(&self) -> impl Iterator<Item = &str> {
+        let published = match &self.check {
+            Check::Published(candidates) => candidates.as_slice(),
+            _ => &[],
+        };
+        let published = published.iter().map(|(.., name)| name.as_str());
+        self.beside.iter().map(|(_, name)| name.as_str()).chain(published)
+    }
+
     /// A file with nothing special about it.
     pub(crate) fn new(url: String, name: String, shape: Shape) -> Self {
         Self {
@@ -74,11 +84,10 @@ impl Wanted {
     }
 }
 
-/// How fetching a file ended.
+/// Whether there is such a file, after it was fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fetched {
-    New,
-    Unchanged,
+    Present,
     Missing,
 }
 
@@ -110,7 +119,9 @@ pub(crate) struct Session<'a> {
     pub(crate) received: u64,
     pub(crate) resumed: u64,
     pub(crate) changed: u64,
-    pub(crate) unsaved: usize,
+    /// Bytes fetched since the state was written down, and its length then.
+    pub(crate) unsaved: u64,
+    pub(crate) state_bytes: u64,
 }
 
 impl Session<'_> {
@@ -204,7 +215,7 @@ impl Session<'_> {
     pub(crate) fn fetch(&mut self, wanted: &Wanted) -> Result<Fetched> {
         let mut known = self.intact(&wanted.name);
         if is_same(known.as_ref(), wanted.token.as_ref()) {
-            return Ok(Fetched::Unchanged);
+            return Ok(Fetched::Present);
         }
         let mut again = true;
         loop {
@@ -214,7 +225,7 @@ impl Session<'_> {
                 _ => wanted.token.clone(),
             };
             if is_same(known.as_ref(), token.as_ref()) {
-                return Ok(Fetched::Unchanged);
+                return Ok(Fetched::Present);
             }
             let resumed_before = self.resumed;
             let downloaded = self.download(&wanted.url, &wanted.name, known.as_ref())?;
@@ -246,7 +257,7 @@ impl Session<'_> {
                 if let Some(state) = self.state.files.get_mut(&wanted.name) {
                     state.token = token;
                 }
-                return Ok(Fetched::Unchanged);
+                return Ok(Fetched::Present);
             }
             let judged = match self.judged(wanted, &finished.path) {
                 Ok(judged) => judged,
@@ -257,7 +268,7 @@ impl Session<'_> {
             };
             let besides = [besides, self.besides(wanted)?].concat();
             self.put(wanted, finished, token, judged, &besides)?;
-            return Ok(Fetched::New);
+            return Ok(Fetched::Present);
         }
     }
 
@@ -311,7 +322,7 @@ impl Session<'_> {
         if !has_old && !wanted.dated {
             return Ok(None);
         }
-        let judged = self.judge.judge(self.feed.name, new);
+        let judged = self.judge.judge(new);
         let tomorrow = self.now.saturating_add(jiff::SignedDuration::from_hours(24));
         let tomorrow = TimeZone::UTC.to_datetime(tomorrow.unwrap_or(self.now)).date();
         if let Some(date) = judged.newest.filter(|date| wanted.dated && *date > tomorrow) {
@@ -322,7 +333,7 @@ impl Session<'_> {
             return Ok(Some(judged));
         }
         let counted = self.state.files.get(&wanted.name).and_then(|known| known.records);
-        let old = counted.unwrap_or_else(|| self.judge.judge(self.feed.name, &old_path).records);
+        let old = counted.unwrap_or_else(|| self.judge.judge(&old_path).records);
         if lost_too_much(old, judged.records, wanted.rolling) {
             let new = judged.records;
             return held(format!("{old} records became {new}; --force takes it nevertheless"));
@@ -368,6 +379,13 @@ impl Session<'_> {
         for (name, bytes) in besides {
             self.put_small(name, bytes, token.clone())?;
         }
+        // What lay beside the old copy says nothing of the new one.
+        for name in wanted.companions() {
+            if besides.iter().all(|(kept, _)| kept != name) {
+                mirror::remove(&self.place(name))?;
+                self.state.files.remove(name);
+            }
+        }
         mirror::replace(&finished.path, &path)?;
         self.forget_part(&wanted.name)?;
         let state = FileState {
@@ -381,23 +399,30 @@ impl Session<'_> {
         };
         self.state.files.insert(wanted.name.clone(), state);
         self.changed += 1;
-        self.unsaved += 1;
-        if self.unsaved >= FILES_PER_SAVE || size >= LARGE_BYTES { self.save() } else { Ok(()) }
+        self.unsaved = self.unsaved.saturating_add(size.max(FILE_BYTES_MIN));
+        // The state of many files is itself large: it is not written more often than it is worth.
+        let enough = self.unsaved >= BYTES_PER_SAVE.max(self.state_bytes);
+        if enough { self.save() } else { Ok(()) }
     }
 
-    /// Puts a small file into the mirror.
+    /// Puts a small file into the mirror. One that is there already stays as it is, with its time.
     pub(crate) fn put_small(
         &mut self,
         name: &str,
         bytes: &[u8],
         token: Option<String>,
     ) -> Result<()> {
+        let sha256 = digest::of_bytes(bytes);
+        if let Some(known) = self.intact(name).filter(|known| known.sha256 == sha256) {
+            self.state.files.insert(name.to_owned(), FileState { token, ..known });
+            return Ok(());
+        }
         let part: PathBuf = self.mirror.part(self.feed.name, name);
-        mirror::write_atomically(&part, bytes)?;
+        mirror::write_flushed(&part, bytes)?;
         mirror::replace(&part, &self.place(name))?;
         let state = FileState {
             token,
-            sha256: digest::of_bytes(bytes),
+            sha256,
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             fetched: Some(self.now),
             ..FileState::default()
@@ -408,7 +433,8 @@ impl Session<'_> {
 
     pub(crate) fn save(&mut self) -> Result<()> {
         self.unsaved = 0;
-        self.state.save(&self.mirror.state(self.feed.name))
+        self.state_bytes = self.state.save(&self.mirror.state(self.feed.name))?;
+        Ok(())
     }
 }
 

@@ -67,10 +67,11 @@ impl FeedState {
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    /// Writes the state whole or not at all.
-    pub(crate) fn save(&self, path: &Path) -> Result<()> {
+    /// Writes the state whole or not at all; tells its length in bytes.
+    pub(crate) fn save(&self, path: &Path) -> Result<u64> {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| crate::Error::io(path)(std::io::Error::other(error)))?;
-        mirror::write_atomically(path, &bytes)
+        mirror::write_atomically(path, &bytes)?;
+        Ok(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
     }
 }

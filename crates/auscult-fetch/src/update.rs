@@ -16,7 +16,7 @@ use crate::{
     http::Client,
     kinds,
     mirror::{self, Mirror},
-    session::{Check, Session, Wanted, lost_too_much},
+    session::{Fetched, Session, Wanted, lost_too_much},
     state::FeedState,
 };
 
@@ -88,8 +88,8 @@ pub struct Judged {
 
 /// Whoever can read feeds: this crate does not. Called from several threads.
 pub trait Judge: Sync {
-    /// Counts what is in a file of a feed.
-    fn judge(&self, feed: &str, file: &Path) -> Judged;
+    /// Counts what is in a file.
+    fn judge(&self, file: &Path) -> Judged;
 }
 
 /// How a feed fared.
@@ -194,7 +194,7 @@ fn run(
     judge: &dyn Judge,
     observer: &dyn Observer,
 ) -> FeedReport {
-    let mut config = options.config.feed(feed.name);
+    let config = options.config.feed(feed.name);
     let given = feed.key.as_ref().and_then(|key| {
         let secret = config.api_key.clone();
         let secret = secret.or_else(|| (options.variable)(key.variable).map(Secret));
@@ -202,9 +202,6 @@ fn run(
             .filter(|secret| !secret.0.is_empty())
             .map(|s| Secret(format!("{}{}", key.prefix, s.0)))
     });
-    if matches!(feed.kind, Kind::Pages) {
-        config.rate = config.rate.or(Some(kinds::pages::rate(given.is_some())));
-    }
     let mut session = Session {
         feed,
         config,
@@ -220,6 +217,7 @@ fn run(
         resumed: 0,
         changed: 0,
         unsaved: 0,
+        state_bytes: 0,
     };
     let ended = fetch(&mut session);
     finish(session, ended)
@@ -343,7 +341,7 @@ pub(crate) fn fetch_all(
     let (mut first, mut failures, mut in_a_row, mut present) = (None, 0_u64, 0, 0_u64);
     for wanted in wanted {
         match session.fetch(wanted) {
-            Ok(crate::session::Fetched::Missing) => in_a_row = 0,
+            Ok(Fetched::Missing) => in_a_row = 0,
             Ok(_) => (in_a_row, present) = (0, present + 1),
             Err(error) => {
                 failures += 1;
@@ -386,10 +384,7 @@ fn forget_gone(session: &mut Session<'_>, wanted: &[Wanted], keep: &[String]) ->
     let mut named: std::collections::BTreeSet<&str> = keep.iter().map(String::as_str).collect();
     for wanted in wanted {
         named.insert(&wanted.name);
-        named.extend(wanted.beside.iter().map(|(_, name)| name.as_str()));
-        if let Check::Published(candidates) = &wanted.check {
-            named.extend(candidates.iter().map(|(.., name)| name.as_str()));
-        }
+        named.extend(wanted.companions());
     }
     let folder = session.mirror.folder(session.feed.name);
     let present = mirror::files_below(&folder)?;
@@ -411,9 +406,6 @@ fn forget_gone(session: &mut Session<'_>, wanted: &[Wanted], keep: &[String]) ->
         session.changed += 1;
     }
     // What is left of downloads that nobody will continue.
-    let parts = session.mirror.part(session.feed.name, "x");
-    if let Some(parts) = parts.parent() {
-        drop(std::fs::remove_dir_all(parts));
-    }
+    drop(std::fs::remove_dir_all(session.mirror.parts(session.feed.name)));
     Ok(())
 }

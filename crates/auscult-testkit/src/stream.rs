@@ -106,6 +106,26 @@ pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
+/// Base64 (RFC 4648 section 4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |at| group.get(at).copied().map_or(0, u32::from);
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let index = usize::try_from(bits >> (18 - 6 * at) & 0x3f).expect("six bits");
+            let digit = ALPHABET.get(index).copied().map_or('=', char::from);
+            text.push(if at > u32::try_from(group.len()).expect("at most three") {
+                '='
+            } else {
+                digit
+            });
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;

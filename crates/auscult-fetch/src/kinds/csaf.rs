@@ -99,6 +99,28 @@ pub(crate) fn fetch(session: &mut Session<'_>, only: Option<&str>) -> Result<()>
     fetch_all(session, &wanted, &keep)
 }
 
+/// A provider, and the folder in the mirror that holds its metadata and keys.
+struct Provider<'a> {
+    url: &'a str,
+    folder: String,
+}
+
+impl<'a> Provider<'a> {
+    fn at(url: &'a str) -> Self {
+        Self { url, folder: safe_name(host(url)).unwrap_or_else(|| "provider".to_owned()) }
+    }
+
+    /// Where a file of it stands in the mirror. Documents may be served by another host; whoever
+    /// verifies them looks for keys in the folders above them.
+    fn place(&self, url: &str) -> Option<String> {
+        let below = format!("{}/{}", host(url), path(url));
+        if host(url) == host(self.url) {
+            return safe_name(&below);
+        }
+        safe_name(&format!("{}/{below}", self.folder))
+    }
+}
+
 /// The documents of a provider, and the names of what is kept beside them.
 fn list(
     session: &mut Session<'_>,
@@ -107,11 +129,12 @@ fn list(
 ) -> Result<(Vec<Wanted>, Vec<String>)> {
     let bytes = session.listing(provider)?;
     let metadata: Metadata = read(provider, &bytes)?;
-    let folder = safe_name(host(provider)).unwrap_or_else(|| "provider".to_owned());
+    let provider = Provider::at(provider);
+    let folder = &provider.folder;
     let mut keep = vec![format!("{folder}/provider-metadata.json")];
     session.put_small(&format!("{folder}/provider-metadata.json"), &bytes, None)?;
     for key in &metadata.public_openpgp_keys {
-        let url = resolve(provider, &key.url);
+        let url = resolve(provider.url, &key.url);
         let name = path(&url).rsplit('/').next().and_then(safe_name);
         let Some(name) = name.map(|name| format!("{folder}/keys/{name}")) else { continue };
         if let Some(bytes) = session.small(&url, KEY_BYTES_MAX)? {
@@ -125,13 +148,15 @@ fn list(
     for feed in rolie.flat_map(|rolie| &rolie.feeds) {
         // Other labels are for those who may sign in.
         if matches!(&*feed.tlp_label.to_ascii_uppercase(), "" | "WHITE" | "CLEAR" | "UNLABELED") {
-            wanted.extend(from_rolie(session, &resolve(provider, &feed.url))?);
+            let url = resolve(provider.url, &feed.url);
+            wanted.extend(from_rolie(session, &provider, &url)?);
         }
     }
     if wanted.is_empty() {
         let folders = metadata.distributions.iter().filter_map(|d| d.directory_url.as_ref());
         for directory in folders {
-            wanted.extend(from_directory(session, &resolve(provider, directory))?);
+            let directory = resolve(provider.url, directory);
+            wanted.extend(from_directory(session, &provider, &directory)?);
         }
     }
     wanted.retain(|wanted| {
@@ -140,7 +165,7 @@ fn list(
     });
     if wanted.is_empty() {
         let reason = "it leads to no document".to_owned();
-        return Err(Error::Listing { url: provider.to_owned(), reason });
+        return Err(Error::Listing { url: provider.url.to_owned(), reason });
     }
     Ok((wanted, keep))
 }
@@ -156,7 +181,11 @@ fn too_many(url: &str) -> Error {
 }
 
 /// The documents of a ROLIE feed (section 7.1.15), with the digests and signatures that it names.
-fn from_rolie(session: &mut Session<'_>, url: &str) -> Result<Vec<Wanted>> {
+fn from_rolie(
+    session: &mut Session<'_>,
+    provider: &Provider<'_>,
+    url: &str,
+) -> Result<Vec<Wanted>> {
     let bytes = session.listing(url)?;
     let document: FeedDocument = read(url, &bytes)?;
     if document.feed.entry.len() > DOCUMENTS_MAX {
@@ -171,14 +200,18 @@ fn from_rolie(session: &mut Session<'_>, url: &str) -> Result<Vec<Wanted>> {
         let source = resolve(url, source);
         let hashes: Vec<String> = linked("hash").map(|link| resolve(url, &link.href)).collect();
         let signatures = linked("signature").map(|link| resolve(url, &link.href));
-        found.extend(wanted(source, &entry.updated, &hashes, signatures.collect()));
+        found.extend(wanted(provider, source, &entry.updated, &hashes, signatures.collect()));
     }
     Ok(found)
 }
 
 /// The documents of a directory: `changes.csv` (section 7.1.13) tells what changed when,
 /// `index.txt` (section 7.1.12) only what there is.
-fn from_directory(session: &mut Session<'_>, directory: &str) -> Result<Vec<Wanted>> {
+fn from_directory(
+    session: &mut Session<'_>,
+    provider: &Provider<'_>,
+    directory: &str,
+) -> Result<Vec<Wanted>> {
     const LIST_BYTES_MAX: u64 = 64 << 20;
     let changes = session.small(&join(directory, "changes.csv"), LIST_BYTES_MAX)?;
     let text = match changes {
@@ -200,18 +233,19 @@ fn from_directory(session: &mut Session<'_>, directory: &str) -> Result<Vec<Want
         let source = join(directory, file);
         let hashes = ["sha512", "sha256"].map(|ending| format!("{source}.{ending}"));
         let signature = vec![format!("{source}.asc")];
-        found.extend(wanted(source, updated, &hashes, signature));
+        found.extend(wanted(provider, source, updated, &hashes, signature));
     }
     Ok(found)
 }
 
 fn wanted(
+    provider: &Provider<'_>,
     source: String,
     updated: &str,
     hashes: &[String],
     signatures: Vec<String>,
 ) -> Option<Wanted> {
-    let place = |url: &str| safe_name(&format!("{}/{}", host(url), path(url)));
+    let place = |url: &str| provider.place(url);
     let is_json = |name: &String| Path::new(name).extension().is_some_and(|e| e == "json");
     let name = place(&source).filter(is_json)?;
     let mut candidates = Vec::new();

@@ -37,7 +37,7 @@ struct Page {
 }
 
 /// What NVD allows: 5 requests in 30 seconds, 50 with a key.
-pub(crate) fn rate(has_key: bool) -> Rate {
+fn rate(has_key: bool) -> Rate {
     Rate { requests: if has_key { 50 } else { 5 }, seconds: 30 }
 }
 
@@ -47,6 +47,8 @@ fn hours_since(now: Timestamp, then: Timestamp) -> i64 {
 
 /// Brings the pages up to date.
 pub(crate) fn fetch(session: &mut Session<'_>) -> Result<()> {
+    let allowed = rate(session.key.is_some());
+    session.config.rate.get_or_insert(allowed);
     let now = session.now;
     let complete_to = session.state.cursor.complete_to;
     let recent = complete_to.filter(|at| {

@@ -90,6 +90,58 @@ fn what_changed_replaces_the_copy_and_what_is_gone_goes() {
 }
 
 #[test]
+fn what_did_not_change_keeps_its_time() {
+    let mut bench = Bench::new();
+    bench.update();
+    let times = |bench: &Bench| -> Vec<_> {
+        let modified = |name: &String| std::fs::metadata(bench.path(name)).unwrap().modified();
+        bench.files().iter().map(|name| (name.clone(), modified(name).unwrap())).collect()
+    };
+    let before = times(&bench);
+    bench.tomorrow();
+    bench.update();
+    // Whoever builds from the mirror sees by the times that nothing is new.
+    let after: Vec<_> = times(&bench).into_iter().filter(|file| !before.contains(file)).collect();
+    assert!(after.iter().all(|(name, _)| name.contains("/changes/")), "{after:?}");
+}
+
+#[test]
+fn documents_of_another_host_stand_below_their_provider() {
+    let bench = Bench::new().only(&["cisa-medical"]);
+    let other = auscult_testkit::feeds::FeedServer::start();
+    lay_out(&other, &Vulnerability::some(10));
+    let path = "/cisa/white/feed.json";
+    bench.server.put(path, other.get(path).unwrap());
+    assert!(!bench.one().is_failed());
+    let files = bench.files();
+    let metadata = files.iter().find(|name| name.ends_with("provider-metadata.json")).unwrap();
+    let folder = metadata.strip_suffix("provider-metadata.json").unwrap();
+    let documents: Vec<_> = files.iter().filter(|name| name.contains("icsma-")).collect();
+    assert!(!documents.is_empty());
+    for document in documents {
+        assert!(document.starts_with(folder), "{document} is not below {folder}");
+    }
+}
+
+#[test]
+fn a_signature_that_is_gone_does_not_stay_beside_a_new_document() {
+    let mut bench = Bench::new().only(&["cisa-medical"]);
+    assert!(!bench.one().is_failed());
+    let signature = |bench: &Bench| {
+        let files = bench.files();
+        files.into_iter().find(|name| name.ends_with("icsma-26-002-01.json.asc"))
+    };
+    assert!(signature(&bench).is_some());
+    let later = |one| Vulnerability { date: "2026-11-22".to_owned(), ..one };
+    lay_out(&bench.server, &Vulnerability::some(10).into_iter().map(later).collect::<Vec<_>>());
+    bench.server.remove("/cisa/white/2026/icsma-26-002-01.json.asc");
+    bench.tomorrow();
+    assert!(matches!(bench.one().outcome, Outcome::Updated(_)));
+    assert_eq!(signature(&bench), None);
+    assert!(bench.files().iter().any(|name| name.ends_with("icsma-26-004-01.json.asc")));
+}
+
+#[test]
 fn changes_of_the_cve_list_are_added_to_the_whole_at_hand() {
     let mut bench = Bench::new().only(&["cve-list"]);
     bench.update();

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use crate::checksum::{md5, sha256_hex};
+use crate::{
+    checksum::{md5, sha256_hex},
+    stream::base64,
+};
 
 /// What is served at a path.
 #[derive(Clone, Debug, Default)]
@@ -404,18 +407,4 @@ fn send(
         }
     }
     Ok(cut.is_none())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
-        let word = word << (8 * (3 - chunk.len()));
-        for at in 0..4 {
-            let digit = char::from(DIGITS[(word >> (18 - 6 * at)) & 63]);
-            text.push(if at <= chunk.len() { digit } else { '=' });
-        }
-    }
-    text
 }

@@ -13,6 +13,7 @@ use auscult_fetch::{
     Config, FeedReport, FeedState, Judge, Judged, Mirror, Options, Outcome, Secret,
 };
 use auscult_model::{Sha256, SnapshotInfo, SourceInfo};
+use auscult_report::clean;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -36,17 +37,16 @@ pub(super) fn run(arguments: &UpdateArgs) -> anyhow::Result<Exit> {
         hinted(error.into(), hint)
     })?;
     let now = Timestamp::now();
-    let reports = if arguments.from.is_none() {
-        fs::create_dir_all(mirror.feeds()).context("create the folder of the mirror")?;
-        fetch(arguments, &folder, now)?
-    } else {
-        Vec::new()
-    };
     let mut stdout = io::stdout().lock();
-    if arguments.from.is_none() {
-        stdout.write_all(table(&reports).as_bytes())?;
-    }
-    let from = arguments.from.clone().unwrap_or_else(|| mirror.feeds());
+    let (from, reports) = match &arguments.from {
+        Some(from) => (from.clone(), Vec::new()),
+        None => {
+            fs::create_dir_all(mirror.feeds()).context("create the folder of the mirror")?;
+            let reports = fetch(arguments, &folder, now)?;
+            stdout.write_all(table(&reports).as_bytes())?;
+            (mirror.feeds(), reports)
+        }
+    };
     let info = build(arguments, &from, &out, &folder)?;
     let today = TimeZone::UTC.to_datetime(now).date();
     let state = status::table_of(&Snapshot::open(&out)?, today)?;
@@ -96,7 +96,7 @@ fn fetch(arguments: &UpdateArgs, folder: &Path, now: Timestamp) -> anyhow::Resul
     let mut stderr = io::stderr().lock();
     for report in &reports {
         if let Outcome::Failed { reason, hint, .. } = &report.outcome {
-            writeln!(stderr, "warning: {}: {reason}", report.name)?;
+            writeln!(stderr, "warning: {}: {}", report.name, clean(reason))?;
             if let Some(hint) = hint {
                 writeln!(stderr, "  hint: {hint}")?;
             }
@@ -136,7 +136,7 @@ impl Reader {
 
 impl Judge for Reader {
     /// A file that no reader knows has no records, before and after.
-    fn judge(&self, _: &str, file: &Path) -> Judged {
+    fn judge(&self, file: &Path) -> Judged {
         let Ok(build) = self.read(file) else { return Judged::default() };
         Judged {
             records: build.sources.iter().map(|source| source.records).sum(),
@@ -275,12 +275,10 @@ fn fingerprint(from: &Path, prose: bool) -> anyhow::Result<String> {
 fn table(reports: &[FeedReport]) -> String {
     let mut lines = vec![row(["FEED", "OUTCOME", "LAST GOOD", "FILES", "RECEIVED"], "")];
     for report in reports {
-        let (outcome, detail) = match &report.outcome {
-            Outcome::Updated(_) => ("updated", String::new()),
-            Outcome::Unchanged => ("unchanged", String::new()),
-            Outcome::Failed { reason, since, .. } => {
-                ("failed", format!("since {}: {reason}", day(*since)))
-            }
+        let outcome = progress::ended(&report.outcome);
+        let detail = match &report.outcome {
+            Outcome::Failed { reason, since, .. } => format!("since {}: {reason}", day(*since)),
+            Outcome::Updated(_) | Outcome::Unchanged => String::new(),
         };
         let last = report.succeeded.map_or_else(|| "never".to_owned(), day);
         let [files, received] = [report.files, report.received].map(|number| number.to_string());
@@ -291,7 +289,7 @@ fn table(reports: &[FeedReport]) -> String {
 
 fn row([feed, outcome, last, files, received]: [&str; 5], detail: &str) -> String {
     let line = format!("{feed:14} {outcome:10} {last:10} {files:>6} {received:>12}  {detail}");
-    format!("{}\n", line.trim_end())
+    format!("{}\n", clean(line.trim_end()))
 }
 
 fn day(at: Timestamp) -> String {
@@ -314,7 +312,7 @@ pub(super) fn remembered() -> String {
             .map(|(since, failure)| format!("failing since {}: {failure}", day(since)))
             .unwrap_or_default();
         let line = format!("{:14} {last:10}  {detail}", feed.name);
-        lines.push(format!("{}\n", line.trim_end()));
+        lines.push(format!("{}\n", clean(line.trim_end())));
     }
     if lines.is_empty() {
         return String::new();

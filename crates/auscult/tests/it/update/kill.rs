@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use auscult_testkit::feeds::{Pace, Resource, Vulnerability, shapes};
+use auscult_testkit::feeds::{Pace, Vulnerability, lay_out};
 
 use super::{Bench, records};
 use crate::support::{code, stderr};
@@ -27,19 +27,7 @@ enum Point {
 
 /// Feeds with so many records, which all differ from those with another number.
 fn serve(bench: &Bench, count: usize) {
-    let all = Vulnerability::some(count);
-    let put = |path: &str, body: Vec<u8>| bench.server.put(path, Resource::new(body));
-    put("/kev.json", shapes::kev(&all, "2026-11-21").into_bytes());
-    put("/epss.csv.gz", auscult_testkit::stream::gzip(shapes::epss(&all, "2026-11-21").as_bytes()));
-    let files = |folder: &str, record: fn(&Vulnerability) -> String| -> Vec<(String, String)> {
-        all.iter().map(|one| (format!("{folder}/{}.json", one.id), record(one))).collect()
-    };
-    let enriched = files("/vulnrichment-develop/2099", shapes::cve_record);
-    put("/vulnrichment.tar.gz", shapes::repository(&enriched));
-    let mut kernel = files("/vulns-master/cve/published/2099", shapes::kernel_record);
-    let pair = "0:0:5.10:1\n".to_owned();
-    kernel.push(("/vulns-master/cve/published/2099/CVE-2099-0001.dyad".to_owned(), pair));
-    put("/vulns-master.tar.gz", shapes::repository(&kernel));
+    lay_out(&bench.server, &Vulnerability::some(count));
 }
 
 /// Slow enough to be interrupted.
