@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AdvisoryId, Locator, Sha256, Version};
 
+/// Days after which advisories are stale, unless the user says otherwise.
+pub const SNAPSHOT_AGE_DAYS_MAX: u32 = 14;
+
 /// The identity of the advisory snapshot that a result was judged by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotInfo {

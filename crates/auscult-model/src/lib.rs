@@ -32,7 +32,8 @@ pub use facts::{
 };
 pub use finding::{
     AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,
-    Outcome, Perspective, RiskDecision, Severity, SnapshotInfo, SourceInfo, Vex, VexStatus,
+    Outcome, Perspective, RiskDecision, SNAPSHOT_AGE_DAYS_MAX, Severity, SnapshotInfo, SourceInfo,
+    Vex, VexStatus,
 };
 pub use identifiers::{
     AdvisoryId, Cpe, CpeAttribute, CpeName, CpeRelation, CpeStatement, CpeValue, InvalidIdentifier,

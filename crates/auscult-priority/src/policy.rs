@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use auscult_model::{Outcome, Severity};
+use auscult_model::{Outcome, SNAPSHOT_AGE_DAYS_MAX, Severity};
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -41,7 +41,7 @@ impl Default for Policy {
         Self {
             fail_on: Vec::new(),
             unread_max_percent: 50,
-            snapshot_max_age_days: 14,
+            snapshot_max_age_days: SNAPSHOT_AGE_DAYS_MAX,
             required_sources: Vec::new(),
             allow_no_data: true,
             allow_version_unknown: false,

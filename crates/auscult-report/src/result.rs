@@ -1,6 +1,6 @@
 //! The result of a scan: what the command line fills and every output reads.
 
-use auscult_model::{Facts, Finding, Known, Sha256, SnapshotInfo, Verdict};
+use auscult_model::{Facts, Finding, Known, SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, Verdict};
 use jiff::civil::Date;
 
 use crate::rank;
@@ -65,7 +65,7 @@ impl ScanResult {
             facts,
             as_of,
             assessment: Known::unknown(why_unassessed),
-            snapshot_age_days_max: 14,
+            snapshot_age_days_max: SNAPSHOT_AGE_DAYS_MAX,
             verdict: None,
             isolation: Vec::new(),
         })

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use auscult_model::SNAPSHOT_AGE_DAYS_MAX;
 use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
 
@@ -145,10 +146,10 @@ pub(crate) struct DeviceArgs {
     /// The device's version; without it most answers are undetermined
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<String>,
-    /// Output: table (default) or json
-    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = ["table", "json"], default_value = "table")]
-    pub(crate) output: String,
-    /// Advisory snapshot; the built-in starter snapshot otherwise
+    /// Output: table (default) or json; =FILE writes to a file
+    #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Option<String>,
+    /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
     #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
     pub(crate) advisories: Option<PathBuf>,
 }
@@ -235,7 +236,7 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Date>,
     /// Days after which a snapshot is stale
-    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    #[arg(long, value_name = "DAYS", default_value_t = SNAPSHOT_AGE_DAYS_MAX)]
     pub(crate) max_snapshot_age: u32,
     /// Output: table (default) or json; =FILE writes to a file
     #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]

@@ -18,7 +18,7 @@ fn base(variable: &str, at_home: &str) -> Option<PathBuf> {
     set(variable).or_else(|| set("HOME").map(|home| home.join(at_home)))
 }
 
-/// The data folder: the one named, or `AUSCULT_DATA`, or the user's usual one.
+/// The data folder where none is named: `AUSCULT_DATA`, or the user's usual one.
 fn usual_folder() -> Option<PathBuf> {
     let named = env::var_os("AUSCULT_DATA").filter(|value| !value.is_empty()).map(PathBuf::from);
     named.or_else(|| base("XDG_DATA_HOME", ".local/share").map(|base| base.join("auscult")))

@@ -1,7 +1,6 @@
 //! The subcommands, one file each.
 
 pub(crate) mod advisories;
-mod device;
 pub(crate) mod explain;
 mod judge;
 pub(crate) mod scan;

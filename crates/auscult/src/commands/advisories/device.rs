@@ -1,24 +1,23 @@
 //! `auscult advisories device`: advisories that name devices in words.
 
-use std::io::{self, Write as _};
-
 use anyhow::Context as _;
 use auscult_advisory::{DeviceMatch, DeviceOutcome, DeviceStatus, match_device};
 
-use super::judge;
-use crate::{args::DeviceArgs, exit::Exit};
+use super::{super::judge, format::Format};
+use crate::{args::DeviceArgs, exit::Exit, output};
 
-pub(crate) fn run(arguments: &DeviceArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &DeviceArgs) -> anyhow::Result<Exit> {
+    let outputs = output::parse(arguments.output.as_slice(), Format::Table)?;
     let snapshot = judge::snapshot(arguments.advisories.as_deref())?;
     let version = arguments.version.as_deref();
     let outcome = match_device(&snapshot, &arguments.vendor, &arguments.model, version)
         .context("read the snapshot")?;
-    let mut stdout = io::stdout().lock();
-    if arguments.output == "json" {
-        serde_json::to_writer_pretty(&mut stdout, &outcome)?;
-        stdout.write_all(b"\n")?;
-    } else {
-        stdout.write_all(table(&outcome).as_bytes())?;
+    for output in outputs {
+        let text = match output.format {
+            Format::Table => table(&outcome),
+            Format::Json => format!("{}\n", serde_json::to_string_pretty(&outcome)?),
+        };
+        output::write(&output, text.as_bytes())?;
     }
     // What no advisory names is not known to be safe.
     Ok(if matches!(outcome, DeviceOutcome::NoData { .. }) {
@@ -58,10 +57,11 @@ fn line(found: &DeviceMatch) -> String {
         DeviceStatus::Undetermined => "undetermined",
         DeviceStatus::NotAffected => "not affected",
     };
-    format!(
+    let text = format!(
         "{:16} {status:13} {:>3}%  {:20} {}, {}: {}",
         found.id, found.confidence, found.record, found.vendor, found.product, found.range
-    )
+    );
+    auscult_report::clean(&text).into_owned()
 }
 
 fn no_data(vendor_known: bool, products: &[String]) -> String {
@@ -71,7 +71,7 @@ fn no_data(vendor_known: bool, products: &[String]) -> String {
     let mut text = "no data: no advisory names this model; of the maker they name\n".to_owned();
     for product in products {
         text.push_str("  ");
-        text.push_str(product);
+        text.push_str(&auscult_report::clean(product));
         text.push('\n');
     }
     text

@@ -1,6 +1,7 @@
 //! `auscult advisories`: update, build, check, query and carry the advisory snapshot.
 
 mod bundle;
+mod device;
 mod format;
 mod progress;
 mod show;
@@ -24,7 +25,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
             build(from, out, !without_prose, *force)
         }
         AdvisoriesCommand::Status(arguments) => status::run(arguments),
-        AdvisoriesCommand::Device(arguments) => super::device::run(arguments),
+        AdvisoriesCommand::Device(arguments) => device::run(arguments),
         AdvisoriesCommand::Show(arguments) => show::run(arguments),
         AdvisoriesCommand::Export(arguments) => bundle::export(arguments),
         AdvisoriesCommand::Import(arguments) => bundle::import(arguments),
@@ -52,9 +53,7 @@ fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Ex
 /// Tells on standard error what a build could not use.
 fn told(built: &Build) -> anyhow::Result<()> {
     let mut stderr = io::stderr().lock();
-    let unread: Vec<String> =
-        built.unrecognised.iter().filter(|file| !is_kept_beside(file)).cloned().collect();
-    for (folder, (count, example)) in by_folder(&unread) {
+    for (folder, (count, example)) in by_folder(&built.unrecognised) {
         writeln!(stderr, "note: {folder}: {count} files hold no known feed, such as {example}")?;
     }
     for problem in &built.problems {
@@ -75,12 +74,6 @@ fn replacing(present: &Path, error: auscult_advisory::Error) -> anyhow::Error {
         _ => return anyhow::Error::new(error).context(format!("write {}", present.display())),
     };
     Hinted::error(format!("{:#}", anyhow::Error::new(error)), hint)
-}
-
-/// Tells whether a file only proves another one: digests, signatures, keys.
-fn is_kept_beside(file: &str) -> bool {
-    let proofs = [".asc", ".sha256", ".sha512", "/provider-metadata.json"];
-    proofs.iter().any(|ending| file.ends_with(ending))
 }
 
 /// Files per top folder with one of them: a mirror holds hundreds of signatures and papers.

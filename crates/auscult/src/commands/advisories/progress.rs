@@ -8,6 +8,7 @@ use std::{
 };
 
 use auscult_fetch::{Event, Observer, Outcome};
+use auscult_report::clean;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Whoever shows the progress here.
@@ -34,7 +35,9 @@ impl Observer for Lines {
     fn event(&self, feed: &str, event: &Event<'_>) {
         let line = match event {
             Event::Begun => "asked".to_owned(),
-            Event::Waiting { wait, why } => format!("waits {:.1} s: {why}", wait.as_secs_f32()),
+            Event::Waiting { wait, why } => {
+                format!("waits {:.1} s: {}", wait.as_secs_f32(), clean(why))
+            }
             Event::File { name, start: 0, .. } => format!("fetches {name}"),
             Event::File { name, start, .. } => format!("goes on with {name} at byte {start}"),
             Event::Ended(report) => ended(&report.outcome).to_owned(),
@@ -45,7 +48,8 @@ impl Observer for Lines {
     }
 }
 
-fn ended(outcome: &Outcome) -> &'static str {
+/// How a feed fared, in a word.
+pub(super) fn ended(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Updated(_) => "updated",
         Outcome::Unchanged => "unchanged",
@@ -84,7 +88,7 @@ impl Observer for Bars {
             Event::File { name, .. } => bar.set_message((*name).to_owned()),
             Event::Received { bytes } => bar.inc(*bytes),
             Event::Waiting { wait, why } => {
-                bar.set_message(format!("waits {:.0} s: {why}", wait.as_secs_f32()));
+                bar.set_message(format!("waits {:.0} s: {}", wait.as_secs_f32(), clean(why)));
             }
             Event::Ended(report) => bar.finish_with_message(ended(&report.outcome)),
         }

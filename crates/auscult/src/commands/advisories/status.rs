@@ -4,15 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use auscult_advisory::{Snapshot, YearCoverage};
-use auscult_model::{Sha256, SnapshotInfo, SourceInfo};
+use auscult_model::{SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, SourceInfo};
 use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{super::judge, format::Format, update};
 use crate::{args::StatusArgs, exit::Exit, output};
 
-/// Days after which a snapshot is stale, unless the user says otherwise; as in a scan.
-const MAX_AGE_DAYS: u32 = 14;
 /// Years that the table shows one by one; those before are put together.
 const YEARS_SHOWN: usize = 5;
 
@@ -60,14 +58,14 @@ pub(super) fn of(path: &Path) -> anyhow::Result<Exit> {
     run(&StatusArgs {
         advisories: Some(path.to_owned()),
         as_of: None,
-        max_snapshot_age: MAX_AGE_DAYS,
+        max_snapshot_age: SNAPSHOT_AGE_DAYS_MAX,
         output: None,
     })
 }
 
 /// The state of a snapshot on a day, as text.
 pub(super) fn table_of(snapshot: &Snapshot, as_of: Date) -> anyhow::Result<String> {
-    describe(snapshot, as_of, MAX_AGE_DAYS, Format::Table)
+    describe(snapshot, as_of, SNAPSHOT_AGE_DAYS_MAX, Format::Table)
 }
 
 fn describe(
