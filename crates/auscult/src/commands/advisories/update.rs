@@ -38,14 +38,13 @@ pub(super) fn run(arguments: &UpdateArgs) -> anyhow::Result<Exit> {
     })?;
     let now = Timestamp::now();
     let mut stdout = io::stdout().lock();
-    let (from, reports) = match &arguments.from {
-        Some(from) => (from.clone(), Vec::new()),
-        None => {
-            fs::create_dir_all(mirror.feeds()).context("create the folder of the mirror")?;
-            let reports = fetch(arguments, &folder, now)?;
-            stdout.write_all(table(&reports).as_bytes())?;
-            (mirror.feeds(), reports)
-        }
+    let (from, reports) = if let Some(from) = &arguments.from {
+        (from.clone(), Vec::new())
+    } else {
+        fs::create_dir_all(mirror.feeds()).context("create the folder of the mirror")?;
+        let reports = fetch(arguments, &folder, now)?;
+        stdout.write_all(table(&reports).as_bytes())?;
+        (mirror.feeds(), reports)
     };
     let info = build(arguments, &from, &out, &folder)?;
     let today = TimeZone::UTC.to_datetime(now).date();
