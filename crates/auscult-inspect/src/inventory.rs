@@ -473,9 +473,15 @@ impl<'tree> Inventory<'tree> {
             })
             .collect();
         sorted.sort();
-        sorted.dedup_by(|one, other| one.0 == other.0);
-        let (components, order): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-        let told = self.relations.told(&order, &components, self.tree);
+        let mut components: Vec<Component> = Vec::with_capacity(sorted.len());
+        let mut places = HashMap::new();
+        for (component, draft) in sorted {
+            if components.last() != Some(&component) {
+                components.push(component);
+            }
+            places.insert(draft, components.len() - 1);
+        }
+        let told = self.relations.told(&places, &components, self.tree);
         let mentions = self.mentions.into_iter().map(|((name, version, class), mut evidence)| {
             shorten(&mut evidence);
             Mention { name, version, class, evidence }

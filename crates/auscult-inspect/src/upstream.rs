@@ -39,18 +39,22 @@ pub(crate) fn agrees(package: &str, seen: &str) -> bool {
 }
 
 /// Whether a package's version is the day or the commit that its source was taken at, which says
-/// nothing about the release.
+/// nothing about the release. A year alone is none: many releases are counted by it (`2022.83` of
+/// Dropbear, `2023.01` of U-Boot).
 pub(crate) fn is_snapshot(version: &str) -> bool {
     let plain = of_package(version);
-    let first = plain.split(['-', '.', '_', '~', '+']).next().unwrap_or(plain);
-    let year = first.len() == 4 && matches!(first.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
-    let day = first.len() == 8 && first.starts_with("20");
-    (year || day) && first.bytes().all(|byte| byte.is_ascii_digit())
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_year = |text: &str| {
+        text.len() == 4 && is_number(text) && (text.starts_with("19") || text.starts_with("20"))
+    };
+    let day = plain.split(['-', '.', '_', '~', '+']).next().unwrap_or(plain);
+    let parted = plain.split_once('-').is_some_and(|(year, rest)| {
+        is_year(year) && rest.starts_with(|first: char| first.is_ascii_digit())
+    });
+    parted
+        || day.len() == 8 && day.starts_with("20") && is_number(day)
         || plain.starts_with("git")
-        || plain.starts_with('r')
-            && plain.get(1..).is_some_and(|rest| {
-                !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
-            })
+        || plain.strip_prefix('r').is_some_and(is_number)
 }
 
 /// Whether a version has at least two numbers, so that it does not agree by chance.

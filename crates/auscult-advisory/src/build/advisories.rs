@@ -18,7 +18,6 @@ struct Source {
     with_digest: u64,
     no_key: u64,
     unsigned: u64,
-    verified: u64,
     refused: Vec<String>,
     refused_count: u64,
 }
@@ -44,12 +43,12 @@ impl Advisories {
             plus(&mut source.with_digest);
         }
         match checked.signature {
-            Signature::Holds => plus(&mut source.verified),
+            Signature::Holds => {}
             Signature::NoKey => plus(&mut source.no_key),
             Signature::None => plus(&mut source.unsigned),
         }
         let key = (name, advisory.id.clone());
-        let older = self.newest.get(&key).is_some_and(|known| known.order >= advisory.order);
+        let older = self.newest.get(&key).is_some_and(|known| known.release >= advisory.release);
         if !older {
             self.newest.insert(key, advisory);
         }
@@ -105,7 +104,9 @@ impl Advisories {
         // The newest document of a source comes last: its terms stand for the source.
         let mut all: Vec<_> =
             all.into_iter().map(|((name, _), advisory)| (name, advisory)).collect();
-        all.sort_by(|(one, a), (other, b)| (one, &a.order, &a.id).cmp(&(other, &b.order, &b.id)));
+        all.sort_by(|(one, a), (other, b)| {
+            (one, &a.release, &a.id).cmp(&(other, &b.release, &b.id))
+        });
         all
     }
 }

@@ -364,7 +364,8 @@ impl Merged {
             && record.files.is_empty()
             && !record.withdrawn
             && record.aliases.is_empty()
-            && record.weaknesses.is_empty();
+            && record.weaknesses.is_empty()
+            && record.statements.is_empty();
         if only_sign {
             self.bare.insert(record.id.clone());
         } else {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::walk::Document;
-use crate::csaf::trust::{self, COMPANION_BYTES_MAX, Companions, Survey};
+use crate::csaf::trust::{self, COMPANION_BYTES_MAX, Companions, FILE_BYTES_MAX, Survey};
 
 /// So many bytes wait at most; more documents are let go with what is known
 /// of them, and those of which nothing is known are told.
@@ -19,8 +19,8 @@ pub(crate) struct Held {
     bytes: usize,
     companions: BTreeMap<String, Companions>,
     companion_bytes: usize,
-    /// Files of a mirror that are no documents: metadata, keys, lists.
-    others: BTreeMap<String, Vec<u8>>,
+    /// Files that may belong to a mirror and are no documents: metadata, keys, lists.
+    others: BTreeMap<String, Document>,
     let_go: usize,
 }
 
@@ -28,10 +28,10 @@ impl Held {
     /// Takes a member; gives back those that need not wait.
     pub(crate) fn take(&mut self, document: Document) -> Vec<Document> {
         let size = document.bytes.len();
-        let small = u64::try_from(size).is_ok_and(|size| size <= COMPANION_BYTES_MAX);
+        let within = |max: u64| u64::try_from(size).is_ok_and(|size| size <= max);
         if let Some((name, ending)) = document.path.rsplit_once('.')
             && trust::ENDINGS.contains(&ending)
-            && small
+            && within(COMPANION_BYTES_MAX)
         {
             if self.companions.len() < COMPANIONS_MAX && self.companion_bytes < HELD_BYTES_MAX {
                 self.companion_bytes = self.companion_bytes.saturating_add(size);
@@ -39,7 +39,7 @@ impl Held {
                 entry.put(ending, document.bytes.clone());
                 // A public key has the ending of a signature.
                 if ending == "asc" {
-                    self.others.insert(document.path, document.bytes);
+                    self.others.insert(document.path.clone(), document);
                 }
             }
             return Vec::new();
@@ -59,8 +59,10 @@ impl Held {
             }
             return documents;
         }
-        if small && (document.path.ends_with("provider-metadata.json") || is_list(&document.path)) {
-            self.others.insert(document.path, document.bytes);
+        let room = HELD_BYTES_MAX.saturating_sub(self.companion_bytes);
+        if trust::may_describe_mirror(&document.path) && within(FILE_BYTES_MAX) && size <= room {
+            self.companion_bytes = self.companion_bytes.saturating_add(size);
+            self.others.insert(document.path.clone(), document);
             return Vec::new();
         }
         vec![document]
@@ -77,11 +79,12 @@ impl Held {
     /// Puts together what is left, at the end of the archive; with what is to be told.
     pub(crate) fn finish(mut self) -> (Vec<Document>, Vec<String>) {
         if self.documents.is_empty() && self.let_go == 0 {
-            return (Vec::new(), Vec::new());
+            return (self.not_of_a_mirror(&Survey::default()), Vec::new());
         }
         let known = self.documents.iter().map(|document| document.path.as_str());
         let paths: Vec<&str> = known.chain(self.others.keys().map(String::as_str)).collect();
-        let survey = Survey::of(paths, |path| self.others.get(path).cloned());
+        let survey =
+            Survey::of(paths, |path| self.others.get(path).map(|document| document.bytes.clone()));
         let mut problems: Vec<String> = survey.problems().collect();
         if self.let_go > 0 {
             problems.push(format!(
@@ -95,11 +98,15 @@ impl Held {
             self.join(document);
             document.mirror = survey.mirror_of(&document.path).cloned();
         }
+        documents.extend(self.not_of_a_mirror(&survey));
         (documents, problems)
     }
-}
 
-fn is_list(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    matches!(name, "index.txt" | "changes.csv")
+    /// What has a name that files of a mirror have, and is not of one: any feed may use it.
+    fn not_of_a_mirror(&mut self, survey: &Survey) -> Vec<Document> {
+        let others = std::mem::take(&mut self.others).into_iter();
+        let foreign = others
+            .filter(|(path, _)| trust::may_describe_mirror(path) && !survey.files.contains(path));
+        foreign.map(|(_, document)| document).collect()
+    }
 }

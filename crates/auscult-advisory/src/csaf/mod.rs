@@ -4,6 +4,9 @@
 pub mod lint;
 pub(crate) mod trust;
 
+use std::cmp::Ordering;
+
+use auscult_version::{Scheme, compare};
 use serde_json::Value;
 
 /// A text at a path of keys; empty where it is not there.
@@ -19,6 +22,16 @@ pub(crate) fn is_json(path: &str) -> bool {
 /// The value at a path of keys.
 pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| value.get(key))
+}
+
+/// The order of document versions (section 3.1.11): both ways of counting, integers and semantic
+/// versions, are read alike and build metadata does not count. What is neither comes first.
+pub(crate) fn version_order(one: &str, other: &str) -> Ordering {
+    let release = |version: &str| version.split('+').next().unwrap_or_default().to_owned();
+    let (one, other) = (release(one), release(other));
+    let is_version = |text: &str| compare(Scheme::Semver, text, text).is_some();
+    let kinds = is_version(&one).cmp(&is_version(&other));
+    kinds.then_with(|| compare(Scheme::Semver, &one, &other).unwrap_or_else(|| one.cmp(&other)))
 }
 
 /// The items of a list at a path of keys; none where it is not there.

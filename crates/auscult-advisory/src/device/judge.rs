@@ -183,6 +183,8 @@ mod tests {
             ("with wireless option", Some("3.1"), Undetermined),
             ("vers:all/*", Some("anything"), Affected),
             ("vers:all/*", None, Affected),
+            ("vers:none/*", Some("anything"), Undetermined),
+            ("vers:none/*", None, Undetermined),
             ("14.1.x", Some("14.1.9"), Affected),
             ("14.1.x", Some("14.2"), NotAffected),
         ] {

@@ -106,6 +106,8 @@ fn vers(text: &str) -> Option<VersionText> {
             return None;
         }
         match operator {
+            // `vers:none/*` contains nothing: no version is spoken of, so nothing is decided.
+            "" | "=" if version == "*" && name.eq_ignore_ascii_case("none") => return None,
             "" | "=" if version == "*" => {
                 return Some(VersionText { scheme, ..VersionText::all() });
             }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::{
     Result, Snapshot,
     matching::{
-        MatchOutcome, Platform, match_component_on,
+        MatchOutcome, Platform, match_group,
         subject::{Subject, Told},
     },
 };
@@ -47,7 +47,7 @@ pub fn match_build<'a>(snapshot: &Snapshot, components: &'a [Component]) -> Resu
     let outcomes: Vec<_> = groups
         .par_iter()
         .filter_map(|group| group.first().map(|lead| (group, lead)))
-        .map(|(group, lead)| Ok((group, match_component_on(snapshot, lead, &platform)?)))
+        .map(|(group, lead)| Ok((group, match_group(snapshot, lead, group, &platform)?)))
         .collect::<Result<_>>()?;
     let mut matched = Matched::default();
     for (group, outcome) in outcomes {

@@ -71,7 +71,8 @@ fn split(distribution: &str) -> Option<(&str, &str)> {
     }
 }
 
-fn installed(component: &Component) -> Option<Installed<'_>> {
+/// What is installed as `component`, and as the others of its source that stand beside it.
+fn installed<'a>(component: &'a Component, group: &[&'a Component]) -> Option<Installed<'a>> {
     let Origin::Package {
         database, distribution: Some(distribution), source, source_version, ..
     } = &component.origin
@@ -83,21 +84,26 @@ fn installed(component: &Component) -> Option<Installed<'_>> {
     let (system, release) = named(id, release)?;
     let by_source = source.as_deref().unwrap_or(&component.name);
     if database == "rpm" {
-        let names = vec![component.name.as_str(), by_source];
+        let mut names: Vec<&str> = group.iter().map(|one| one.name.as_str()).collect();
+        names.push(by_source);
+        names.sort_unstable();
+        names.dedup();
         return Some(Installed { system, release, version: &version.0, names });
     }
     let version = source_version.as_deref().unwrap_or(&version.0);
     Some(Installed { system, release, version, names: vec![by_source] })
 }
 
-/// Asks the distribution's data about a package.
+/// Asks the distribution's data about a package, and where it announces by binary package about all
+/// packages of its source that are there.
 pub(crate) fn decide(
     snapshot: &Snapshot,
     component: &Component,
+    group: &[&Component],
     names_known: &mut Vec<String>,
 ) -> Result<Decided> {
     let mut decided = Decided::default();
-    let Some(installed) = installed(component) else { return Ok(decided) };
+    let Some(installed) = installed(component, group) else { return Ok(decided) };
     let mut open: BTreeMap<String, Vec<(Claim, Verdict)>> = BTreeMap::new();
     for name in &installed.names {
         let key = format!("d:{}:{name}", installed.system);

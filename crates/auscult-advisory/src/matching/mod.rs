@@ -57,10 +57,20 @@ pub fn match_component_on(
     component: &Component,
     platform: &Platform,
 ) -> Result<MatchOutcome> {
+    match_group(snapshot, component, &[component], platform)
+}
+
+/// Matches the component that leads a group of packages of one source.
+fn match_group(
+    snapshot: &Snapshot,
+    component: &Component,
+    group: &[&Component],
+    platform: &Platform,
+) -> Result<MatchOutcome> {
     let subject = Subject::of(component);
     let mut gathered = Gathered::default();
     let mut names_known = Vec::new();
-    let decided = distribution::decide(snapshot, component, &mut names_known)?;
+    let decided = distribution::decide(snapshot, component, group, &mut names_known)?;
     for name in &subject.names {
         let Some(claims) = snapshot.claims(&name.key)? else { continue };
         names_known.push(name.label.clone());

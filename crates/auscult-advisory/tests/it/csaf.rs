@@ -317,6 +317,73 @@ fn the_newest_version_of_a_document_counts() {
     assert_eq!(bytes(&[document(), newer.clone()]), bytes(&[newer, document()]));
 }
 
+/// Times have zones and versions are numbers: as text the older of these would come last.
+#[test]
+fn releases_are_ordered_by_what_they_mean() {
+    let release = |date: &str, version: &str, vulnerabilities: usize| {
+        let mut document = document();
+        document["document"]["tracking"]["current_release_date"] = json!(date);
+        document["document"]["tracking"]["version"] = json!(version);
+        document["vulnerabilities"].as_array_mut().unwrap().truncate(vulnerabilities);
+        document
+    };
+    let zones =
+        [release("2026-03-02T01:00:00+05:00", "1", 2), release("2026-03-01T23:00:00Z", "2", 1)];
+    let numbers =
+        [release("2026-03-01T00:00:00Z", "9", 2), release("2026-03-01T01:00:00+01:00", "10", 1)];
+    for [older, newer] in [zones, numbers] {
+        for documents in [[older.clone(), newer.clone()], [newer, older]] {
+            let (snapshot, _) = snapshot_of(&documents);
+            assert_eq!(snapshot.show("CVE-2026-0002").unwrap(), None);
+        }
+    }
+}
+
+/// A document may say nothing but what to do.
+#[test]
+fn what_only_advises_is_kept() {
+    let mut document = document();
+    document["vulnerabilities"] = json!([{ "cve": "CVE-2026-0003", "remediations": [
+        { "category": "mitigation", "details": "Unplug it.", "product_ids": ["old"] }] }]);
+    let (snapshot, _) = snapshot_of(&[document]);
+    let view = snapshot.show("CVE-2026-0003").unwrap().unwrap();
+    assert_eq!(view.statements.first().unwrap().text, "Unplug it.");
+}
+
+/// A list may be longer than a signature, and its name belongs to nobody.
+#[test]
+fn lists_in_archives_are_compared_and_other_files_of_their_names_read() {
+    let archive = |members: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = fs::File::create(folder.path().join("feed.tar")).unwrap();
+        let mut archive = tar::Builder::new(file);
+        for (path, text) in members {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(u64::try_from(text.len()).unwrap());
+            archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+        }
+        archive.into_inner().unwrap();
+        built(folder.path())
+    };
+    let document = document().to_string();
+    let metadata = json!({ "publisher": { "name": "Maker" } }).to_string();
+    let missing = "2026/a-document-that-nobody-has.json\n".repeat(4_000);
+    let built = archive(&[
+        ("index.txt", &format!("m-1.json\n{missing}")),
+        ("m-1.json", &document),
+        ("provider-metadata.json", &metadata),
+    ]);
+    assert!(tells(&built, "4000 of 4001 documents"), "{:?}", built.problems);
+    assert_eq!(built.sources.first().unwrap().records, 2);
+    let osv = json!({ "id": "GHSA-1", "modified": "2026-01-01T00:00:00Z", "affected": [{
+        "package": { "ecosystem": "npm", "name": "a" }, "versions": ["1"] }] });
+    let built = archive(&[("2026/feed.json", &osv.to_string()), ("m-1.json", &document)]);
+    let sources: Vec<_> =
+        built.sources.iter().map(|one| (one.name.as_str(), one.records)).collect();
+    assert_eq!(sources, [("osv", 1), ("csaf-maker", 2)]);
+}
+
 #[test]
 fn drafts_and_withdrawn_documents_claim_nothing() {
     let mut draft = document();

@@ -327,3 +327,25 @@ fn repairs_of_another_source_package_do_not_count() {
     let own = package("busybox", "1.21.0", "dpkg", Some("debian-12"));
     assert!(findings(&snapshot, &own).is_empty());
 }
+
+/// Distributions that use RPM announce by binary package: what one of them says holds for the
+/// others that were made of the same source at once.
+#[test]
+fn packages_of_one_source_share_the_repairs_that_are_announced_by_one_of_them() {
+    let rocky = r#"{"id":"RLSA-2026:0001","modified":"2026-01-01T00:00:00Z","aliases":["CVE-2026-0001"],
+        "affected":[{"package":{"ecosystem":"Rocky Linux:9","name":"busybox-libs"},"ranges":[{
+        "type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0:1.21.0-4.el9"}]}]}]}"#;
+    let files = [("a.json", cve5("CVE-2026-0001", BUSYBOX)), ("rocky.json", rocky.to_owned())];
+    let snapshot = snapshot(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    for (version, expected) in [("1.21.0-4.el9", 0), ("1.21.0-3.el9", 1)] {
+        let packages = ["busybox", "busybox-libs"].map(|name| {
+            let mut one = package(name, version, "rpm", Some("rocky-9.4"));
+            if let Origin::Package { source, .. } = &mut one.origin {
+                *source = Some("busybox".to_owned());
+            }
+            one
+        });
+        let matched = auscult_advisory::match_build(&snapshot, &packages).unwrap();
+        assert_eq!(matched.findings.len(), expected, "{:?}", matched.findings);
+    }
+}

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auscult_model::{
-    Component, ComponentId, ComponentKind, Dependency, DependencyKind, EvidenceClass, Origin,
-    OwnedBinary, Step, Version, VersionConflict, component_ids,
+    Component, ComponentId, ComponentKind, Dependency, DependencyKind, EvidenceClass, Locator,
+    Origin, OwnedBinary, Step, Version, VersionConflict, component_ids,
 };
 use auscult_unpack::{EntryKind, NodeId, NodeKind, Tree};
 
@@ -68,23 +68,26 @@ impl Inventory<'_> {
     /// Adds what the binaries tell: whose they are, what they hold, what they are linked to.
     /// Everything else must be in.
     pub(crate) fn add_links(&mut self, examined: &[Examined]) {
-        let mut by_file: HashMap<Vec<Step>, Vec<usize>> = HashMap::new();
+        let mut by_place: BTreeMap<(&[Step], Option<u64>), BTreeSet<usize>> = BTreeMap::new();
         for (index, draft) in self.drafts.iter().enumerate() {
             let code = |class: EvidenceClass| class == EvidenceClass::ContainsCode;
             for trace in draft.component.evidence.iter().filter(|trace| code(trace.class)) {
-                let drafts = by_file.entry(trace.locator.steps.clone()).or_default();
-                if drafts.last() != Some(&index) {
-                    drafts.push(index);
-                }
+                let place = (trace.locator.steps.as_slice(), trace.locator.offset);
+                by_place.entry(place).or_default().insert(index);
             }
         }
-        for seen in examined.iter().filter(|seen| seen.binary.is_some()) {
-            let steps = self.tree.locator(seen.node).steps;
-            let inside = by_file.get(&steps).map_or(&[][..], Vec::as_slice);
-            let own = self.owner(seen).or_else(|| self.best_of(seen, inside));
+        for seen in examined {
+            let Some(binary) = &seen.binary else { continue };
+            let Locator { steps, offset } = &binary.facts.locator;
+            // A region shares its steps with all other regions of the same bytes.
+            let bytes = self.tree.node(seen.node).len();
+            let end = offset.map_or(u64::MAX, |start| start.saturating_add(bytes));
+            let places = by_place.range((steps.as_slice(), *offset)..(steps.as_slice(), Some(end)));
+            let inside: BTreeSet<usize> = places.flat_map(|(_, drafts)| drafts).copied().collect();
+            let own = self.owner(seen).or_else(|| self.best_of(seen, &inside));
             let Some(own) = own else { continue };
             self.relations.owned.insert(seen.node, own);
-            for &copy in inside {
+            for copy in inside {
                 self.relations.add(own, copy, DependencyKind::Contains);
             }
         }
@@ -130,7 +133,7 @@ impl Inventory<'_> {
     }
 
     /// The one of the components seen in a file that the file itself is.
-    fn best_of(&self, seen: &Examined, inside: &[usize]) -> Option<usize> {
+    fn best_of(&self, seen: &Examined, inside: &BTreeSet<usize>) -> Option<usize> {
         let identity = traces::identity(self.tree, seen).map(|rule| rule.id.as_str());
         let rank = |draft: &Draft| match () {
             () if identity.is_some() && draft.rule == identity => 0,
@@ -146,11 +149,15 @@ impl Inventory<'_> {
 
 impl Relations {
     /// The relations under the names that the components have in the facts. The components are sorted
-    /// and without repetition, `order` tells the draft that each came from.
-    pub(super) fn told(self, order: &[usize], components: &[Component], tree: &Tree) -> Told {
-        let ids: HashMap<usize, ComponentId> =
-            order.iter().copied().zip(component_ids(components)).collect();
-        let id = |draft: usize| ids.get(&draft).cloned();
+    /// and without repetition, `places` tells for each draft which of them it came to be.
+    pub(super) fn told(
+        self,
+        places: &HashMap<usize, usize>,
+        components: &[Component],
+        tree: &Tree,
+    ) -> Told {
+        let ids = component_ids(components);
+        let id = |draft: usize| ids.get(*places.get(&draft)?).cloned();
         let dependencies = self.edges.iter().filter_map(|&(from, to, kind)| {
             let (component, on) = (id(from)?, id(to)?);
             (component != on).then_some(Dependency { component, on, kind })
@@ -221,7 +228,61 @@ impl Libraries {
 
 #[cfg(test)]
 mod tests {
-    use super::capability;
+    use std::collections::{BTreeMap, HashMap};
+
+    use auscult_model::{
+        Component, ComponentKind, Dependency, DependencyKind, Evidence, EvidenceClass, Limits,
+        Locator, Origin, Technique, VersionClaim,
+    };
+    use auscult_unpack::Tree;
+
+    use super::{Inventory, Relations, capability};
+
+    fn component(name: &str) -> Component {
+        Component {
+            name: name.to_owned(),
+            version: VersionClaim::Unknown("nobody asked".to_owned()),
+            kind: ComponentKind::Library,
+            supplier: None,
+            purl: None,
+            cpes: Vec::new(),
+            origin: Origin::FileName,
+            licences: Vec::new(),
+            evidence: vec![Evidence {
+                locator: Locator::image(),
+                technique: Technique::BinaryAnalysis,
+                class: EvidenceClass::ContainsCode,
+                confidence: 90,
+                detail: name.to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn equal_components_keep_the_relations_of_each() {
+        let tree = Tree::from_bytes(vec![0], &Limits::default());
+        let mut inventory = Inventory {
+            tree: &tree,
+            drafts: Vec::new(),
+            owners: HashMap::new(),
+            mentions: BTreeMap::new(),
+            relations: Relations::default(),
+        };
+        let [one, other, first, second] = ["twin", "twin", "first", "second"]
+            .map(|name| inventory.push(component(name), None, None));
+        inventory.relations.add(one, first, DependencyKind::Links);
+        inventory.relations.add(other, second, DependencyKind::Links);
+        let (components, told, _) = inventory.finish();
+        let names: Vec<&str> = components.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["first", "second", "twin"]);
+        let ids = super::component_ids(&components);
+        let link = |on: usize| Dependency {
+            component: ids[2].clone(),
+            on: ids[on].clone(),
+            kind: DependencyKind::Links,
+        };
+        assert_eq!(told.dependencies, [link(0), link(1)]);
+    }
 
     #[test]
     fn clauses_name_what_they_ask_for() {

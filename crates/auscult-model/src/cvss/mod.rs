@@ -51,6 +51,16 @@ impl CvssVersion {
         }
     }
 
+    /// How the standard counts it: `3.1`.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V2 => "2.0",
+            Self::V3_0 => "3.0",
+            Self::V3_1 => "3.1",
+            Self::V4 => "4.0",
+        }
+    }
+
     /// The rating of a score in tenths. Version 2.0 defines none; the ranges of NVD are used, which
     /// has neither "none" nor "critical".
     pub fn severity(self, tenths: u8) -> Severity {
@@ -167,17 +177,23 @@ impl fmt::Display for Nomenclature {
 }
 
 impl CvssVector {
-    /// Reads a vector. Its metrics may stand in any order, as they often do in records.
+    /// Reads a vector. Its metrics may stand in any order, as they often do in records, and blanks
+    /// around it say nothing.
     ///
     /// # Errors
     ///
     /// The first fault.
     pub fn parse(text: &str) -> Result<Self, InvalidVector> {
-        read(text).map(|(vector, _)| vector).map_err(|fault| invalid(text, fault))
+        let vector = text.trim();
+        // Records of 2.0 put the vector in parentheses at times (section 2.4 does not).
+        let inner = vector.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
+        let bare = inner.filter(|inner| !inner.starts_with("CVSS:")).unwrap_or(vector);
+        read(bare).map(|(vector, _)| vector).map_err(|fault| invalid(text, fault))
     }
 
-    /// Reads a vector that must follow the standard to the letter: in 2.0 and 4.0 the metrics have
-    /// a fixed order (2.0 section 2.4, 4.0 section 7), in 3.0 and 3.1 any is valid.
+    /// Reads a vector that must follow the standard to the letter: nothing stands around it, and in
+    /// 2.0 and 4.0 the metrics have a fixed order (2.0 section 2.4, 4.0 section 7); in 3.0 and 3.1
+    /// any is valid.
     ///
     /// # Errors
     ///
@@ -212,6 +228,11 @@ impl CvssVector {
     ///
     /// Where the version has no such metric or value, or a base metric would get none.
     pub fn set(&mut self, metric: &str, value: &str) -> Result<(), CvssFault> {
+        self.choose(metric, value).map(|_| ())
+    }
+
+    /// As [`Self::set`]; gives the metric with its place.
+    fn choose(&mut self, metric: &str, value: &str) -> Result<(usize, &'static Metric), CvssFault> {
         let unknown = || CvssFault::UnknownMetric(metric.to_owned());
         let (at, metric) = self.version.find(metric).ok_or_else(unknown)?;
         let place = metric.values.iter().position(|known| *known == value);
@@ -223,16 +244,16 @@ impl CvssVector {
         if let Some(slot) = self.chosen.get_mut(at) {
             *slot = chosen;
         }
-        Ok(())
+        Ok((at, metric))
     }
 
     /// The metrics that are defined, in the order of the standard: group, name, value.
     pub fn metrics(&self) -> impl Iterator<Item = (MetricGroup, &'static str, &'static str)> {
-        let vector = *self;
-        let value = move |metric: &'static Metric| {
-            vector.get(metric.name).map(|value| (metric.group, metric.name, value))
-        };
-        self.version.metrics().iter().filter_map(value)
+        let metrics = self.version.metrics().iter().zip(self.chosen);
+        metrics.filter_map(|(metric, chosen)| {
+            let value = metric.values.get(usize::from(chosen.checked_sub(1)?))?;
+            Some((metric.group, metric.name, *value))
+        })
     }
 
     fn has(&self, group: MetricGroup) -> bool {
@@ -265,11 +286,6 @@ impl CvssVector {
             CvssVersion::V3_0 | CvssVersion::V3_1 => v3::environmental(self),
             CvssVersion::V4 => v4::environmental(self),
         }
-    }
-
-    /// The rating of the score that takes everything into account.
-    pub fn severity(&self) -> Severity {
-        self.version.severity(self.scores().overall())
     }
 
     /// What the overall score was made from; only 4.0 has names for it.
@@ -309,7 +325,6 @@ fn invalid(text: &str, fault: CvssFault) -> InvalidVector {
 
 /// Reads a vector, and tells the first metric that stands behind one of a later place.
 fn read(text: &str) -> Result<(CvssVector, Option<&'static str>), CvssFault> {
-    let text = text.trim();
     if text.len() > BYTES_MAX {
         return Err(CvssFault::Version);
     }
@@ -319,19 +334,14 @@ fn read(text: &str) -> Result<(CvssVector, Option<&'static str>), CvssFault> {
     let (version, metrics) = match prefixed {
         Some(found) => found,
         None if text.starts_with("CVSS:") => return Err(CvssFault::Version),
-        // Records of 2.0 put the vector in parentheses at times (section 2.4 does not).
-        None => {
-            let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-            (CvssVersion::V2, inner.unwrap_or(text))
-        }
+        None => (CvssVersion::V2, text),
     };
     let mut vector = CvssVector { version, chosen: [0; METRICS_MAX] };
     let (mut seen, mut highest, mut late) = ([false; METRICS_MAX], 0, None);
     for part in metrics.split('/') {
         let (name, value) =
             part.split_once(':').ok_or_else(|| CvssFault::NoMetric(part.to_owned()))?;
-        vector.set(name, value)?;
-        let Some((at, metric)) = version.find(name) else { continue };
+        let (at, metric) = vector.choose(name, value)?;
         if seen.get_mut(at).is_some_and(|seen| std::mem::replace(seen, true)) {
             return Err(CvssFault::Twice(metric.name));
         }
@@ -373,6 +383,22 @@ mod tests {
         let late = CvssVector::parse_strict(&format!("{V4}/U:Clear/S:P")).unwrap_err();
         assert_eq!(late.fault, CvssFault::Order("S"));
         CvssVector::parse_strict("CVSS:3.1/S:U/AV:N/AC:L/PR:N/UI:N/C:H/I:H/A:H").unwrap();
+    }
+
+    #[test]
+    fn only_records_may_put_something_around_a_vector() {
+        let v2 = "AV:N/AC:L/Au:N/C:N/I:N/A:C";
+        for (record, vector) in [
+            (format!("({v2})"), v2),
+            (format!(" {v2}"), v2),
+            (format!("\t({v2})\n"), v2),
+            (format!("{V4}\n"), V4),
+        ] {
+            assert_eq!(CvssVector::parse(&record), CvssVector::parse_strict(vector), "{record:?}");
+            CvssVector::parse_strict(&record).unwrap_err();
+        }
+        // Parentheses are a habit of 2.0 alone.
+        CvssVector::parse(&format!("({V4})")).unwrap_err();
     }
 
     #[test]

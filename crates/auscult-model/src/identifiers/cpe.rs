@@ -124,11 +124,6 @@ impl CpeName {
         Ok(())
     }
 
-    /// All values in the order of [`CpeAttribute::ALL`].
-    pub fn values(&self) -> &[CpeValue; 11] {
-        &self.values
-    }
-
     /// Reads any of the three forms: `cpe:2.3:…`, `cpe:/…`, `wfn:[…]`.
     ///
     /// # Errors

@@ -17,15 +17,6 @@ pub enum CpeValue {
 }
 
 impl CpeValue {
-    /// The value that stands for exactly this text; its wildcards are characters.
-    pub fn literal(text: &str) -> Self {
-        let mut quoted = String::with_capacity(text.len());
-        for character in text.chars().filter(|character| is_allowed(*character)) {
-            push_quoted(character, &mut quoted);
-        }
-        if quoted.is_empty() { Self::Any } else { Self::Text(quoted) }
-    }
-
     /// The text without quoting, in small letters; none of a logical value. A wildcard cannot be
     /// told from its character in it: see [`CpeValue::has_wildcard`].
     pub fn plain(&self) -> Option<String> {

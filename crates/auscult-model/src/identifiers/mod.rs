@@ -125,15 +125,6 @@ impl Cpe {
         split_unescaped(self.0.strip_prefix("cpe:2.3:").unwrap_or_default())
     }
 
-    /// What the name means.
-    ///
-    /// # Errors
-    ///
-    /// As [`CpeName::parse`].
-    pub fn name(&self) -> Result<CpeName, InvalidIdentifier> {
-        CpeName::parse(&self.0)
-    }
-
     /// The same product at this version.
     #[must_use]
     pub fn with_version(&self, version: &str) -> Self {

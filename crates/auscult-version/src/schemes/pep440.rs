@@ -54,18 +54,14 @@ fn tags(tail: &str) -> Option<Tags<'_>> {
     let pieces = runs(tail);
     let mut pieces = pieces.into_iter().peekable();
     while let Some(piece) = pieces.next() {
-        let separator = matches!(piece, "." | "_" | "-");
-        let word = if separator {
-            // "1.0-1" is an implicit post-release.
-            if piece == "-" && pieces.peek().is_some_and(|next| is_number(next)) {
-                "post"
-            } else {
-                pieces.next()?
-            }
-        } else {
-            piece
+        // "1.0-1" is an implicit post-release.
+        let implicit = piece == "-" && pieces.peek().is_some_and(|next| is_number(next));
+        let word = match piece {
+            _ if implicit => "post",
+            "." | "_" | "-" => pieces.next()?,
+            word => word,
         };
-        if word != "post" || piece != "-" {
+        if !implicit {
             // One separator may stand between a tag and its number.
             let _ = pieces.next_if(|next| matches!(*next, "." | "_" | "-"));
         }
@@ -136,4 +132,69 @@ pub(crate) fn normal(text: &str) -> Option<String> {
         normal.push_str(&local.replace(['-', '_'], "."));
     }
     Some(normal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{key, normal};
+
+    /// The examples of PEP 440, "Normalization", and the separators that it allows.
+    #[test]
+    fn other_spellings_become_normal() {
+        for (text, expected) in [
+            ("1.1RC1", "1.1rc1"),
+            ("00", "0"),
+            ("09000", "9000"),
+            ("1.0+foo0100", "1.0+foo0100"),
+            ("1.1.a1", "1.1a1"),
+            ("1.1-a1", "1.1a1"),
+            ("1.1_a1", "1.1a1"),
+            ("1.1a.1", "1.1a1"),
+            ("1.1a-1", "1.1a1"),
+            ("1.1a_1", "1.1a1"),
+            ("1.1alpha1", "1.1a1"),
+            ("1.1beta2", "1.1b2"),
+            ("1.1c3", "1.1rc3"),
+            ("1.1pre3", "1.1rc3"),
+            ("1.1preview3", "1.1rc3"),
+            ("1.2a", "1.2a0"),
+            ("1.2-post2", "1.2.post2"),
+            ("1.2post2", "1.2.post2"),
+            ("1.2_post2", "1.2.post2"),
+            ("1.2.post-2", "1.2.post2"),
+            ("1.2.post.2", "1.2.post2"),
+            ("1.2.post_2", "1.2.post2"),
+            ("1.0-post.1", "1.0.post1"),
+            ("1.0-post-1", "1.0.post1"),
+            ("1.0-post_1", "1.0.post1"),
+            ("1.0_post-1", "1.0.post1"),
+            ("1.0-post", "1.0.post0"),
+            ("1.0-post-", "1.0.post0"),
+            ("1.0-post.dev3", "1.0.post0.dev3"),
+            ("1.0-r4", "1.0.post4"),
+            ("1.0-r-4", "1.0.post4"),
+            ("1.0.rev4", "1.0.post4"),
+            ("1.2.post", "1.2.post0"),
+            ("1.0-1", "1.0.post1"),
+            ("1.0a2-1", "1.0a2.post1"),
+            ("1.2-dev2", "1.2.dev2"),
+            ("1.2dev2", "1.2.dev2"),
+            ("1.2.dev-2", "1.2.dev2"),
+            ("1.2.dev", "1.2.dev0"),
+            ("1.0+ubuntu-1", "1.0+ubuntu.1"),
+            ("1.0+ubuntu_1", "1.0+ubuntu.1"),
+            ("v1.0", "1.0"),
+        ] {
+            assert_eq!(normal(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(key(text).unwrap(), key(expected).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_grammar_does_not_allow_is_no_version() {
+        for text in ["1.0--1", "1.0-1-1", "1.0_1", "1.0-post--1", "1.0-post-1-1", "1.0-post1-post"]
+        {
+            assert_eq!(normal(text), None, "{text}");
+        }
+    }
 }

@@ -123,10 +123,6 @@ impl<'a> Object<'a> {
     fn text(&self, key: &str) -> &'a str {
         self.value.get(key).and_then(Value::as_str).unwrap_or_default()
     }
-
-    fn metric(&self, sign: &str) -> Option<&'static Metric> {
-        self.metrics.iter().find(|(known, ..)| *known == sign)
-    }
 }
 
 /// The word for the value of a metric.
@@ -196,35 +192,19 @@ pub(super) fn invalid(report: &mut Report<'_>) {
     }
 }
 
+/// What is wrong with the vector of an object. One that is missing is told as a missing property.
 fn bad_vector(object: &Object<'_>, version: &str) -> Option<String> {
     let text = object.text("vectorString");
     if text.is_empty() {
         return None;
     }
-    let Some(vector) = &object.vector else { return Some("it is no vector".to_owned()) };
-    if object.kind == "cvss_v3" && !text.starts_with(&format!("CVSS:{version}/")) {
-        return Some(format!("it is no vector of version {version}"));
+    match CvssVector::parse_strict(text) {
+        Err(fault) => Some(fault.to_string()),
+        Ok(vector) if vector.version().number() != version => {
+            Some(format!("it is no vector of version {version}"))
+        }
+        Ok(_) => None,
     }
-    let mut last = 0;
-    for (place, (sign, value)) in vector.iter().enumerate() {
-        let Some(at) = object.metrics.iter().position(|(known, ..)| known == sign) else {
-            return Some(format!("{sign} is no metric"));
-        };
-        if object.metric(sign).is_none_or(|metric| word(metric, value).is_none()) {
-            return Some(format!("{sign} has no value {value}"));
-        }
-        if vector.iter().take(place).any(|(known, _)| known == sign) {
-            return Some(format!("{sign} stands twice"));
-        }
-        // Only version 3 leaves the order open.
-        if object.kind != "cvss_v3" && at < last {
-            return Some(format!("{sign} is not in its place"));
-        }
-        last = at;
-    }
-    let base = object.metrics.iter().filter(|(_, _, values)| values.starts_with('!'));
-    let missing = base.map(|(sign, ..)| *sign).find(|sign| !vector.iter().any(|(s, _)| s == sign));
-    missing.map(|sign| format!("{sign} is missing"))
 }
 
 const SCORES: [&str; 3] = ["baseScore", "temporalScore", "environmentalScore"];

@@ -1,12 +1,9 @@
 //! Tests 6.1.14, 6.1.16 to 6.1.22 and 6.1.30: versions and the revision history.
 
-use std::cmp::Ordering;
-
-use auscult_version::{Scheme, compare};
 use jiff::Timestamp;
 
 use super::{Report, repeated};
-use crate::csaf::{list, text};
+use crate::csaf::{list, text, version_order};
 
 const HISTORY: &str = "/document/tracking/revision_history";
 
@@ -33,18 +30,11 @@ fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
 fn by_date<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
     let mut all = items(report);
     all.sort_by(|one, other| {
-        let date = match (one.date, other.date) {
-            (Some(one), Some(other)) => one.cmp(&other),
-            _ => one.written.cmp(other.written),
-        };
-        date.then_with(|| order(one.number, other.number))
+        let undated = |item: &Item<'a>| if item.date.is_none() { item.written } else { "" };
+        let date = one.date.cmp(&other.date).then_with(|| undated(one).cmp(undated(other)));
+        date.then_with(|| version_order(one.number, other.number))
     });
     all
-}
-
-/// The order of versions; both ways of counting are read alike.
-fn order(one: &str, other: &str) -> Ordering {
-    compare(Scheme::Semver, without_build(one), without_build(other)).unwrap_or(Ordering::Equal)
 }
 
 fn without_build(version: &str) -> &str {
@@ -77,7 +67,7 @@ fn is_released(report: &Report<'_>) -> bool {
 pub(super) fn sorted(report: &mut Report<'_>) {
     let all = by_date(report);
     for (earlier, later) in all.iter().zip(all.iter().skip(1)) {
-        if order(earlier.number, later.number).is_gt() {
+        if version_order(earlier.number, later.number).is_gt() {
             let path = format!("{HISTORY}/{}/number", later.place);
             let message = format!("{} is later than {} and smaller", later.number, earlier.number);
             report.fail(path, message);

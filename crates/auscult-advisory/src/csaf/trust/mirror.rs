@@ -12,6 +12,8 @@ use crate::csaf::{is_json, list, text};
 
 /// The name that the standard gives the metadata of a provider (section 7.1.7).
 const METADATA: &str = "provider-metadata.json";
+/// Lists of all documents and of when each changed (sections 7.1.12 and 7.1.13).
+const LISTS: [&str; 2] = ["index.txt", "changes.csv"];
 /// A larger file is no metadata, no key and no list.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 << 20;
 /// More keys of one provider are not read.
@@ -94,12 +96,12 @@ impl Survey {
                 continue;
             }
             let kind = file_name(path);
-            let listed = match kind {
-                "index.txt" | "changes.csv" => read(path).map(|bytes| lines(&bytes)),
-                _ if is_json(kind) && (kind.contains("feed") || kind == "service.json") => {
-                    read(path).and_then(|bytes| rolie(&bytes))
-                }
-                _ => continue,
+            let listed = if LISTS.contains(&kind) {
+                read(path).map(|bytes| lines(&bytes))
+            } else if may_be_rolie(kind) {
+                read(path).and_then(|bytes| rolie(&bytes))
+            } else {
+                continue;
             };
             let Some(listed) = listed else { continue };
             self.files.insert((*path).to_owned());
@@ -126,6 +128,17 @@ impl Survey {
             }
         }
     }
+}
+
+/// Whether a file has a name that the metadata or a list of a mirror has.
+pub(crate) fn may_describe_mirror(path: &str) -> bool {
+    let name = file_name(path);
+    name == METADATA || LISTS.contains(&name) || may_be_rolie(name)
+}
+
+/// Whether a file has a name that feeds and services of ROLIE have by custom.
+fn may_be_rolie(name: &str) -> bool {
+    is_json(name) && (name.contains("feed") || name == "service.json")
 }
 
 fn file_name(path: &str) -> &str {

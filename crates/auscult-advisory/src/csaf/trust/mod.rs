@@ -8,7 +8,7 @@ mod openpgp;
 
 use std::fmt::Write as _;
 
-pub(crate) use mirror::{FILE_BYTES_MAX, Mirror, Survey};
+pub(crate) use mirror::{FILE_BYTES_MAX, Mirror, Survey, may_describe_mirror};
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// What lies beside a document: `.sha256`, `.sha512`, `.asc`.

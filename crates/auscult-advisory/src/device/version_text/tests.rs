@@ -99,6 +99,8 @@ fn what_is_not_understood_is_kept_as_it_is() {
         "vers:",
         "vers:generic/",
         "vers:generic/>=",
+        "vers:none/*",
+        "vers:NONE/*",
         "before",
         "| |",
     ] {

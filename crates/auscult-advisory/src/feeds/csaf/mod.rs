@@ -9,12 +9,13 @@ mod claims;
 mod products;
 
 use std::{
+    cmp::Ordering,
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
 use auscult_model::Exploitation;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use products::Products;
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ use crate::{
     csaf::{
         at, is_json, list, text, texts,
         trust::{Checked, Signature},
+        version_order,
     },
     cvss,
     feeds::{Recognised, Record, Statement, day, is_cve},
@@ -38,12 +40,34 @@ pub(crate) struct Advisory {
     pub(crate) terms: String,
     /// `document.tracking.id`.
     pub(crate) id: String,
-    /// Time of the release and number of the version, which put copies in order.
-    pub(crate) order: (String, String),
+    pub(crate) release: Release,
     pub(crate) date: Option<Date>,
     pub(crate) records: Vec<Record>,
     /// Vulnerabilities that could not be read.
     pub(crate) failures: u64,
+}
+
+/// What puts copies of a document in order: the time of the release, then the version's number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Release {
+    /// As written, with any time zone.
+    date: String,
+    version: String,
+}
+
+impl Ord for Release {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let time = |release: &Self| release.date.parse::<Timestamp>().ok();
+        let dates = time(self).cmp(&time(other));
+        let versions = dates.then_with(|| version_order(&self.version, &other.version));
+        versions.then_with(|| (&self.date, &self.version).cmp(&(&other.date, &other.version)))
+    }
+}
+
+impl PartialOrd for Release {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Reads a document. What was checked of it is not known yet.
@@ -108,7 +132,10 @@ fn read_document(document: &Value) -> Result<Advisory, String> {
         publisher: text(document, &["document", "publisher", "name"]).to_owned(),
         terms: terms(document),
         id: id.to_owned(),
-        order: (released.to_owned(), text(tracking, &["version"]).to_owned()),
+        release: Release {
+            date: released.to_owned(),
+            version: text(tracking, &["version"]).to_owned(),
+        },
         date: day(released),
         ..Advisory::default()
     };
@@ -203,7 +230,7 @@ fn record(
         claims: claims::claims(&id, &advisory.id, products, vulnerability),
         statements: statements(&advisory.id, products, vulnerability),
         aliases,
-        updated: Some(advisory.order.0.clone()).filter(|date| !date.is_empty()),
+        updated: Some(advisory.release.date.clone()).filter(|date| !date.is_empty()),
         title: first_of(&[text(vulnerability, &["title"]), text(document, &["document", "title"])]),
         description: description(document, vulnerability),
         weaknesses: weaknesses(vulnerability),
