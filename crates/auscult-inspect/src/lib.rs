@@ -10,6 +10,7 @@ mod identity;
 mod inventory;
 mod kernel;
 mod names;
+mod operation;
 mod own_version;
 mod owners;
 mod packages;
@@ -61,6 +62,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     inventory.add_listed(listed);
     inventory.add_links(&examined);
     let (components, told, mentions) = inventory.finish();
+    let (operation, operation_problems) = operation::read(tree, &examined);
 
     let mut coverage = tree.coverage().clone();
     coverage.questions_unknown.extend(kernels.unknown);
@@ -70,6 +72,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     let mut problems: Vec<Problem> = tree.problems().to_vec();
     problems.extend(identities.problems);
     problems.extend(packages.problems);
+    problems.extend(operation_problems);
     let mut statements = identities.facts;
     for seen in &mut examined {
         problems.append(&mut seen.problems);
@@ -89,6 +92,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
         mentions,
         binaries: examined.into_iter().filter_map(|seen| Some(seen.binary?.facts)).collect(),
         kernels: kernels.facts,
+        operation,
         coverage,
         problems,
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Component, Coverage, Dependency, Known, Limits, Locator, Mention, OwnedBinary, Problem, Sha256,
-    VersionConflict, component::sort_unique,
+    Component, Coverage, Dependency, Known, Limits, Locator, Mention, Operation, OwnedBinary,
+    Problem, Sha256, VersionConflict, component::sort_unique,
 };
 
 /// Version of the facts format; a reader refuses a higher one.
@@ -49,6 +49,9 @@ pub struct Facts {
     pub binaries: Vec<BinaryFacts>,
     /// The kernels found.
     pub kernels: Vec<KernelFacts>,
+    /// How the device runs: what starts, listens, is reached.
+    #[serde(default, skip_serializing_if = "Operation::is_unasked")]
+    pub operation: Operation,
     /// What was read and what was not.
     pub coverage: Coverage,
     /// What went wrong on the way.
@@ -73,6 +76,7 @@ impl Facts {
         sort_unique(&mut self.mentions);
         sort_unique(&mut self.binaries);
         sort_unique(&mut self.kernels);
+        self.operation.canonicalise();
         sort_unique(&mut self.problems);
     }
 

@@ -17,6 +17,7 @@ mod known;
 mod limits;
 mod locator;
 mod name;
+mod operation;
 mod relations;
 mod verdict;
 
@@ -43,6 +44,11 @@ pub use known::Known;
 pub use limits::Limits;
 pub use locator::{InvalidLocator, Locator, Step};
 pub use name::ByteName;
+pub use operation::{
+    Account, BootEntry, BootSource, BootState, Certainty, FirewallRules, Listener, ListenerSource,
+    MediaHandler, ModuleAction, ModuleLoad, ModuleLoading, ModuleRelease, Operation, PasswordState,
+    Reached, ReachedBy, RootOperation, ScriptCall, SetuidFile, Started, Transport, UpdateMechanism,
+};
 pub use relations::{
     ComponentId, Dependency, DependencyKind, OwnedBinary, VersionConflict, component_ids,
 };

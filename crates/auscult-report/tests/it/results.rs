@@ -254,6 +254,7 @@ fn facts() -> Facts {
             stripped: Known::Known(true),
         }],
         kernels: vec![kernel(squashfs)],
+        operation: auscult_model::Operation::default(),
         coverage: coverage(),
         problems: vec![Problem {
             locator: format!("{squashfs}:/a.gz@0x40").parse().unwrap(),

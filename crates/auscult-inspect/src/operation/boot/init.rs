@@ -1,0 +1,92 @@
+//! The first process: which program it is, and which kind of init.
+//!
+//! The kernel runs what `init=` names, else `/init` of an initramfs, else the first of `/sbin/init`,
+//! `/etc/init`, `/bin/init` and `/bin/sh` (init/main.c).
+
+use auscult_model::{BootSource, BootState, Locator};
+
+use super::{Builder, Draft};
+use crate::operation::{files::Found, lines};
+
+/// Kinds of init.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::operation) enum Init {
+    Busybox,
+    Sysv,
+    Procd,
+    Openrc,
+    Systemd,
+    Runit,
+    S6,
+    Android,
+    /// A script, a program of the maker's, or none where the scripts for one are there.
+    Other,
+}
+
+/// Programs that the kernel tries, in its order; `/etc/preinit` is OpenWrt's.
+const CANDIDATES: &[&str] =
+    &["/sbin/init", "/etc/init", "/bin/init", "/init", "/linuxrc", "/system/bin/init"];
+/// Where nothing else is there, one of these tells that a root starts.
+const SCRIPTS: &[&str] = &["/etc/inittab", "/etc/init.d/rcS", "/etc/rc.d/rcS", "/etc/rcS"];
+
+/// Finds the first process and adds it. None where the root has no init.
+pub(super) fn read(builder: &mut Builder<'_, '_>, cmdlines: &[(Locator, String)]) -> Option<Init> {
+    let files = builder.files;
+    for (locator, cmdline) in cmdlines {
+        for word in lines::words(cmdline) {
+            let named = ["init=", "rdinit="].iter().find_map(|key| word.strip_prefix(key));
+            if let Some(path) = named.filter(|path| files.file(path).is_some()) {
+                add(builder, path, "kernel command line", locator.clone());
+            }
+        }
+    }
+    if let Some(found) = files.file("/etc/preinit") {
+        add(builder, "/etc/preinit", "kernel", files.locate(found.id));
+    }
+    let first = CANDIDATES.iter().find_map(|path| Some((*path, files.file(path)?)));
+    let Some((path, found)) = first else {
+        let told = SCRIPTS.iter().any(|path| files.file(path).is_some());
+        return (told || !builder.starts.is_empty()).then_some(Init::Other);
+    };
+    // The entry itself, where it is a link, is what says so.
+    let place = files.entry(path).unwrap_or(found.id);
+    let init = kind(builder, &found);
+    add(builder, path, "kernel", files.locate(place));
+    Some(init)
+}
+
+fn add(builder: &mut Builder<'_, '_>, path: &str, trigger: &str, configuration: Locator) {
+    builder.add(Draft {
+        source: BootSource::Kernel,
+        name: "init".to_owned(),
+        words: vec![path.to_owned()],
+        user: None,
+        trigger: trigger.to_owned(),
+        state: BootState::StartsAtBoot,
+        configuration,
+    });
+}
+
+fn kind(builder: &Builder<'_, '_>, found: &Found) -> Init {
+    let files = builder.files;
+    let has = |path: &str| files.resolve(path).is_some();
+    let name = found.path.rsplit('/').next().unwrap_or_default();
+    let inittab = || files.text("/etc/inittab");
+    let speaks_of = |word: &str| {
+        inittab().is_some_and(|text| memchr::memmem::find(&text.bytes, word.as_bytes()).is_some())
+    };
+    match name {
+        _ if name.contains("systemd") => Init::Systemd,
+        "openrc-init" => Init::Openrc,
+        _ if name.starts_with("runit") => Init::Runit,
+        _ if name.starts_with("s6") || has("/etc/s6-overlay") => Init::S6,
+        _ if has("/init.rc") || has("/system/etc/init") || found.path.starts_with("/system/") => {
+            Init::Android
+        }
+        _ if has("/sbin/procd") || has("/etc/rc.common") && has("/etc/rc.d") => Init::Procd,
+        _ if speaks_of("openrc") => Init::Openrc,
+        _ if name.starts_with("busybox") => Init::Busybox,
+        "init" | "init.sysvinit" if has("/etc/inittab") => Init::Sysv,
+        _ => Init::Other,
+    }
+}

@@ -1,0 +1,255 @@
+//! What starts: one module per kind of init, each adds its entries.
+
+mod android;
+mod cron;
+mod events;
+mod inetd;
+mod init;
+mod inittab;
+mod openrc;
+mod procd;
+mod supervised;
+mod systemd;
+mod sysv;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use auscult_model::{BootEntry, BootSource, BootState, Known, Locator};
+use auscult_unpack::NodeId;
+
+use super::{
+    calls::{self, Manner, Scripts},
+    files::{Files, Found},
+};
+
+pub(super) use events::{mdev_command, udev_programs, udev_rules};
+pub(super) use inetd::services;
+pub(super) use init::Init;
+pub(super) use systemd::Socket;
+
+/// Entries of one root.
+const ENTRIES_MAX: usize = 8192;
+
+/// Something that starts, with its program.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) fact: BootEntry,
+    pub(super) program: Option<Found>,
+}
+
+/// What starts in a root.
+pub(super) struct Boot {
+    pub(super) starts: Vec<Start>,
+    pub(super) sockets: Vec<Socket>,
+    pub(super) scripts: Scripts,
+    pub(super) init: Option<Init>,
+}
+
+/// What a kind of init adds, without the program behind the command.
+pub(super) struct Draft {
+    pub(super) source: BootSource,
+    pub(super) name: String,
+    pub(super) words: Vec<String>,
+    pub(super) user: Option<String>,
+    pub(super) trigger: String,
+    pub(super) state: BootState,
+    pub(super) configuration: Locator,
+}
+
+/// Collects entries.
+pub(super) struct Builder<'boot, 'tree> {
+    pub(super) files: &'boot Files<'tree>,
+    pub(super) binaries: &'boot HashMap<NodeId, usize>,
+    pub(super) scripts: Scripts,
+    pub(super) starts: Vec<Start>,
+    pub(super) sockets: Vec<Socket>,
+}
+
+impl Builder<'_, '_> {
+    /// Adds an entry; its program is what the first word means.
+    pub(super) fn add(&mut self, draft: Draft) {
+        let first = draft.words.first().cloned().unwrap_or_default();
+        let program = self.files.program(&first).or_else(|| self.files.file(&first));
+        self.add_found(draft, program);
+    }
+
+    /// Adds an entry whose program is known.
+    pub(super) fn add_found(&mut self, draft: Draft, program: Option<Found>) {
+        if self.starts.len() >= ENTRIES_MAX {
+            let why = format!("more than {ENTRIES_MAX} things start");
+            self.files.report(&draft.configuration, "list what starts", why);
+            return;
+        }
+        let mut words = draft.words.into_iter().map(|word| super::shortened(&word));
+        let fact = BootEntry {
+            source: draft.source,
+            name: super::shortened(&draft.name),
+            command: words.next().unwrap_or_default(),
+            arguments: words.collect(),
+            user: draft.user,
+            trigger: super::shortened(&draft.trigger),
+            state: draft.state,
+            configuration: draft.configuration,
+            program: program.as_ref().map(|found| self.files.locate(found.id)),
+        };
+        self.starts.push(Start { fact, program });
+    }
+
+    /// Adds the programs that a command line starts through wrappers and shells, beside its first
+    /// word, as entries of their own.
+    pub(super) fn add_inner(&mut self, draft: &Draft) {
+        let first = draft.words.first().and_then(|word| self.files.program(word));
+        for call in calls::of_words(self.files, &draft.words) {
+            if Some(call.program.id) == first.as_ref().map(|found| found.id)
+                && call.words == draft.words
+            {
+                continue;
+            }
+            let inner = Draft {
+                source: draft.source,
+                name: draft.name.clone(),
+                words: call.words,
+                user: call.user.or_else(|| draft.user.clone()),
+                trigger: draft.trigger.clone(),
+                state: draft.state,
+                configuration: draft.configuration.clone(),
+            };
+            self.add_found(inner, Some(call.program));
+        }
+    }
+
+    /// Adds the daemons that the scripts of the boot set leave running.
+    fn add_daemons(&mut self, is_daemon: &dyn Fn(&Found) -> bool) {
+        let mut from: Vec<(Found, BootSource, String, BootState)> = Vec::new();
+        for start in &self.starts {
+            if let Some(program) = &start.program
+                && start.fact.state != BootState::Disabled
+            {
+                let name = start.fact.name.clone();
+                from.push((program.clone(), start.fact.source, name, start.fact.state));
+            }
+        }
+        self.scripts.follow(self.files, from.iter().map(|one| one.0.clone()), self.binaries);
+        let mut seen: BTreeSet<(NodeId, BootState)> = BTreeSet::new();
+        // What starts with the device comes first, and each script counts once.
+        from.sort_by_key(|one| one.3);
+        let mut pending = std::collections::VecDeque::from(from);
+        let mut found = Vec::new();
+        let mut before: BTreeSet<NodeId> = BTreeSet::new();
+        while let Some((program, source, name, state)) = pending.pop_front() {
+            if before.contains(&program.id) || !seen.insert((program.id, state)) {
+                continue;
+            }
+            before.insert(program.id);
+            let Some(Some(script)) = self.scripts.read.get(&program.id) else { continue };
+            for call in &script.calls {
+                let daemon = call.manner == Manner::Daemon
+                    || call.manner == Manner::Plain && is_daemon(&call.program);
+                if daemon {
+                    let source = match source {
+                        BootSource::Procd | BootSource::Openrc | BootSource::Sysv => source,
+                        _ => BootSource::Script,
+                    };
+                    let draft = Draft {
+                        source,
+                        name: name.clone(),
+                        words: call.words.clone(),
+                        user: call.user.clone(),
+                        trigger: script.text.path.clone(),
+                        state,
+                        configuration: script.text.at(call.offset),
+                    };
+                    found.push((draft, call.program.clone()));
+                }
+                pending.push_back((call.program.clone(), source, name.clone(), state));
+            }
+        }
+        for (draft, program) in found {
+            self.add_found(draft, Some(program));
+        }
+    }
+}
+
+/// Reads what starts in a root. `binaries` are the programs with headers, `is_daemon` tells which of
+/// them are known to stay.
+pub(super) fn read<'tree>(
+    files: &Files<'tree>,
+    binaries: &HashMap<NodeId, usize>,
+    cmdlines: &[(Locator, String)],
+    is_daemon: &dyn Fn(&Found) -> bool,
+) -> Boot {
+    let mut builder = Builder {
+        files,
+        binaries,
+        scripts: Scripts::default(),
+        starts: Vec::new(),
+        sockets: Vec::new(),
+    };
+    let init = init::read(&mut builder, cmdlines);
+    match init {
+        Some(Init::Systemd) => {
+            systemd::read(&mut builder);
+            sysv::read_generated(&mut builder);
+        }
+        Some(Init::Android) => android::read(&mut builder),
+        Some(Init::Busybox | Init::Sysv | Init::Openrc | Init::Procd | Init::Other) => {
+            let runlevel = inittab::read(&mut builder, init);
+            match init {
+                Some(Init::Procd) => procd::read(&mut builder),
+                Some(Init::Openrc) => openrc::read(&mut builder),
+                _ => sysv::read(&mut builder, runlevel.as_deref()),
+            }
+        }
+        // The folders of services, below, are all that these have.
+        Some(Init::Runit | Init::S6) | None => {}
+    }
+    if init.is_some() {
+        supervised::read(&mut builder);
+        events::read(&mut builder);
+        builder.add_daemons(is_daemon);
+        cron::read(&mut builder);
+        inetd::read(&mut builder);
+        builder.add_daemons_of_jobs();
+    }
+    let Builder { scripts, starts, sockets, .. } = builder;
+    Boot { starts, sockets, scripts, init }
+}
+
+impl Builder<'_, '_> {
+    /// Reads the scripts of jobs and events, which were added last.
+    fn add_daemons_of_jobs(&mut self) {
+        let programs: Vec<Found> = self
+            .starts
+            .iter()
+            .filter(|start| start.fact.state != BootState::Disabled)
+            .filter_map(|start| start.program.clone())
+            .collect();
+        self.scripts.follow(self.files, programs, self.binaries);
+    }
+
+    /// Whether a program of one of these names was seen to start.
+    pub(super) fn starts_any(&self, names: &[&str]) -> bool {
+        let fits = |word: &str| names.contains(&word.rsplit('/').next().unwrap_or(word));
+        let entries = self
+            .starts
+            .iter()
+            .any(|start| start.fact.state == BootState::StartsAtBoot && fits(&start.fact.command));
+        let called = || {
+            let scripts = self.scripts.read.values().flatten();
+            scripts
+                .flat_map(|script| &script.calls)
+                .any(|call| call.words.first().is_some_and(|word| fits(word)))
+        };
+        entries || called()
+    }
+}
+
+/// The answer about the boot set.
+pub(super) fn answer(boot: &Boot) -> Known<Vec<BootEntry>> {
+    if boot.init.is_none() {
+        return Known::unknown("no init was found in this file system");
+    }
+    Known::Known(boot.starts.iter().map(|start| start.fact.clone()).collect())
+}
