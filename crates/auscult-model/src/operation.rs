@@ -150,6 +150,8 @@ pub enum BootSource {
     S6,
     /// A daemon that a boot script starts.
     Script,
+    /// A program that is known to start it, without any configuration.
+    Program,
     /// A cron job.
     Cron,
     /// A rule of udev, mdev or hotplug.

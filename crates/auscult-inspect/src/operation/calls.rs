@@ -27,6 +27,8 @@ pub(super) enum Manner {
     Daemon,
     /// It is a script whose text is read into the caller's.
     Included,
+    /// It is named on the command line of another, which may run it.
+    Given,
 }
 
 /// A program that a script calls.
@@ -219,6 +221,8 @@ impl Reading<'_, '_> {
                     self.command(&deeper(&words, true), user.as_deref(), nesting);
                 }
             }
+            "service_stop" | "service_reload" | "service_check" | "killproc" | "pidofproc"
+            | "procd_kill" | "status_of_proc" => {}
             "procd_set_param" | "procd_append_param" => {
                 if rest.first().is_some_and(|what| what == "command") {
                     let words = rest.get(1..).unwrap_or_default();
@@ -256,19 +260,24 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Any other command: a program, or a function that may call the programs given to it.
+    /// Any other command: a program, or a function, either of which may run the programs given to
+    /// it. What stops or checks a program does not.
     fn other(&mut self, command: &Command, manner: Manner, user: Option<&str>) {
         let Some((first, rest)) = command.words.split_first() else { return };
-        if !self.script.functions.contains(first) && self.program(command, manner, user) {
+        let function = self.script.functions.contains(first);
+        if !function {
+            self.program(command, manner, user);
+        }
+        let name = first.rsplit('/').next().unwrap_or(first);
+        if ["stop", "kill", "reload", "check", "status", "log"].iter().any(|no| name.contains(no)) {
             return;
         }
-        let given = rest.iter().position(|word| {
-            word.starts_with('/') && word.len() > 1 && self.files.program(word).is_some()
-        });
-        let Some(at) = given else { return };
-        let words = rest.get(at..).unwrap_or_default().to_vec();
-        let inner = Command { words, ..command.clone() };
-        self.program(&inner, Manner::Daemon, user);
+        for (at, word) in rest.iter().enumerate().filter(|(_, word)| word.starts_with('/')) {
+            if let Some(program) = self.files.program(word) {
+                let words = rest.get(at..).unwrap_or_default().to_vec();
+                self.push(command, Manner::Given, program, words, user);
+            }
+        }
     }
 
     /// `procd_append_param command` goes on with the command set before.

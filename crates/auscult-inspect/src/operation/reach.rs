@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use auscult_model::{BootSource, BootState, Known, Reached, ReachedBy, Started, Transport};
+use auscult_model::{BootSource, BootState, Reached, ReachedBy, Started, Transport};
 use auscult_unpack::NodeId;
 
 use super::{
@@ -44,8 +44,16 @@ impl<'seen> Programs<'seen> {
         seen.binary.as_ref().map(|binary| &binary.facts)
     }
 
+    /// The functions that it imports. A dynamic program that seems to import none has a table that
+    /// could not be counted: every program imports something of its libraries.
+    fn known_imports(&self, node: NodeId) -> Option<&'seen [String]> {
+        let facts = self.facts(node)?;
+        let imports = facts.imports.known()?;
+        (!imports.is_empty() || facts.needed.is_empty()).then_some(imports.as_slice())
+    }
+
     fn imports(&self, node: NodeId, names: &[&str]) -> bool {
-        let imports = self.facts(node).and_then(|facts| facts.imports.known());
+        let imports = self.known_imports(node);
         imports.is_some_and(|imports| imports.iter().any(|name| names.contains(&name.as_str())))
     }
 
@@ -56,18 +64,28 @@ impl<'seen> Programs<'seen> {
         })
     }
 
-    /// Whether it is known to stay when it is called.
+    /// Whether it stays when it is called, as far as its imports tell; without them, its name.
     pub(super) fn is_daemon(&self, found: &Found) -> bool {
         let node = found.id;
-        self.is_executable(node)
-            && !super::listeners::is_multi_call(&found.path)
-            && (self.imports(node, &["daemon", "listen", "accept", "accept4"])
-                || self.imports(node, &["setsid"]) && self.imports(node, &["fork", "vfork"]))
+        if !self.is_executable(node) || super::listeners::is_multi_call(&found.path) {
+            return false;
+        }
+        if self.known_imports(node).is_none() {
+            return found.path.contains("sbin/") && found.path.ends_with('d');
+        }
+        self.imports(node, &["daemon", "listen", "accept", "accept4"])
+            || self.imports(node, &["setsid"]) && self.imports(node, &["fork", "vfork"])
     }
 
-    /// The transport on which it could wait for others.
+    /// The transport on which it could wait for others; any, where its imports are not known.
     pub(super) fn may_listen(&self, node: NodeId) -> Option<Transport> {
-        if !self.is_executable(node) || !self.imports(node, &["bind"]) {
+        if !self.is_executable(node) {
+            return None;
+        }
+        if self.known_imports(node).is_none() {
+            return Some(Transport::Other);
+        }
+        if !self.imports(node, &["bind"]) {
             return None;
         }
         if self.imports(node, &["listen", "accept", "accept4"]) {
@@ -81,9 +99,9 @@ impl<'seen> Programs<'seen> {
     fn loads_by_name(&self, node: NodeId) -> bool {
         let Some(facts) = self.facts(node) else { return false };
         let dynamic = facts.interpreter.is_some() || !facts.needed.is_empty();
-        match &facts.imports {
-            Known::Known(_) => self.imports(node, &["dlopen", "dlmopen", "android_dlopen_ext"]),
-            Known::Unknown(_) => dynamic && facts.kind != "relocatable",
+        match self.known_imports(node) {
+            Some(_) => self.imports(node, &["dlopen", "dlmopen", "android_dlopen_ext"]),
+            None => dynamic && facts.kind != "relocatable",
         }
     }
 }
@@ -206,9 +224,10 @@ impl Reach {
             [(BootState::StartsAtBoot, ReachedBy::Boot), (BootState::OnDemand, ReachedBy::OnDemand)]
         {
             let starts = boot.starts.iter().filter(|start| start.fact.state == state);
-            let from = starts.filter_map(|start| {
+            let from = starts.flat_map(|start| {
                 let label = format!("{}:{}", source_name(start.fact.source), start.fact.name);
-                Some((start.program.as_ref()?.id, label))
+                let programs = start.program.iter().chain(&start.given);
+                programs.map(move |found| (found.id, label.clone()))
             });
             edges.follow(from.collect(), by, &mut ways);
         }
@@ -331,6 +350,7 @@ fn source_name(source: BootSource) -> &'static str {
         BootSource::Runit => "runit",
         BootSource::S6 => "s6",
         BootSource::Script => "script",
+        BootSource::Program => "program",
         BootSource::Cron => "cron",
         BootSource::Udev => "udev",
         BootSource::AndroidInit => "android-init",

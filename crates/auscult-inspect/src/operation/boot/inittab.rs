@@ -4,7 +4,7 @@
 use auscult_model::{BootSource, BootState};
 
 use super::{Builder, Draft, Init};
-use crate::operation::lines;
+use crate::operation::{lines, shell};
 
 /// What BusyBox' init does without a table: its script, then a shell.
 const BUSYBOX_DEFAULT: &str = "/etc/init.d/rcS";
@@ -48,7 +48,7 @@ pub(super) fn read(builder: &mut Builder<'_, '_>, init: Option<Init>) -> Option<
         let draft = Draft {
             source: BootSource::Inittab,
             name: if id.is_empty() { action.clone() } else { id },
-            words: lines::words(process),
+            words: words(builder, process),
             user: None,
             trigger: if levels.is_empty() { action.clone() } else { format!("{action} {levels}") },
             state: state(&action, &levels, default.as_deref()),
@@ -60,9 +60,19 @@ pub(super) fn read(builder: &mut Builder<'_, '_>, init: Option<Init>) -> Option<
     default
 }
 
+/// The words of a process; with the signs of a shell in it, both inits run it by one.
+fn words(builder: &Builder<'_, '_>, process: &str) -> Vec<String> {
+    if process.contains(['>', '<', ';', '&', '|', '$', '`', '(']) {
+        let script = shell::read(process.as_bytes(), builder.files);
+        if let Some(command) = script.commands.into_iter().next() {
+            return command.words;
+        }
+    }
+    lines::words(process)
+}
+
 fn state(action: &str, levels: &str, default: Option<&str>) -> BootState {
-    let in_level = levels.is_empty()
-        || default.is_none_or(|default| levels.contains(default) || levels.contains(['S', 's']));
+    let in_level = levels.is_empty() || default.is_none_or(|default| levels.contains(default));
     match action {
         "sysinit" | "boot" | "bootwait" => BootState::StartsAtBoot,
         "off" => BootState::Disabled,

@@ -3,6 +3,7 @@
 mod android;
 mod cron;
 mod events;
+mod helpers;
 mod inetd;
 mod init;
 mod inittab;
@@ -37,6 +38,8 @@ const ENTRIES_MAX: usize = 8192;
 pub(super) struct Start {
     pub(super) fact: BootEntry,
     pub(super) program: Option<Found>,
+    /// Programs named on its command line, which it may run.
+    pub(super) given: Vec<Found>,
 }
 
 /// What starts in a root.
@@ -82,6 +85,8 @@ impl Builder<'_, '_> {
             self.files.report(&draft.configuration, "list what starts", why);
             return;
         }
+        let rest = draft.words.iter().skip(1).filter(|word| word.starts_with('/'));
+        let given = rest.filter_map(|word| self.files.program(word)).collect();
         let mut words = draft.words.into_iter().map(|word| super::shortened(&word));
         let fact = BootEntry {
             source: draft.source,
@@ -94,7 +99,7 @@ impl Builder<'_, '_> {
             configuration: draft.configuration,
             program: program.as_ref().map(|found| self.files.locate(found.id)),
         };
-        self.starts.push(Start { fact, program });
+        self.starts.push(Start { fact, program, given });
     }
 
     /// Adds the programs that a command line starts through wrappers and shells, beside its first
@@ -102,6 +107,9 @@ impl Builder<'_, '_> {
     pub(super) fn add_inner(&mut self, draft: &Draft) {
         let first = draft.words.first().and_then(|word| self.files.program(word));
         for call in calls::of_words(self.files, &draft.words) {
+            if call.manner == Manner::Given {
+                continue;
+            }
             if Some(call.program.id) == first.as_ref().map(|found| found.id)
                 && call.words == draft.words
             {
@@ -131,22 +139,25 @@ impl Builder<'_, '_> {
                 from.push((program.clone(), start.fact.source, name, start.fact.state));
             }
         }
-        self.scripts.follow(self.files, from.iter().map(|one| one.0.clone()), self.binaries);
-        let mut seen: BTreeSet<(NodeId, BootState)> = BTreeSet::new();
+        let given = self.starts.iter().flat_map(|start| start.given.clone());
+        let programs = from.iter().map(|one| one.0.clone()).chain(given);
+        self.scripts.follow(self.files, programs, self.binaries);
         // What starts with the device comes first, and each script counts once.
         from.sort_by_key(|one| one.3);
         let mut pending = std::collections::VecDeque::from(from);
         let mut found = Vec::new();
         let mut before: BTreeSet<NodeId> = BTreeSet::new();
         while let Some((program, source, name, state)) = pending.pop_front() {
-            if before.contains(&program.id) || !seen.insert((program.id, state)) {
+            if !before.insert(program.id) {
                 continue;
             }
-            before.insert(program.id);
             let Some(Some(script)) = self.scripts.read.get(&program.id) else { continue };
             for call in &script.calls {
-                let daemon = call.manner == Manner::Daemon
-                    || call.manner == Manner::Plain && is_daemon(&call.program);
+                let daemon = match call.manner {
+                    Manner::Daemon => true,
+                    Manner::Plain | Manner::Given => stays(&call.words, &call.program, is_daemon),
+                    Manner::Included => false,
+                };
                 if daemon {
                     let source = match source {
                         BootSource::Procd | BootSource::Openrc | BootSource::Sysv => source,
@@ -170,6 +181,17 @@ impl Builder<'_, '_> {
             self.add_found(draft, Some(program));
         }
     }
+}
+
+/// Whether a program that is called under its own name goes on running.
+fn stays(words: &[String], program: &Found, is_daemon: &dyn Fn(&Found) -> bool) -> bool {
+    let (_, file) = program.path.rsplit_once('/').unwrap_or_default();
+    let first = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    let asks = ["--version", "--help", "-V", "-h", "--help"];
+    // A tool of many names stays under one of them only.
+    file.starts_with(first)
+        && is_daemon(program)
+        && !words.get(1).is_some_and(|word| asks.contains(&word.as_str()))
 }
 
 /// Reads what starts in a root. `binaries` are the programs with headers, `is_daemon` tells which of
@@ -209,6 +231,7 @@ pub(super) fn read<'tree>(
         supervised::read(&mut builder);
         events::read(&mut builder);
         builder.add_daemons(is_daemon);
+        helpers::read(&mut builder);
         cron::read(&mut builder);
         inetd::read(&mut builder);
         builder.add_daemons_of_jobs();
@@ -229,20 +252,35 @@ impl Builder<'_, '_> {
         self.scripts.follow(self.files, programs, self.binaries);
     }
 
-    /// Whether a program of one of these names was seen to start.
+    /// Whether a program of one of these names was seen to start with the device.
     pub(super) fn starts_any(&self, names: &[&str]) -> bool {
-        let fits = |word: &str| names.contains(&word.rsplit('/').next().unwrap_or(word));
-        let entries = self
-            .starts
-            .iter()
-            .any(|start| start.fact.state == BootState::StartsAtBoot && fits(&start.fact.command));
+        self.started(names).is_some()
+    }
+
+    /// The program of one of these names that was seen to start with the device, and what says so.
+    fn started(&self, names: &[&str]) -> Option<(String, Locator)> {
+        let name = |word: &str, program: Option<&Found>| {
+            let called = word.rsplit('/').next().unwrap_or(word);
+            let path = program.map(|found| found.path.as_str()).unwrap_or_default();
+            let file = path.rsplit('/').next().unwrap_or_default();
+            [called, file].into_iter().find(|name| names.contains(name)).map(str::to_owned)
+        };
+        let entry = self.starts.iter().find_map(|start| {
+            let fact = &start.fact;
+            let boots = fact.state == BootState::StartsAtBoot;
+            let name = name(&fact.command, start.program.as_ref()).filter(|_| boots)?;
+            Some((name, fact.configuration.clone()))
+        });
         let called = || {
             let scripts = self.scripts.read.values().flatten();
-            scripts
-                .flat_map(|script| &script.calls)
-                .any(|call| call.words.first().is_some_and(|word| fits(word)))
+            scripts.flat_map(|script| script.calls.iter().map(move |call| (script, call))).find_map(
+                |(script, call)| {
+                    let name = name(call.words.first()?, Some(&call.program))?;
+                    Some((name, script.text.at(call.offset)))
+                },
+            )
         };
-        entries || called()
+        entry.or_else(called)
     }
 }
 

@@ -7,8 +7,20 @@ use auscult_model::{BootSource, BootState};
 
 use super::{Builder, Draft, sysv};
 
-/// Adds the scripts, and those that no link starts.
+/// Adds procd itself, which the first process becomes, the scripts, and those that no link starts.
 pub(super) fn read(builder: &mut Builder<'_, '_>) {
+    if let Some(found) = builder.files.file("/sbin/procd") {
+        let configuration = builder.files.locate(found.id);
+        builder.add(Draft {
+            source: BootSource::Procd,
+            name: "procd".to_owned(),
+            words: vec!["/sbin/procd".to_owned()],
+            user: None,
+            trigger: "started by init".to_owned(),
+            state: BootState::StartsAtBoot,
+            configuration,
+        });
+    }
     let mut linked = BTreeSet::new();
     for entry in builder.files.folder("/etc/rc.d") {
         if !sysv::is_start(&entry.name) {

@@ -54,7 +54,7 @@ pub(super) fn read(
         search.program(program, &inetd);
     }
     if boot.init.is_some() {
-        search.imports(programs, reach);
+        search.imports(boot, programs, reach);
     }
     search.found
 }
@@ -264,9 +264,12 @@ impl Search<'_, '_> {
     }
 
     /// Programs that run and import what a listener needs, of which no port is known.
-    fn imports(&mut self, programs: &Programs<'_>, reach: &Reach) {
+    fn imports(&mut self, boot: &Boot, programs: &Programs<'_>, reach: &Reach) {
         let known: BTreeSet<NodeId> =
             self.found.iter().filter_map(|(_, program)| *program).collect();
+        let starts = boot.starts.iter().filter(|start| start.fact.state != BootState::Disabled);
+        let running: BTreeSet<NodeId> =
+            starts.filter_map(|start| Some(start.program.as_ref()?.id)).collect();
         let silent: BTreeSet<&str> = PROGRAMS
             .iter()
             .filter(|program| program.defaults().is_empty())
@@ -278,6 +281,10 @@ impl Search<'_, '_> {
                 continue;
             }
             let Some(transport) = programs.may_listen(node) else { continue };
+            // Tools that scripts call speak to the kernel with the same functions.
+            if transport != Transport::Tcp && !running.contains(&node) {
+                continue;
+            }
             let locator = self.files.locate(node);
             let listener = Listener {
                 name: name.to_owned(),
