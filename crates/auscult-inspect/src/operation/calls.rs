@@ -18,6 +18,59 @@ const CALLS_MAX: usize = 512;
 /// Commands inside of commands (`sh -c "…"`, wrappers of wrappers).
 const NESTING_MAX: u32 = 6;
 
+/// Commands that run no program given to them.
+const UTILITIES: &[&str] = &[
+    "[", "[[", "test", "echo", "printf", "killall", "pidof", "pkill", "rm", "cd", "chmod", "chown",
+    "cp", "mv", "ln", "mkdir", "touch", "cat", "which", "type", "dirname", "basename", "export",
+    "unset", "return", "trap", "set", "shift", "exit", "kill", "expr", "sleep", "ls",
+];
+/// Commands that run the one behind their options in their own place.
+const WRAPPERS: &[&str] = &[
+    "exec",
+    "nohup",
+    "setsid",
+    "nice",
+    "ionice",
+    "env",
+    "busybox",
+    "command",
+    "chrt",
+    "taskset",
+    "sudo",
+    "time",
+    "eval",
+    "timeout",
+    "stdbuf",
+    "xargs",
+    "builtin",
+    "catch",
+    "tini",
+    "chpst",
+    "setuidgid",
+    "s6-setuidgid",
+];
+/// Commands and functions of init scripts that leave the one behind their options running.
+const STARTERS: &[&str] = &[
+    "service_start",
+    "service_daemonize",
+    "daemon",
+    "start_daemon",
+    "daemonize",
+    "respawn",
+    "startproc",
+    "supervise-daemon",
+];
+/// Functions of init scripts that stop or look after the program given to them.
+const STOPPERS: &[&str] = &[
+    "service_stop",
+    "service_reload",
+    "service_check",
+    "killproc",
+    "pidofproc",
+    "procd_kill",
+    "status_of_proc",
+];
+
 /// How a program is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Manner {
@@ -40,6 +93,8 @@ pub(super) struct Call {
     pub(super) program: Found,
     /// Program and arguments as they are called.
     pub(super) words: Vec<String>,
+    /// Those of the words that a condition decides on.
+    pub(super) optional: Vec<String>,
     pub(super) user: Option<String>,
 }
 
@@ -137,7 +192,8 @@ fn read_file(files: &Files<'_>, found: &Found) -> Option<ReadScript> {
     for word in &words {
         let manner = if calls.is_empty() { Manner::Plain } else { Manner::Included };
         if let Some(program) = files.program(word).or_else(|| files.file(word)) {
-            calls.push(Call { offset: 0, manner, program, words: words.clone(), user: None });
+            let (words, optional) = (words.clone(), Vec::new());
+            calls.push(Call { offset: 0, manner, program, words, optional, user: None });
         }
     }
     let shell = words.first().is_some_and(|word| is_shell(word));
@@ -173,7 +229,8 @@ pub(super) fn is_shell(word: &str) -> bool {
 pub(super) fn of_words(files: &Files<'_>, words: &[String]) -> Vec<Call> {
     let script = Script::default();
     let mut reading = Reading { files, script: &script, calls: Vec::new(), modules: Vec::new() };
-    let command = Command { offset: 0, words: words.to_vec(), background: false };
+    let words = words.to_vec();
+    let command = Command { offset: 0, words, background: false, decided: false };
     reading.command(&command, None, NESTING_MAX);
     reading.calls
 }
@@ -195,12 +252,10 @@ impl Reading<'_, '_> {
             offset: command.offset,
             words: words.to_vec(),
             background: background || command.background,
+            decided: command.decided,
         };
         match name {
-            "[" | "test" | "[[" | "echo" | "printf" | "killall" | "pidof" | "pkill" | "rm"
-            | "cd" | "chmod" | "chown" | "cp" | "mv" | "ln" | "mkdir" | "touch" | "cat"
-            | "which" | "type" | "dirname" | "basename" | "export" | "unset" | "return"
-            | "trap" | "set" | "shift" | "exit" | "kill" | "expr" | "sleep" | "ls" => {
+            _ if UTILITIES.contains(&name) => {
                 self.program(command, Manner::Plain, user);
             }
             "." | "source" => {
@@ -208,9 +263,7 @@ impl Reading<'_, '_> {
                     self.push(command, Manner::Included, program, rest.to_vec(), user);
                 }
             }
-            "exec" | "nohup" | "setsid" | "nice" | "ionice" | "env" | "busybox" | "command"
-            | "chrt" | "taskset" | "sudo" | "time" | "eval" | "timeout" | "stdbuf" | "xargs"
-            | "builtin" | "catch" | "tini" | "chpst" | "setuidgid" | "s6-setuidgid" => {
+            _ if WRAPPERS.contains(&name) => {
                 self.program(command, Manner::Plain, user);
                 let background = matches!(name, "setsid" | "nohup");
                 self.command(&deeper(behind_options(rest), background), user, nesting);
@@ -221,19 +274,16 @@ impl Reading<'_, '_> {
                     self.command(&deeper(&words, true), user.as_deref(), nesting);
                 }
             }
-            "service_stop" | "service_reload" | "service_check" | "killproc" | "pidofproc"
-            | "procd_kill" | "status_of_proc" => {}
+            _ if STOPPERS.contains(&name) => {}
             "procd_set_param" | "procd_append_param" => {
                 if rest.first().is_some_and(|what| what == "command") {
                     let words = rest.get(1..).unwrap_or_default();
                     self.daemon(name, &deeper(words, true), user, nesting);
                 }
             }
-            "service_start" | "service_daemonize" | "daemon" | "start_daemon" | "daemonize"
-            | "respawn" | "startproc" | "supervise-daemon" => {
+            _ if STARTERS.contains(&name) => {
                 self.program(command, Manner::Plain, user);
-                let words = behind_options(rest);
-                self.command(&deeper(words, true), user, nesting);
+                self.command(&deeper(behind_options(rest), true), user, nesting);
             }
             "su" => {
                 self.program(command, Manner::Plain, user);
@@ -287,6 +337,9 @@ impl Reading<'_, '_> {
             if let Some(call) = before {
                 call.words.extend(command.words.iter().cloned());
                 call.words.truncate(64);
+                if command.decided {
+                    call.optional.extend(command.words.iter().cloned());
+                }
             }
             return;
         }
@@ -349,7 +402,8 @@ impl Reading<'_, '_> {
     ) {
         if self.calls.len() < CALLS_MAX * 8 {
             let user = user.map(str::to_owned);
-            self.calls.push(Call { offset: command.offset, manner, program, words, user });
+            let (offset, optional) = (command.offset, Vec::new());
+            self.calls.push(Call { offset, manner, program, words, optional, user });
         }
     }
 }

@@ -13,8 +13,10 @@ use crate::roots::{self, Root};
 const LINKS_MAX: u32 = 40;
 /// A configuration or a script larger than this is none.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
-/// Configurations and scripts of one root that are read, together.
-const ROOT_BYTES_MAX: u64 = 64 << 20;
+/// Configurations and scripts of all roots that are read, together.
+pub(super) const ALL_BYTES_MAX: u64 = 128 << 20;
+/// The same of one root.
+const ROOT_BYTES_MAX: u64 = 32 << 20;
 /// Entries of one folder that are looked at.
 const FOLDER_ENTRIES_MAX: usize = 4096;
 /// A path is not longer (`PATH_MAX`).
@@ -79,9 +81,16 @@ pub(super) struct Entry {
 }
 
 impl<'tree> Files<'tree> {
-    pub(super) fn new(tree: &'tree Tree, root: Root) -> Self {
-        let bytes_left = RefCell::new(ROOT_BYTES_MAX);
+    /// The files of a root, of which this many bytes may be read.
+    pub(super) fn new(tree: &'tree Tree, root: Root, bytes: u64) -> Self {
+        let bytes_left = RefCell::new(bytes.min(ROOT_BYTES_MAX));
         Self { tree, root, bytes_left, problems: RefCell::default() }
+    }
+
+    /// What is left of these bytes, now that this root was read.
+    pub(super) fn rest_of(&self, bytes: u64) -> u64 {
+        let spent = bytes.min(ROOT_BYTES_MAX).saturating_sub(*self.bytes_left.borrow());
+        bytes.saturating_sub(spent)
     }
 
     /// The problems met so far.
@@ -117,6 +126,12 @@ impl<'tree> Files<'tree> {
     pub(super) fn entry(&self, path: &str) -> Option<NodeId> {
         let full = [self.root.prefix.as_slice(), path.as_bytes()].concat();
         self.tree.member(self.root.container, &full)
+    }
+
+    /// What stands at this path, links of its folders followed but not the last one.
+    pub(super) fn real_entry(&self, path: &str) -> Option<NodeId> {
+        let (folder, name) = path.rsplit_once('/')?;
+        self.entry(&format!("{}/{name}", self.real_path(folder)?))
     }
 
     /// Whether a folder exists, whether or not it has an entry of its own.
@@ -243,7 +258,9 @@ impl<'tree> Files<'tree> {
         }
         let left = self.bytes_left.borrow().checked_sub(node.len());
         let Some(left) = left else {
-            let why = format!("all files of the root together are over {ROOT_BYTES_MAX} bytes");
+            let why = format!(
+                "all files together are over {ROOT_BYTES_MAX} bytes of a root or {ALL_BYTES_MAX} of all"
+            );
             self.report(&self.locator(), what, why);
             return None;
         };

@@ -16,7 +16,7 @@ pub(super) fn made(tree: &Made, look: impl FnOnce(&Files<'_>)) {
     let image = cpio_newc(&tree.clone().with_parents());
     let tree = Tree::from_bytes(image, &Limits::default());
     let root = roots(&tree).into_iter().next().unwrap();
-    look(&Files::new(&tree, root));
+    look(&Files::new(&tree, root, u64::MAX));
 }
 
 /// What is answered about every root of a tree, and how many problems there were.

@@ -63,13 +63,14 @@ pub(crate) fn read(tree: &Tree, examined: &[Examined]) -> (Operation, Vec<Proble
     }
     let programs = Programs::of(examined);
     let cmdlines = cmdlines(tree);
-    let answers = roots.into_iter().map(|root| {
-        let files = Files::new(tree, root);
-        let answer = one(&files, &programs, &cmdlines);
+    let mut answers = Vec::new();
+    let mut bytes = files::ALL_BYTES_MAX;
+    for root in roots {
+        let files = Files::new(tree, root, bytes);
+        answers.push(one(&files, &programs, &cmdlines));
+        bytes = files.rest_of(bytes);
         problems.extend(files.into_problems());
-        answer
-    });
-    let answers = answers.collect();
+    }
     (Operation { roots: Known::Known(answers) }, problems)
 }
 

@@ -22,6 +22,9 @@ const LOADER_FOLDERS: &[&str] =
 /// Steps of a chain.
 const CHAIN_MAX: usize = 64;
 
+/// Libraries of one name that are looked at.
+const SAME_NAME_MAX: usize = 64;
+
 /// The binaries of the image by their file.
 pub(super) struct Programs<'seen> {
     examined: &'seen [Examined],
@@ -128,6 +131,7 @@ impl Libraries {
         for list in by_name.values_mut() {
             list.sort();
             list.dedup();
+            list.truncate(SAME_NAME_MAX);
         }
         Self { by_name }
     }
@@ -164,6 +168,7 @@ pub(super) struct Reach {
     ways: BTreeMap<NodeId, Way>,
     paths: BTreeMap<NodeId, String>,
     executables: BTreeSet<NodeId>,
+    libraries: Libraries,
 }
 
 /// What is needed to follow a file.
@@ -171,7 +176,7 @@ struct Edges<'edges, 'tree> {
     files: &'edges Files<'tree>,
     boot: &'edges Boot,
     programs: &'edges Programs<'edges>,
-    libraries: Libraries,
+    libraries: &'edges Libraries,
 }
 
 impl Edges<'_, '_> {
@@ -218,7 +223,8 @@ impl Edges<'_, '_> {
 impl Reach {
     /// Follows the boot set.
     pub(super) fn of(files: &Files<'_>, boot: &Boot, programs: &Programs<'_>) -> Self {
-        let edges = Edges { files, boot, programs, libraries: Libraries::of(files) };
+        let libraries = Libraries::of(files);
+        let edges = Edges { files, boot, programs, libraries: &libraries };
         let mut ways = BTreeMap::new();
         for (state, by) in
             [(BootState::StartsAtBoot, ReachedBy::Boot), (BootState::OnDemand, ReachedBy::OnDemand)]
@@ -234,7 +240,7 @@ impl Reach {
         let paths = ways.keys().map(|&node| (node, edges.path(node))).collect();
         let executables =
             ways.keys().copied().filter(|&node| programs.is_executable(node)).collect();
-        Self { ways, paths, executables }
+        Self { ways, paths, executables, libraries }
     }
 
     /// Whether this file was seen to run.
@@ -259,7 +265,7 @@ impl Reach {
         programs: &Programs<'_>,
         facing: &HashMap<NodeId, String>,
     ) -> Vec<Reached> {
-        let edges = Edges { files, boot, programs, libraries: Libraries::of(files) };
+        let edges = Edges { files, boot, programs, libraries: &self.libraries };
         let mut reached = Vec::new();
         let mut add = |ways: &BTreeMap<NodeId, Way>, node: NodeId| {
             let Some(way) = ways.get(&node).filter(|_| programs.by_node.contains_key(&node)) else {

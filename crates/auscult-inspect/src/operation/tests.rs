@@ -53,6 +53,36 @@ fn ports_come_from_command_lines_configurations_and_defaults() {
 }
 
 #[test]
+fn what_hangs_on_a_condition_may_listen_and_what_is_handed_over_stands_once() {
+    let script = "procd_set_param command /usr/sbin/ntpd -n\n[ $x -eq 0 ] || procd_append_param command -l\n";
+    let tree = base()
+        .symlink("usr/sbin/ntpd", "../../bin/busybox")
+        .file("etc/inittab", 0o644, "::sysinit:/etc/init.d/ntp\n::once:/usr/sbin/redis-server\n")
+        .file("etc/init.d/ntp", 0o755, format!("#!/bin/sh\n{script}"))
+        .file("usr/sbin/redis-server", 0o755, program(&[], &[]))
+        .file("etc/redis.conf", 0o644, "bind 127.0.0.1 -::1\nport 6379\n");
+    let seen = listeners(&answer(&tree));
+    holds(&seen, "ntpd Udp ?:123 MayListen AtBoot");
+    holds(&seen, "redis-server Tcp ::1:6379 Configured AtBoot");
+    let without = base().symlink("usr/sbin/ntpd", "../../bin/busybox").file(
+        "etc/inittab",
+        0o644,
+        "::once:/usr/sbin/ntpd -p pool.ntp.org\n",
+    );
+    lacks(&listeners(&answer(&without)), "ntpd");
+
+    let unit = "usr/lib/systemd/system";
+    let handed = Tree::new()
+        .file("usr/lib/systemd/systemd", 0o755, program(&[], &[]))
+        .symlink("sbin/init", "/usr/lib/systemd/systemd")
+        .file(format!("{unit}/multi-user.target"), 0o644, "[Unit]\nWants=rpcbind.socket\n")
+        .file(format!("{unit}/rpcbind.socket"), 0o644, "[Socket]\nListenStream=0.0.0.0:111\n")
+        .file(format!("{unit}/rpcbind.service"), 0o644, "[Service]\nExecStart=/sbin/rpcbind -w\n")
+        .file("sbin/rpcbind", 0o755, program(&["bind", "listen"], &[]));
+    assert_eq!(listeners(&answer(&handed)), ["rpcbind Tcp 0.0.0.0:111 Configured AtBoot"]);
+}
+
+#[test]
 fn what_runs_is_proved_by_a_chain() {
     let tree = base()
         .file("etc/inittab", 0o644, "::sysinit:/etc/start\n")

@@ -19,14 +19,20 @@ pub(in crate::operation) struct Service {
     pub(in crate::operation) words: Vec<String>,
     pub(in crate::operation) enabled: bool,
     pub(in crate::operation) locator: Locator,
-    /// Which daemons read this file.
-    daemons: &'static [&'static str],
+    /// Whether xinetd reads this file, and not inetd.
+    xinetd: bool,
 }
+
+/// Daemons that read `inetd.conf`.
+const INETD: &[&str] = &["inetd", "inetutils-inetd", "openbsd-inetd", "rlinetd"];
+/// Services of one root.
+const SERVICES_MAX: usize = 1024;
 
 /// Adds the services. Where nothing starts the daemon, they do not start either.
 pub(super) fn read(builder: &mut Builder<'_, '_>) {
+    let (inetd, xinetd) = (builder.starts_any(INETD), builder.starts_any(&["xinetd"]));
     for service in services(builder.files) {
-        let runs = service.enabled && builder.starts_any(service.daemons);
+        let runs = service.enabled && if service.xinetd { xinetd } else { inetd };
         builder.add(Draft {
             source: BootSource::Inetd,
             name: service.name,
@@ -51,6 +57,11 @@ pub(in crate::operation) fn services(files: &Files<'_>) -> Vec<Service> {
     let folder = files.texts("/etc/xinetd.d", "");
     for text in files.text("/etc/xinetd.conf").into_iter().chain(folder) {
         xinetd(&text, &mut services);
+    }
+    if services.len() > SERVICES_MAX {
+        let why = format!("more than {SERVICES_MAX} services");
+        files.report(&files.locator(), "read the tables of inetd", why);
+        services.truncate(SERVICES_MAX);
     }
     services
 }
@@ -77,7 +88,7 @@ fn line_of_inetd(line: &str, locator: Locator) -> Option<Service> {
         words,
         enabled: true,
         locator,
-        daemons: &["inetd", "inetutils-inetd", "openbsd-inetd", "rlinetd"],
+        xinetd: false,
     })
 }
 
@@ -105,7 +116,7 @@ fn xinetd(text: &Text, services: &mut Vec<Service>) {
                 words: Vec::new(),
                 enabled: true,
                 locator: text.at(line.offset),
-                daemons: &["xinetd"],
+                xinetd: true,
             });
         } else if line_text.starts_with('}') {
             services.extend(current.take().filter(|service| !service.words.is_empty()));

@@ -29,6 +29,7 @@ pub(super) use events::{mdev_command, udev_programs, udev_rules};
 pub(super) use inetd::services;
 pub(super) use init::Init;
 pub(super) use systemd::Socket;
+use systemd::UNIT_FOLDERS;
 
 /// Entries of one root.
 const ENTRIES_MAX: usize = 8192;
@@ -40,6 +41,8 @@ pub(super) struct Start {
     pub(super) program: Option<Found>,
     /// Programs named on its command line, which it may run.
     pub(super) given: Vec<Found>,
+    /// Those of its arguments that a condition decides on.
+    pub(super) optional: Vec<String>,
 }
 
 /// What starts in a root.
@@ -82,7 +85,7 @@ impl Builder<'_, '_> {
     pub(super) fn add_found(&mut self, draft: Draft, program: Option<Found>) {
         if self.starts.len() >= ENTRIES_MAX {
             let why = format!("more than {ENTRIES_MAX} things start");
-            self.files.report(&draft.configuration, "list what starts", why);
+            self.files.report(&self.files.locator(), "list what starts", why);
             return;
         }
         let rest = draft.words.iter().skip(1).filter(|word| word.starts_with('/'));
@@ -99,7 +102,7 @@ impl Builder<'_, '_> {
             configuration: draft.configuration,
             program: program.as_ref().map(|found| self.files.locate(found.id)),
         };
-        self.starts.push(Start { fact, program, given });
+        self.starts.push(Start { fact, program, given, optional: Vec::new() });
     }
 
     /// Adds the programs that a command line starts through wrappers and shells, beside its first
@@ -139,9 +142,7 @@ impl Builder<'_, '_> {
                 from.push((program.clone(), start.fact.source, name, start.fact.state));
             }
         }
-        let given = self.starts.iter().flat_map(|start| start.given.clone());
-        let programs = from.iter().map(|one| one.0.clone()).chain(given);
-        self.scripts.follow(self.files, programs, self.binaries);
+        self.follow();
         // What starts with the device comes first, and each script counts once.
         from.sort_by_key(|one| one.3);
         let mut pending = std::collections::VecDeque::from(from);
@@ -172,24 +173,48 @@ impl Builder<'_, '_> {
                         state,
                         configuration: script.text.at(call.offset),
                     };
-                    found.push((draft, call.program.clone()));
+                    found.push((draft, call.program.clone(), call.optional.clone()));
                 }
                 pending.push_back((call.program.clone(), source, name.clone(), state));
             }
         }
-        for (draft, program) in found {
+        for (draft, program, optional) in found {
+            let known = self.starts.len();
             self.add_found(draft, Some(program));
+            for start in self.starts.iter_mut().skip(known) {
+                start.optional.clone_from(&optional);
+            }
         }
     }
 }
+
+/// Tools that speak to daemons or start them, and end themselves.
+const TOOLS: &[&str] = &[
+    "start-stop-daemon",
+    "run-parts",
+    "udevadm",
+    "systemctl",
+    "chronyc",
+    "journalctl",
+    "su",
+    "sudo",
+    "setsid",
+    "nohup",
+    "ssh",
+    "scp",
+    "dbus-send",
+    "logger",
+    "hotplug-call",
+];
 
 /// Whether a program that is called under its own name goes on running.
 fn stays(words: &[String], program: &Found, is_daemon: &dyn Fn(&Found) -> bool) -> bool {
     let (_, file) = program.path.rsplit_once('/').unwrap_or_default();
     let first = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
-    let asks = ["--version", "--help", "-V", "-h", "--help"];
+    let asks = ["--version", "--help", "-V"];
     // A tool of many names stays under one of them only.
     file.starts_with(first)
+        && !TOOLS.contains(&first)
         && is_daemon(program)
         && !words.get(1).is_some_and(|word| asks.contains(&word.as_str()))
 }
@@ -228,27 +253,25 @@ pub(super) fn read<'tree>(
         Some(Init::Runit | Init::S6) | None => {}
     }
     if init.is_some() {
-        supervised::read(&mut builder);
         events::read(&mut builder);
+        builder.follow();
+        supervised::read(&mut builder, init);
         builder.add_daemons(is_daemon);
         helpers::read(&mut builder);
         cron::read(&mut builder);
         inetd::read(&mut builder);
-        builder.add_daemons_of_jobs();
+        builder.follow();
     }
     let Builder { scripts, starts, sockets, .. } = builder;
     Boot { starts, sockets, scripts, init }
 }
 
 impl Builder<'_, '_> {
-    /// Reads the scripts of jobs and events, which were added last.
-    fn add_daemons_of_jobs(&mut self) {
-        let programs: Vec<Found> = self
-            .starts
-            .iter()
-            .filter(|start| start.fact.state != BootState::Disabled)
-            .filter_map(|start| start.program.clone())
-            .collect();
+    /// Reads the scripts of everything that was added and starts.
+    fn follow(&mut self) {
+        let starts = self.starts.iter().filter(|start| start.fact.state != BootState::Disabled);
+        let programs = starts.flat_map(|start| start.program.iter().chain(&start.given)).cloned();
+        let programs: Vec<Found> = programs.collect();
         self.scripts.follow(self.files, programs, self.binaries);
     }
 

@@ -2,7 +2,7 @@
 
 use auscult_model::{BootSource, BootState};
 
-use super::{Builder, Draft};
+use super::{Builder, Draft, Init};
 
 /// Folders of services and what looks after them.
 const FOLDERS: &[(&str, BootSource)] = &[
@@ -16,13 +16,20 @@ const FOLDERS: &[(&str, BootSource)] = &[
     ("/run/service", BootSource::S6),
 ];
 
-/// Adds the stages of runit and every service.
-pub(super) fn read(builder: &mut Builder<'_, '_>) {
+/// What looks after the folders of services.
+const RUNIT: &[&str] = &["runit", "runit-init", "runsvdir", "runsvdir-start"];
+const S6: &[&str] = &["s6-svscan", "s6-rc-init", "s6-linux-init"];
+
+/// Adds the stages of runit and every service. Where nothing looks after them, they do not start.
+pub(super) fn read(builder: &mut Builder<'_, '_>, init: Option<Init>) {
+    let runit = init == Some(Init::Runit) || builder.starts_any(RUNIT);
+    let s6 = init == Some(Init::S6) || builder.starts_any(S6);
     for stage in ["1", "2"] {
         let path = format!("/etc/runit/{stage}");
         if let Some(found) = builder.files.file(&path) {
             let configuration = builder.files.locate(found.id);
-            builder.add(draft(BootSource::Runit, stage, &path, "/etc/runit", configuration, false));
+            let state = if runit { BootState::StartsAtBoot } else { BootState::Disabled };
+            builder.add(draft(BootSource::Runit, stage, &path, "/etc/runit", configuration, state));
         }
     }
     for (folder, source) in FOLDERS {
@@ -35,7 +42,12 @@ pub(super) fn read(builder: &mut Builder<'_, '_>) {
             };
             let down = builder.files.entry(&format!("{folder}/{name}/down")).is_some();
             let configuration = builder.files.locate(found.id);
-            builder.add(draft(*source, &name, &path, folder, configuration, down));
+            let state = match if *source == BootSource::Runit { runit } else { s6 } {
+                false => BootState::Disabled,
+                true if down => BootState::OnDemand,
+                true => BootState::StartsAtBoot,
+            };
+            builder.add(draft(*source, &name, &path, folder, configuration, state));
         }
     }
 }
@@ -46,7 +58,7 @@ fn draft(
     path: &str,
     trigger: &str,
     configuration: auscult_model::Locator,
-    down: bool,
+    state: BootState,
 ) -> Draft {
     Draft {
         source,
@@ -54,7 +66,7 @@ fn draft(
         words: vec![path.to_owned()],
         user: None,
         trigger: trigger.to_owned(),
-        state: if down { BootState::OnDemand } else { BootState::StartsAtBoot },
+        state,
         configuration,
     }
 }

@@ -30,25 +30,20 @@ pub(super) fn read(builder: &mut Builder<'_, '_>, runlevel: Option<&str>) {
     add_unlinked(builder, &linked);
 }
 
-/// What systemd's generator makes of scripts that have no unit of their own.
+/// What systemd's generator makes of scripts that have no unit of their own
+/// (systemd-sysv-generator(8)); it does not look at `rcS.d`.
 pub(super) fn read_generated(builder: &mut Builder<'_, '_>) {
-    let units: BTreeSet<String> = builder
-        .starts
-        .iter()
-        .filter_map(|start| start.fact.name.strip_suffix(".service").map(str::to_owned))
-        .collect();
     let mut seen = BTreeSet::new();
-    for level in ["S", "2", "3", "4", "5"] {
+    for level in ["2", "3", "4", "5"] {
         for entry in level_entries(builder, level) {
-            let name = service(&entry.name).to_owned();
-            let masked = || {
-                let unit = format!("/etc/systemd/system/{name}.service");
-                builder.files.link(&unit).is_some_and(|target| target == "/dev/null")
-            };
-            if units.contains(&name) || !seen.insert(name.clone()) || masked() {
-                continue;
+            let name = service(&entry.name).trim_end_matches(".sh").to_owned();
+            let unit = format!("{name}.service");
+            let mut folders = super::UNIT_FOLDERS.iter();
+            let own = folders
+                .any(|folder| builder.files.real_entry(&format!("{folder}/{unit}")).is_some());
+            if !own && seen.insert(name) {
+                add(builder, &entry, BootSource::Sysv, &format!("runlevel {level}"));
             }
-            add(builder, &entry, BootSource::Sysv, &format!("runlevel {level}"));
         }
     }
 }
@@ -141,21 +136,14 @@ fn add_rcs(builder: &mut Builder<'_, '_>, linked: &mut BTreeSet<Found>) {
 
 /// Adds the scripts of `/etc/init.d` that nothing runs.
 fn add_unlinked(builder: &mut Builder<'_, '_>, linked: &BTreeSet<Found>) {
-    let started: BTreeSet<_> =
+    let mut started: BTreeSet<_> =
         builder.starts.iter().filter_map(|start| Some(start.program.as_ref()?.id)).collect();
+    let scripts = builder.scripts.read.values().flatten();
+    started.extend(scripts.flat_map(|script| script.calls.iter().map(|call| call.program.id)));
     for entry in builder.files.folder("/etc/init.d") {
         let Some(found) = builder.files.program(&entry.path) else { continue };
         let helper = matches!(entry.name.as_str(), "rc" | "rcS" | "rcK" | "functions" | "skeleton");
-        if helper
-            || linked.iter().any(|one| one.id == found.id)
-            || started.contains(&found.id)
-            || builder
-                .scripts
-                .read
-                .values()
-                .flatten()
-                .any(|script| script.calls.iter().any(|call| call.program.id == found.id))
-        {
+        if helper || linked.iter().any(|one| one.id == found.id) || started.contains(&found.id) {
             continue;
         }
         let configuration = builder.files.locate(entry.id);

@@ -246,6 +246,26 @@ fn jobs_events_and_inetd_are_on_demand() {
 }
 
 #[test]
+fn systemd_takes_scripts_without_a_unit_and_no_foreign_services() {
+    let tree = systemd()
+        .file("etc/init.d/tftpd", 0o755, "#!/bin/sh\n")
+        .file("etc/init.d/pump", 0o755, "#!/bin/sh\n")
+        .file("etc/init.d/clock.sh", 0o755, "#!/bin/sh\n")
+        .symlink("usr/lib/systemd/system/clock.service", "/dev/null")
+        .symlink("etc/rc2.d/S01tftpd", "../init.d/tftpd")
+        .symlink("etc/rc2.d/S01pump", "../init.d/pump")
+        .symlink("etc/rc2.d/S01clock.sh", "../init.d/clock.sh")
+        .symlink("etc/rcS.d/S01early", "../init.d/tftpd")
+        .file("etc/runit/runsvdir/default/ssh/run", 0o755, "#!/bin/sh\nexec sshd\n");
+    let seen = boot(&answer(&tree));
+    holds(&seen, "boot tftpd: /etc/rc2.d/S01tftpd start (runlevel 2)");
+    holds(&seen, "disabled ssh: /etc/runit/runsvdir/default/ssh/run (/etc/runit/runsvdir/default)");
+    lacks(&seen, "S01pump");
+    lacks(&seen, "S01clock.sh");
+    lacks(&seen, "S01early");
+}
+
+#[test]
 fn hostile_roots_are_answered() {
     let loops = Tree::new()
         .symlink("sbin/init", "/sbin/init2")

@@ -26,6 +26,7 @@ const UNTOLD_ADDRESS: &str = "the configuration does not tell the address";
 struct Run {
     name: String,
     words: Vec<String>,
+    optional: Vec<String>,
     program: Found,
     started: Started,
     locator: Locator,
@@ -77,6 +78,7 @@ fn runs(files: &Files<'_>, boot: &Boot, reach: &Reach) -> Vec<Run> {
         runs.push(Run {
             name: file_name(&fact.command).to_owned(),
             words: fact.arguments.clone(),
+            optional: start.optional.clone(),
             program: program.clone(),
             started,
             locator: fact.configuration.clone(),
@@ -89,6 +91,7 @@ fn runs(files: &Files<'_>, boot: &Boot, reach: &Reach) -> Vec<Run> {
             runs.push(Run {
                 name: call.words.first().map(|word| file_name(word).to_owned()).unwrap_or_default(),
                 words: call.words.get(1..).unwrap_or_default().to_vec(),
+                optional: call.optional.clone(),
                 program: call.program.clone(),
                 started,
                 locator: files.locate(script).at(u64::try_from(call.offset).unwrap_or(u64::MAX)),
@@ -180,17 +183,16 @@ impl Search<'_, '_> {
                 .or_else(|| further.iter().find(|found| file_name(&found.path) == name).cloned());
             let Some(found) = found else { continue };
             let multi_call = is_multi_call(&found.path);
+            let applet = multi_call && !program.applet_needs.is_empty();
+            let needs = if applet { &program.applet_needs } else { &program.needs };
             let is_run = |run: &Run| {
-                let asked = program.needs.is_empty()
-                    || run.words.iter().any(|word| program.needs.contains(word));
+                let asked = needs.is_empty() || run.words.iter().any(|word| needs.contains(word));
                 asked && (run.name == *name || run.program.id == found.id && !multi_call)
             };
             let runs: Vec<usize> =
                 (0..self.runs.len()).filter(|&at| self.runs.get(at).is_some_and(is_run)).collect();
             // A tool of many names, and one that listens only when asked, must be seen to start.
-            if runs.is_empty()
-                && (multi_call || inetd.contains(&found.id) || !program.needs.is_empty())
-            {
+            if runs.is_empty() && (multi_call || inetd.contains(&found.id) || !needs.is_empty()) {
                 continue;
             }
             self.listens(program, name, &found, &runs);
@@ -217,6 +219,19 @@ impl Search<'_, '_> {
             let source = ListenerSource::Configuration;
             places.extend(told.into_iter().map(|(place, locator)| (place, source, locator)));
         }
+        // systemd hands it the sockets that it listens on.
+        let handed = self.found.iter().any(|(listener, program)| {
+            *program == Some(found.id)
+                && listener.source == ListenerSource::SystemdSocket
+                && listener.started == Known::Known(Started::AtBoot)
+        });
+        // Whether it listens at all hangs on a condition of the script.
+        let wanted = |run: &&Run| {
+            run.optional
+                .iter()
+                .any(|word| program.needs.contains(word) || program.applet_needs.contains(word))
+        };
+        let doubtful = runs.iter().any(wanted);
         let own = self.files.locate(found.id);
         let mut add = |transport, port, address: Option<String>, source, certainty, locator| {
             let listener = Listener {
@@ -256,9 +271,11 @@ impl Search<'_, '_> {
                 }
             }
         }
-        let untold = if places.is_empty() { defaults } else { Vec::new() };
+        let untold = if places.is_empty() && !handed { defaults } else { Vec::new() };
         for (transport, port) in untold.into_iter().chain(program.always()) {
-            let (source, certainty) = (ListenerSource::Default, Certainty::DefaultOfProgram);
+            let source = ListenerSource::Default;
+            let certainty =
+                if doubtful { Certainty::MayListen } else { Certainty::DefaultOfProgram };
             add(transport, port, address.clone(), source, certainty, own.clone());
         }
     }
@@ -272,7 +289,7 @@ impl Search<'_, '_> {
             starts.filter_map(|start| Some(start.program.as_ref()?.id)).collect();
         let silent: BTreeSet<&str> = PROGRAMS
             .iter()
-            .filter(|program| program.defaults().is_empty())
+            .filter(|program| program.defaults().is_empty() || !program.needs.is_empty())
             .flat_map(|program| program.names.iter().map(String::as_str))
             .collect();
         for (node, path) in reach.programs() {

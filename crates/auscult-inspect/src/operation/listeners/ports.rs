@@ -94,6 +94,8 @@ pub(super) struct Place {
 /// `80`, `1.2.3.4:80`, `[::]:80`, `:80`, `*:80`, `udp:161`, `udp:127.0.0.1:161`, `localhost`.
 pub(super) fn place(text: &str) -> Option<Place> {
     let text = text.trim().trim_matches(['"', '\'']);
+    // Redis: an address that may be missing.
+    let text = text.strip_prefix('-').unwrap_or(text);
     let mut found = Place::default();
     let mut rest = text;
     for (name, transport) in [

@@ -39,6 +39,8 @@ pub(super) struct Program {
     address_options: Vec<String>,
     #[serde(default)]
     pub(super) needs: Vec<String>,
+    #[serde(default)]
+    pub(super) applet_needs: Vec<String>,
     /// Where the default is written down.
     #[cfg_attr(not(test), expect(dead_code, reason = "it is for the reader of the table"))]
     source: String,

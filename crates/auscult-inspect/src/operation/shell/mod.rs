@@ -10,7 +10,7 @@ mod tokens;
 use std::collections::{BTreeSet, HashMap};
 
 use super::lines;
-use tokens::{Piece, Token, Word};
+use tokens::{Piece, Token, WORDS_MAX, Word};
 
 /// Values kept of one variable.
 const VALUES_MAX: usize = 64;
@@ -18,8 +18,6 @@ const VALUES_MAX: usize = 64;
 const VALUE_BYTES_MAX: usize = 2048;
 /// Commands of one script.
 const COMMANDS_MAX: usize = 8192;
-/// Words of one command.
-const WORDS_MAX: usize = 64;
 /// Scripts that include one another.
 const INCLUDES_MAX: u32 = 4;
 
@@ -31,6 +29,8 @@ pub(super) struct Command {
     pub(super) words: Vec<String>,
     /// Whether the script goes on while it runs.
     pub(super) background: bool,
+    /// Whether the command before decides on it (`&&`, `||`).
+    pub(super) decided: bool,
 }
 
 /// What a script holds.
@@ -82,6 +82,7 @@ impl Script {
     fn add(&mut self, bytes: &[u8], surroundings: &dyn Surroundings) {
         let mut pending = Vec::new();
         let mut offset = 0;
+        let mut decided = false;
         for token in tokens::read(bytes) {
             match token {
                 Token::Word(at, word) => {
@@ -96,13 +97,14 @@ impl Script {
                     self.functions.insert(name);
                     pending.clear();
                 }
-                Token::End { background } => {
-                    self.command(offset, &pending, background, surroundings);
+                Token::End { background, decides } => {
+                    self.command(offset, &pending, (background, decided), surroundings);
+                    decided = decides;
                     pending.clear();
                 }
             }
         }
-        self.command(offset, &pending, false, surroundings);
+        self.command(offset, &pending, (false, decided), surroundings);
     }
 
     /// Takes one command: assignments change variables, loops give them a list, the rest is kept.
@@ -110,7 +112,7 @@ impl Script {
         &mut self,
         offset: usize,
         words: &[Word],
-        background: bool,
+        (background, decided): (bool, bool),
         around: &dyn Surroundings,
     ) {
         let mut words = words;
@@ -153,7 +155,7 @@ impl Script {
             words.truncate(WORDS_MAX);
             if !words.is_empty() && self.commands.len() < COMMANDS_MAX {
                 let offset = if self.included > 0 { 0 } else { offset };
-                self.commands.push(Command { offset, words, background });
+                self.commands.push(Command { offset, words, background, decided });
             }
         }
     }
@@ -322,6 +324,8 @@ mod tests {
         read(b". /loop\n", &Made);
         let doubling = format!("A=aaaaaaaa\n{}", "A=$A$A\n".repeat(2000));
         assert!(read(doubling.as_bytes(), &Made).variable("A").unwrap().len() <= 2048);
+        let many = format!("echo {}", "$(x) ".repeat(200_000));
+        assert!(read(many.as_bytes(), &Made).commands.len() <= super::COMMANDS_MAX);
         let nested = "$(".repeat(100_000);
         assert!(read(nested.as_bytes(), &Made).commands.len() < 10);
         for text in ["'", "\"", "`", "${", "<<", "$((", "case", "for", "a\0b", "\\", "x() {", "((("]

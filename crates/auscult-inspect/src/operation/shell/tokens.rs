@@ -2,6 +2,8 @@
 
 /// Commands in commands (`$(… $(…) …)`) that are looked into.
 const DEPTH_MAX: u32 = 6;
+/// Words of one command; what goes on is no command line.
+pub(super) const WORDS_MAX: usize = 64;
 
 /// A part of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(super) enum Token {
     End {
         /// Whether it runs on in the background.
         background: bool,
+        /// Whether its result decides on the next one (`&&`, `||`).
+        decides: bool,
     },
 }
 
@@ -93,6 +97,8 @@ struct Reader {
     /// Ends of here-documents that begin behind this line.
     documents: Vec<String>,
     depth: u32,
+    /// Words of the present command.
+    words: usize,
 }
 
 impl Reader {
@@ -142,9 +148,15 @@ impl Reader {
                     if double {
                         self.next();
                     }
-                    self.end(!double);
+                    self.end_with(!double, double);
                 }
-                '|' => self.end(false),
+                '|' => {
+                    let double = self.peek() == Some('|');
+                    if double {
+                        self.next();
+                    }
+                    self.end_with(false, double);
+                }
                 '<' | '>' => self.redirection(character),
                 '#' if self.word.is_none() => self.skip_line(),
                 ' ' | '\t' | '\r' => self.finish_word(),
@@ -298,6 +310,7 @@ impl Reader {
             return;
         }
         let before = std::mem::take(&mut self.tokens);
+        let words = std::mem::take(&mut self.words);
         let state = (self.in_command, std::mem::take(&mut self.cases), self.case_head);
         (self.in_command, self.case_head) = (false, false);
         self.depth += 1;
@@ -305,6 +318,7 @@ impl Reader {
         self.depth -= 1;
         let inner = std::mem::replace(&mut self.tokens, before);
         (self.in_command, self.cases, self.case_head) = state;
+        self.words = words;
         let start = self.tokens.iter().rposition(|token| !matches!(token, Token::Word(..)));
         let start = start.map_or(0, |end| end + 1);
         self.tokens.splice(start..start, inner);
@@ -327,6 +341,7 @@ impl Reader {
         }
         self.word = None;
         self.in_command = false;
+        self.words = 0;
         self.tokens.push(Token::Function(name));
         true
     }
@@ -390,7 +405,7 @@ impl Reader {
             Some("in") if self.case_head => {
                 self.case_head = false;
                 self.cases.push(true);
-                self.tokens.push(Token::End { background: false });
+                self.tokens.push(Token::End { background: false, decides: false });
                 self.in_command = false;
                 return;
             }
@@ -402,14 +417,22 @@ impl Reader {
         let keyword = ["then", "do", "else", "{", "!", "if", "elif", "while", "until"];
         let keyword = !self.in_command && word.plain().is_some_and(|word| keyword.contains(&word));
         self.in_command = !keyword;
-        self.tokens.push(Token::Word(self.line, word));
+        self.words += 1;
+        if self.words <= WORDS_MAX {
+            self.tokens.push(Token::Word(self.line, word));
+        }
     }
 
     fn end(&mut self, background: bool) {
+        self.end_with(background, false);
+    }
+
+    fn end_with(&mut self, background: bool, decides: bool) {
         self.finish_word();
         if !matches!(self.tokens.last(), Some(Token::End { .. }) | None) {
-            self.tokens.push(Token::End { background });
+            self.tokens.push(Token::End { background, decides });
         }
+        self.words = 0;
         self.in_command = false;
     }
 }

@@ -16,8 +16,13 @@ use super::{Builder, Draft, events};
 use crate::operation::{files::Files, lines};
 use unit::{Unit, Units};
 
+pub(super) use unit::FOLDERS as UNIT_FOLDERS;
+
 /// Units that are followed.
 const UNITS_MAX: usize = 8192;
+
+/// Variables of one unit.
+const VARIABLES_MAX: usize = 512;
 
 /// A port that systemd listens on for a service.
 #[derive(Clone, Debug)]
@@ -190,7 +195,9 @@ fn add_service(builder: &mut Builder<'_, '_>, unit: &Rc<Unit>, state: BootState,
 fn environment(files: &Files<'_>, unit: &Unit) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let mut set = |line: &str| {
-        if let Some((name, value)) = line.split_once('=') {
+        if let Some((name, value)) = line.split_once('=')
+            && variables.len() < VARIABLES_MAX
+        {
             variables.insert(name.trim().to_owned(), value.to_owned());
         }
     };

@@ -7,7 +7,7 @@ use auscult_model::Locator;
 use crate::operation::files::{Files, Text};
 
 /// Folders of units, the strongest first.
-pub(super) const FOLDERS: &[&str] = &[
+pub(in crate::operation::boot) const FOLDERS: &[&str] = &[
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
