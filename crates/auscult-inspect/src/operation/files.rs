@@ -1,7 +1,10 @@
 //! The files of one root, read as the device would see them: links are followed inside the root
 //! only, everything is bounded.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeSet, HashMap},
+};
 
 use auscult_model::{Locator, Problem};
 use auscult_unpack::{EntryKind, Fault, Node, NodeId, NodeKind, Tree};
@@ -19,6 +22,8 @@ pub(super) const ALL_BYTES_MAX: u64 = 128 << 20;
 const ROOT_BYTES_MAX: u64 = 32 << 20;
 /// Entries of one folder that are looked at.
 const FOLDER_ENTRIES_MAX: usize = 4096;
+/// Words that are remembered.
+const PROGRAMS_MAX: usize = 1 << 16;
 /// A path is not longer (`PATH_MAX`).
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -40,6 +45,10 @@ pub(super) struct Files<'tree> {
     pub(super) tree: &'tree Tree,
     pub(super) root: Root,
     bytes_left: RefCell<u64>,
+    /// The folders of `PATH` that are there.
+    folders_of_path: OnceCell<Vec<String>>,
+    /// Words that were looked for in them.
+    programs: RefCell<HashMap<String, Option<Found>>>,
     problems: RefCell<BTreeSet<Problem>>,
 }
 
@@ -84,7 +93,14 @@ impl<'tree> Files<'tree> {
     /// The files of a root, of which this many bytes may be read.
     pub(super) fn new(tree: &'tree Tree, root: Root, bytes: u64) -> Self {
         let bytes_left = RefCell::new(bytes.min(ROOT_BYTES_MAX));
-        Self { tree, root, bytes_left, problems: RefCell::default() }
+        Self {
+            tree,
+            root,
+            bytes_left,
+            folders_of_path: OnceCell::new(),
+            programs: RefCell::default(),
+            problems: RefCell::default(),
+        }
     }
 
     /// What is left of these bytes, now that this root was read.
@@ -292,8 +308,29 @@ impl<'tree> Files<'tree> {
         if word.is_empty() || word.contains('/') || word.starts_with('.') {
             return None;
         }
-        let mut paths = PATH.iter().map(|folder| format!("{folder}/{word}"));
-        paths.find_map(|path| self.file(&path).filter(|found| self.is_executable(found)))
+        if let Some(known) = self.programs.borrow().get(word) {
+            return known.clone();
+        }
+        let folders = self.folders_of_path.get_or_init(|| {
+            let mut folders: Vec<String> = Vec::new();
+            for real in PATH.iter().filter_map(|folder| self.real_path(folder)) {
+                if !folders.contains(&real) && self.is_folder(&real) {
+                    folders.push(real);
+                }
+            }
+            folders
+        });
+        let found = folders.iter().find_map(|folder| {
+            let path = format!("{folder}/{word}");
+            // Most words are no programs: look before links are followed.
+            self.entry(&path)?;
+            self.file(&path).filter(|found| self.is_executable(found))
+        });
+        let mut programs = self.programs.borrow_mut();
+        if programs.len() < PROGRAMS_MAX {
+            programs.insert(word.to_owned(), found.clone());
+        }
+        found
     }
 
     /// Whether the mode lets it be executed; a container without modes says nothing against it.

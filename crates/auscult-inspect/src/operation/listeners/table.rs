@@ -28,6 +28,8 @@ pub(super) struct Program {
     #[serde(default)]
     files: Vec<String>,
     #[serde(default)]
+    port_files: Vec<String>,
+    #[serde(default)]
     ports: Vec<String>,
     #[serde(default)]
     addresses: Vec<String>,
@@ -75,10 +77,12 @@ impl Program {
     /// What its configuration in this root says.
     pub(super) fn configured(&self, files: &Files<'_>, names: &Names) -> Told {
         let mut told = Told::new();
-        for pattern in &self.files {
+        let whole = self.files.iter().map(|pattern| (pattern, true));
+        for (pattern, whole) in whole.chain(self.port_files.iter().map(|pattern| (pattern, false)))
+        {
             for path in files.matching(pattern) {
                 if let Some(text) = files.text(&path) {
-                    self.read(&text, names, &mut told);
+                    self.read(&text, whole, names, &mut told);
                 }
             }
         }
@@ -86,7 +90,7 @@ impl Program {
         told
     }
 
-    fn read(&self, text: &Text, names: &Names, told: &mut Told) {
+    fn read(&self, text: &Text, whole: bool, names: &Names, told: &mut Told) {
         let (mut found, mut addresses) = (Told::new(), Vec::new());
         for line in text.lines() {
             let Some((key, value)) = setting(&line.text) else { continue };
@@ -100,9 +104,9 @@ impl Program {
                         (Place { port: Some(port), ..Place::default() }, place.clone())
                     }),
                 );
-            } else if is(&self.addresses) {
+            } else if whole && is(&self.addresses) {
                 addresses.extend(values.filter_map(ports::place).map(|at| (at, place.clone())));
-            } else if is(&self.both) {
+            } else if whole && is(&self.both) {
                 both(value, &place, &mut found);
             }
         }
