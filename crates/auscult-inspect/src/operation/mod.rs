@@ -62,7 +62,7 @@ pub(crate) fn read(tree: &Tree, examined: &[Examined]) -> (Operation, Vec<Proble
         roots.truncate(ROOTS_MAX);
     }
     let programs = Programs::of(examined);
-    let cmdlines = cmdlines(tree);
+    let cmdlines = cmdlines(tree, examined);
     let mut answers = Vec::new();
     let mut bytes = files::ALL_BYTES_MAX;
     for root in roots {
@@ -166,7 +166,7 @@ fn is_place(prefix: &[u8]) -> bool {
 }
 
 /// Command lines of kernels, wherever the image tells one.
-fn cmdlines(tree: &Tree) -> Vec<(Locator, String)> {
+fn cmdlines(tree: &Tree, examined: &[Examined]) -> Vec<(Locator, String)> {
     let mut found = Vec::new();
     for (id, node) in tree.nodes() {
         let NodeKind::Container { attributes, .. } = &node.kind else { continue };
@@ -174,6 +174,12 @@ fn cmdlines(tree: &Tree) -> Vec<(Locator, String)> {
             if let Some(text) = attributes.get(key).filter(|text| !text.is_empty()) {
                 found.push((tree.locator(id), text.clone()));
             }
+        }
+    }
+    for statement in examined.iter().flat_map(|seen| &seen.statements) {
+        let environment = statement.key.starts_with("u-boot-env:");
+        if environment && (statement.key.contains("args") || statement.value.contains("bootargs")) {
+            found.push((statement.locator.clone(), statement.value.clone()));
         }
     }
     found.truncate(256);

@@ -6,7 +6,7 @@
 use auscult_model::{BootSource, BootState, Locator};
 
 use super::{Builder, Draft};
-use crate::operation::{files::Found, lines};
+use crate::operation::files::Found;
 
 /// Kinds of init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub(in crate::operation) enum Init {
     Other,
 }
 
+/// Where boot loaders in the root itself keep the command line of the kernel.
+const LOADER_FILES: &[&str] = &[
+    "/boot/cmdline.txt",
+    "/boot/firmware/cmdline.txt",
+    "/boot/extlinux/extlinux.conf",
+    "/boot/grub/grub.cfg",
+    "/boot/grub/menu.lst",
+    "/boot/uEnv.txt",
+    "/boot/armbianEnv.txt",
+];
 /// Programs that the kernel tries, in its order; `/etc/preinit` is OpenWrt's.
 const CANDIDATES: &[&str] =
     &["/sbin/init", "/etc/init", "/bin/init", "/init", "/linuxrc", "/system/bin/init"];
@@ -32,8 +42,13 @@ const SCRIPTS: &[&str] = &["/etc/inittab", "/etc/init.d/rcS", "/etc/rc.d/rcS", "
 /// Finds the first process and adds it. None where the root has no init.
 pub(super) fn read(builder: &mut Builder<'_, '_>, cmdlines: &[(Locator, String)]) -> Option<Init> {
     let files = builder.files;
-    for (locator, cmdline) in cmdlines {
-        for word in lines::words(cmdline) {
+    let own = LOADER_FILES.iter().filter_map(|path| files.text(path)).flat_map(|text| {
+        let lines: Vec<(Locator, String)> =
+            text.lines().map(|line| (text.at(line.offset), line.text.into_owned())).collect();
+        lines
+    });
+    for (locator, cmdline) in cmdlines.iter().cloned().chain(own) {
+        for word in cmdline.split_whitespace().map(|word| word.trim_matches(['"', '\'', ';'])) {
             let named = ["init=", "rdinit="].iter().find_map(|key| word.strip_prefix(key));
             if let Some(path) = named.filter(|path| files.file(path).is_some()) {
                 add(builder, path, "kernel command line", locator.clone());

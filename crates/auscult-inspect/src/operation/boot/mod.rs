@@ -280,6 +280,22 @@ impl Builder<'_, '_> {
         self.started(names).is_some()
     }
 
+    /// The scripts that run when the device starts.
+    fn boot_scripts(&self) -> BTreeSet<NodeId> {
+        let starts = self.starts.iter();
+        let starts = starts.filter(|start| start.fact.state == BootState::StartsAtBoot);
+        let programs = starts.flat_map(|start| start.program.iter().chain(&start.given));
+        let mut pending: Vec<NodeId> = programs.map(|found| found.id).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(node) = pending.pop() {
+            let Some(Some(script)) = self.scripts.read.get(&node) else { continue };
+            if seen.insert(node) {
+                pending.extend(script.calls.iter().map(|call| call.program.id));
+            }
+        }
+        seen
+    }
+
     /// The program of one of these names that was seen to start with the device, and what says so.
     fn started(&self, names: &[&str]) -> Option<(String, Locator)> {
         let name = |word: &str, program: Option<&Found>| {
@@ -295,7 +311,9 @@ impl Builder<'_, '_> {
             Some((name, fact.configuration.clone()))
         });
         let called = || {
-            let scripts = self.scripts.read.values().flatten();
+            let boots = self.boot_scripts();
+            let scripts = self.scripts.read.iter().filter(|(node, _)| boots.contains(node));
+            let scripts = scripts.filter_map(|(_, script)| script.as_ref());
             scripts.flat_map(|script| script.calls.iter().map(move |call| (script, call))).find_map(
                 |(script, call)| {
                     let name = name(call.words.first()?, Some(&call.program))?;

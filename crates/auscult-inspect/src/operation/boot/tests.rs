@@ -55,6 +55,18 @@ fn busybox_runs_its_table_and_the_scripts_of_rcs() {
 }
 
 #[test]
+fn the_command_line_of_the_kernel_names_the_first_process() {
+    let tree = Tree::new()
+        .file("etc/passwd", 0o644, "root::0:0::/:\n")
+        .file("boot/extlinux/extlinux.conf", 0o644, "LABEL a\n APPEND quiet init=/opt/start\n")
+        .file("opt/start", 0o755, "#!/bin/sh\nexec /opt/pumpd --all\n")
+        .file("opt/pumpd", 0o755, program(&["listen"], &[]));
+    let seen = boot(&answer(&tree));
+    holds(&seen, "boot init: /opt/start (kernel command line)");
+    holds(&seen, "boot init: /opt/pumpd --all (/opt/start)");
+}
+
+#[test]
 fn system_v_runs_the_links_of_the_default_runlevel() {
     let script = "#!/bin/sh\n[ -x /usr/sbin/a ] || exit 0\nstart_daemon -p /x /usr/sbin/a --go\n";
     let tree = Tree::new()
