@@ -1,5 +1,5 @@
-//! Accounts: `/etc/passwd` (passwd(5)) with the passwords of `/etc/shadow` (shadow(5)), whose hashes
-//! are named by kind (crypt(5)) and never kept.
+//! Accounts: `/etc/passwd` (passwd(5)) with the passwords of `/etc/shadow` (shadow(5)), whose
+//! hashes are named by kind (crypt(5)) and never kept.
 
 use std::collections::HashMap;
 

@@ -275,7 +275,7 @@ impl<'tree> Files<'tree> {
         let left = self.bytes_left.borrow().checked_sub(node.len());
         let Some(left) = left else {
             let why = format!(
-                "all files together are over {ROOT_BYTES_MAX} bytes of a root or {ALL_BYTES_MAX} of all"
+                "its files are over {ROOT_BYTES_MAX} bytes, or those of all roots over {ALL_BYTES_MAX}"
             );
             self.report(&self.locator(), what, why);
             return None;

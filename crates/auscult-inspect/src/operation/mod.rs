@@ -1,5 +1,5 @@
-//! How the device runs: what starts, what listens, what is reached, which modules are loaded, who may
-//! sign in. One answer for each root file system; only text is read here, binaries were before.
+//! How the device runs: what starts, what listens, what is reached, which modules are loaded, who
+//! may sign in. One answer for each root file system; only text is read here, binaries were before.
 
 mod accounts;
 mod boot;

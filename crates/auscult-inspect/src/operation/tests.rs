@@ -20,12 +20,18 @@ fn ports_come_from_command_lines_configurations_and_defaults() {
         .file(
             "etc/inittab",
             0o644,
-            "::respawn:/usr/sbin/telnetd -F -p 2323\n::once:/usr/sbin/dropbear\n::once:/usr/sbin/vendord\n\
+            "::respawn:/usr/sbin/telnetd -F -p 2323\n::once:/usr/sbin/dropbear\n\
+                ::once:/usr/sbin/vendord\n\
              ::once:/usr/sbin/snmpd -f\n::once:/usr/sbin/dnsmasq\n",
         )
         .file("usr/sbin/dropbear", 0o755, program(&[], &[]))
         .file("usr/sbin/sshd", 0o755, program(&[], &[]))
-        .file("etc/ssh/sshd_config", 0o644, "#Port 1\nPort 22\nPort 2222\nListenAddress 127.0.0.1\n")
+        .file(
+            "etc/ssh/sshd_config",
+            0o644,
+            "#Port 1\nPort 22\nPort 2222\n\
+            ListenAddress 127.0.0.1\n",
+        )
         .file("usr/sbin/snmpd", 0o755, program(&[], &[]))
         .file("etc/snmp/snmpd.conf", 0o644, "agentAddress udp:127.0.0.1:1161,udp6:[::1]:161\n")
         .file("usr/sbin/dnsmasq", 0o755, program(&[], &[]))
@@ -54,7 +60,8 @@ fn ports_come_from_command_lines_configurations_and_defaults() {
 
 #[test]
 fn what_hangs_on_a_condition_may_listen_and_what_is_handed_over_stands_once() {
-    let script = "procd_set_param command /usr/sbin/ntpd -n\n[ $x -eq 0 ] || procd_append_param command -l\n";
+    let script = "procd_set_param command /usr/sbin/ntpd -n\n\
+        [ $x -eq 0 ] || procd_append_param command -l\n";
     let tree = base()
         .symlink("usr/sbin/ntpd", "../../bin/busybox")
         .file("etc/inittab", 0o644, "::sysinit:/etc/init.d/ntp\n::once:/usr/sbin/redis-server\n")

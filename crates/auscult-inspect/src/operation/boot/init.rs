@@ -1,7 +1,7 @@
 //! The first process: which program it is, and which kind of init.
 //!
-//! The kernel runs what `init=` names, else `/init` of an initramfs, else the first of `/sbin/init`,
-//! `/etc/init`, `/bin/init` and `/bin/sh` (init/main.c).
+//! The kernel runs what `init=` names, else `/init` of an initramfs, else the first of
+//! `/sbin/init`, `/etc/init`, `/bin/init` and `/bin/sh` (init/main.c).
 
 use auscult_model::{BootSource, BootState, Locator};
 

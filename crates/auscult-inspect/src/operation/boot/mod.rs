@@ -219,8 +219,8 @@ fn stays(words: &[String], program: &Found, is_daemon: &dyn Fn(&Found) -> bool) 
         && !words.get(1).is_some_and(|word| asks.contains(&word.as_str()))
 }
 
-/// Reads what starts in a root. `binaries` are the programs with headers, `is_daemon` tells which of
-/// them are known to stay.
+/// Reads what starts in a root. `binaries` are the programs with headers, `is_daemon` tells which
+/// of them are known to stay.
 pub(super) fn read<'tree>(
     files: &Files<'tree>,
     binaries: &HashMap<NodeId, usize>,

@@ -15,7 +15,8 @@ fn busybox_runs_its_table_and_the_scripts_of_rcs() {
         .file(
             "etc/inittab",
             0o644,
-            "# ::sysinit:/no\n::sysinit:/etc/init.d/rcS\nttyS0::respawn:/sbin/getty -L ttyS0 115200\n\
+            "# ::sysinit:/no\n::sysinit:/etc/init.d/rcS\n\
+                ttyS0::respawn:/sbin/getty -L ttyS0 115200\n\
              ::ctrlaltdel:/sbin/reboot\n::askfirst:-/bin/sh\nbad\n",
         )
         .file(
@@ -27,7 +28,8 @@ fn busybox_runs_its_table_and_the_scripts_of_rcs() {
         .file(
             "etc/init.d/S50pump",
             0o755,
-            "#!/bin/sh\nDAEMON=/usr/sbin/pump\nstart() { start-stop-daemon -S -q -b -x $DAEMON -- -v; }\n",
+            "#!/bin/sh\nDAEMON=/usr/sbin/pump\n\
+                start() { start-stop-daemon -S -q -b -x $DAEMON -- -v; }\n",
         )
         .file("etc/init.d/off", 0o755, "#!/bin/sh\n")
         .file("usr/sbin/pump", 0o755, program(&["listen", "bind"], &[]))
@@ -141,7 +143,10 @@ fn procd_runs_the_services_of_its_scripts() {
 fn systemd() -> Tree {
     let unit = "usr/lib/systemd/system";
     let service = |body: &str| {
-        format!("[Unit]\nDescription=x\n[Service]\n{body}\n[Install]\nWantedBy=multi-user.target\n")
+        format!(
+            "[Unit]\nDescription=x\n[Service]\n{body}\n[Install]\n\
+            WantedBy=multi-user.target\n"
+        )
     };
     Tree::new()
         .file("usr/lib/systemd/systemd", 0o755, program(&[], &[]))
@@ -149,28 +154,51 @@ fn systemd() -> Tree {
         .symlink("lib", "usr/lib")
         .symlink("etc/systemd/system/default.target", "/lib/systemd/system/multi-user.target")
         .file(format!("{unit}/multi-user.target"), 0o644, "[Unit]\nRequires=basic.target\n")
-        .file(format!("{unit}/basic.target"), 0o644, "[Unit]\nWants=sockets.target timers.target\n")
+        .file(
+            format!("{unit}/basic.target"),
+            0o644,
+            "[Unit]\n\
+            Wants=sockets.target timers.target\n",
+        )
         .file(format!("{unit}/sockets.target"), 0o644, "[Unit]\n")
         .file(format!("{unit}/timers.target"), 0o644, "[Unit]\nWants=tidy.timer\n")
         .file(format!("{unit}/tidy.timer"), 0o644, "[Timer]\nOnCalendar=daily\n")
         .file(format!("{unit}/tidy.service"), 0o644, "[Service]\nExecStart=/usr/bin/tidy\n")
         .file(format!("{unit}/pump.service"), 0o644, service("ExecStart=/usr/bin/old"))
-        .symlink("etc/systemd/system/multi-user.target.wants/pump.service", "/lib/systemd/system/pump.service")
+        .symlink(
+            "etc/systemd/system/multi-user.target.wants/pump.service",
+            "/lib/systemd/system/pump.service",
+        )
         .file(
             "etc/systemd/system/pump.service.d/10-x.conf",
             0o644,
-            "[Service]\nExecStart=\nEnvironmentFile=-/etc/default/pump\nExecStart=-/usr/bin/pump $ARGS \\\n  --name=%p\nUser=pump\n",
+            "[Service]\nExecStart=\nEnvironmentFile=-/etc/default/pump\n\
+                ExecStart=-/usr/bin/pump $ARGS \\\n  --name=%p\nUser=pump\n",
         )
         .file("etc/default/pump", 0o644, "ARGS=\"-p 8080\"\n")
         .file(format!("{unit}/getty@.service"), 0o644, service("ExecStart=-/sbin/agetty %I"))
-        .symlink("etc/systemd/system/multi-user.target.wants/getty@tty1.service", "/lib/systemd/system/getty@.service")
-        .file(format!("{unit}/ssh.socket"), 0o644, "[Socket]\nListenStream=0.0.0.0:22\nListenStream=/run/x\nAccept=yes\n")
+        .symlink(
+            "etc/systemd/system/multi-user.target.wants/getty@tty1.service",
+            "/lib/systemd/system/getty@.service",
+        )
+        .file(
+            format!("{unit}/ssh.socket"),
+            0o644,
+            "[Socket]\nListenStream=0.0.0.0:22\n\
+            ListenStream=/run/x\nAccept=yes\n",
+        )
         .file(format!("{unit}/ssh@.service"), 0o644, "[Service]\nExecStart=-/usr/sbin/sshd -i\n")
-        .symlink("etc/systemd/system/sockets.target.wants/ssh.socket", "/lib/systemd/system/ssh.socket")
+        .symlink(
+            "etc/systemd/system/sockets.target.wants/ssh.socket",
+            "/lib/systemd/system/ssh.socket",
+        )
         .file(format!("{unit}/debug.service"), 0o644, service("ExecStart=/usr/bin/debugd"))
         .file(format!("{unit}/bad.service"), 0o644, service("ExecStart=/usr/bin/bad"))
         .symlink("etc/systemd/system/bad.service", "/dev/null")
-        .symlink("etc/systemd/system/multi-user.target.wants/bad.service", "/lib/systemd/system/bad.service")
+        .symlink(
+            "etc/systemd/system/multi-user.target.wants/bad.service",
+            "/lib/systemd/system/bad.service",
+        )
         .file("usr/bin/pump", 0o755, program(&[], &[]))
         .file("usr/sbin/sshd", 0o755, program(&[], &[]))
 }
@@ -204,7 +232,8 @@ fn openrc_android_runit_and_s6_have_services() {
         .file(
             "etc/init.d/pump",
             0o755,
-            "#!/sbin/openrc-run\ncommand=\"/usr/sbin/$RC_SVCNAME\"\ncommand_args=\"${OPTS:--x}\"\n",
+            "#!/sbin/openrc-run\ncommand=\"/usr/sbin/$RC_SVCNAME\"\n\
+                command_args=\"${OPTS:--x}\"\n",
         )
         .file("etc/conf.d/pump", 0o644, "OPTS=\"-p 1\"\n")
         .file("etc/init.d/other", 0o755, "#!/sbin/openrc-run\n")
@@ -216,8 +245,10 @@ fn openrc_android_runit_and_s6_have_services() {
     let android = Tree::new().file("init", 0o755, program(&[], &[])).file(
         "init.rc",
         0o644,
-        "import /x\non boot\n    exec - root -- /system/bin/early -a\nservice adbd /system/bin/adbd \
-         --root\n    class core\n    user shell\n    disabled\nservice pump /system/bin/pump\n    class main\n",
+        "import /x\non boot\n    exec - root -- /system/bin/early -a\n\
+            service adbd /system/bin/adbd \
+         --root\n    class core\n    user shell\n    disabled\n\
+             service pump /system/bin/pump\n    class main\n",
     );
     let seen = boot(&answer(&android));
     holds(&seen, "boot exec: /system/bin/early -a (boot)");

@@ -203,22 +203,7 @@ impl Search<'_, '_> {
     fn listens(&mut self, program: &Program, name: &str, found: &Found, runs: &[usize]) {
         let runs: Vec<&Run> = runs.iter().filter_map(|&at| self.runs.get(at)).collect();
         let started = runs.iter().map(|run| run.started).min().unwrap_or(Started::NotSeen);
-        let defaults = program.defaults();
-        let first = defaults.first().map(|&(_, port)| port);
-        let mut places: Vec<(Place, ListenerSource, Locator)> = Vec::new();
-        for run in runs.iter().filter(|run| run.started == started) {
-            for place in program.commanded(&run.words) {
-                places.push((place, ListenerSource::CommandLine, run.locator.clone()));
-            }
-        }
-        let mut told = program.configured(self.files, &self.names);
-        let address = told.iter().find_map(|(place, _)| place.address.clone());
-        let ported = places.iter().any(|(place, ..)| place.port.is_some());
-        if !ported {
-            told.retain(|(place, _)| place.port.is_some() || places.is_empty());
-            let source = ListenerSource::Configuration;
-            places.extend(told.into_iter().map(|(place, locator)| (place, source, locator)));
-        }
+        let (places, address) = self.places(program, &runs, started);
         // systemd hands it the sockets that it listens on.
         let handed = self.found.iter().any(|(listener, program)| {
             *program == Some(found.id)
@@ -226,22 +211,16 @@ impl Search<'_, '_> {
                 && listener.started == Known::Known(Started::AtBoot)
         });
         // Whether it listens at all hangs on a condition of the script.
-        let wanted = |run: &&Run| {
-            run.optional
-                .iter()
-                .any(|word| program.needs.contains(word) || program.applet_needs.contains(word))
-        };
-        let doubtful = runs.iter().any(wanted);
+        let asks = |word| program.needs.contains(word) || program.applet_needs.contains(word);
+        let doubtful = runs.iter().any(|run| run.optional.iter().any(asks));
         let own = self.files.locate(found.id);
         let mut add = |transport, port, address: Option<String>, source, certainty, locator| {
+            let address = address.or_else(|| program.address.clone());
             let listener = Listener {
                 name: name.to_owned(),
                 transport,
                 port: Known::Known(port),
-                address: Known::from_option(
-                    address.or_else(|| program.address.clone()),
-                    UNTOLD_ADDRESS,
-                ),
+                address: Known::from_option(address, UNTOLD_ADDRESS),
                 program: Some(own.clone()),
                 source,
                 certainty,
@@ -250,34 +229,50 @@ impl Search<'_, '_> {
             };
             self.found.push((listener, Some(found.id)));
         };
-        let transports: BTreeSet<Transport> = defaults.iter().map(|&(one, _)| one).collect();
+        let defaults = program.defaults();
+        let first = defaults.first().map(|&(_, port)| port);
+        let usual: BTreeSet<Transport> = defaults.iter().map(|&(one, _)| one).collect();
         for (place, source, locator) in &places {
             let Some(port) = place.port.or(first).filter(|&port| port != 0) else { continue };
-            let certainty = if place.port.is_some() {
-                Certainty::Configured
-            } else {
-                Certainty::DefaultOfProgram
+            let certainty = match place.port {
+                Some(_) => Certainty::Configured,
+                None => Certainty::DefaultOfProgram,
             };
-            for &transport in &transports {
-                if place.transport.is_none_or(|told| told == transport) {
-                    add(
-                        transport,
-                        port,
-                        place.address.clone(),
-                        *source,
-                        certainty,
-                        locator.clone(),
-                    );
-                }
+            let told = place.transport.map(|told| BTreeSet::from([told]));
+            for &transport in told.as_ref().unwrap_or(&usual) {
+                add(transport, port, place.address.clone(), *source, certainty, locator.clone());
             }
         }
         let untold = if places.is_empty() && !handed { defaults } else { Vec::new() };
+        let certainty = if doubtful { Certainty::MayListen } else { Certainty::DefaultOfProgram };
         for (transport, port) in untold.into_iter().chain(program.always()) {
             let source = ListenerSource::Default;
-            let certainty =
-                if doubtful { Certainty::MayListen } else { Certainty::DefaultOfProgram };
             add(transport, port, address.clone(), source, certainty, own.clone());
         }
+    }
+
+    /// Where a program is told to listen, and the address that its configuration names.
+    fn places(
+        &self,
+        program: &Program,
+        runs: &[&Run],
+        started: Started,
+    ) -> (Vec<(Place, ListenerSource, Locator)>, Option<String>) {
+        let mut places: Vec<(Place, ListenerSource, Locator)> = Vec::new();
+        for run in runs.iter().filter(|run| run.started == started) {
+            for place in program.commanded(&run.words) {
+                places.push((place, ListenerSource::CommandLine, run.locator.clone()));
+            }
+        }
+        let mut told = program.configured(self.files, &self.names);
+        let address = told.iter().find_map(|(place, _)| place.address.clone());
+        // A port on the command line stands before those of the configuration.
+        if !places.iter().any(|(place, ..)| place.port.is_some()) {
+            told.retain(|(place, _)| place.port.is_some() || places.is_empty());
+            let source = ListenerSource::Configuration;
+            places.extend(told.into_iter().map(|(place, locator)| (place, source, locator)));
+        }
+        (places, address)
     }
 
     /// Programs that run and import what a listener needs, of which no port is known.

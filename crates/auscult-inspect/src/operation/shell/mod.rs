@@ -306,7 +306,8 @@ mod tests {
     #[test]
     fn functions_and_here_documents_are_no_commands() {
         let text = "start_service() {\n  procd_set_param command $PROG -p 1\n}\n\
-            function old { ls; }\ncat > /x <<-'EOF'\nnot_a_command\n\tEOF\nafter $(inner a) | tail\n";
+            function old { ls; }\ncat > /x <<-'EOF'\nnot_a_command\n\tEOF\n\
+                after $(inner a) | tail\n";
         let script = read(text.as_bytes(), &Made);
         assert!(script.functions.contains("start_service"));
         let seen = commands(&script);
