@@ -258,7 +258,6 @@ fn read_file(files: &Files<'_>, found: &Found) -> Option<ReadScript> {
     if head.is_empty() || interpreter.is_none() && head.contains(&0) {
         return None;
     }
-    let text = files.read(found)?;
     let words = interpreter.unwrap_or_else(|| vec!["/bin/sh".to_owned()]);
     let mut calls = Vec::new();
     for word in &words {
@@ -268,8 +267,14 @@ fn read_file(files: &Files<'_>, found: &Found) -> Option<ReadScript> {
             calls.push(Call { offset: 0, manner, program, words, optional, user: None });
         }
     }
-    let shell = words.first().is_some_and(|word| is_shell(word));
-    let script = if shell { shell::read(&text.bytes, files) } else { Script::default() };
+    let (text, script) = if words.first().is_some_and(|word| is_shell(word)) {
+        let text = files.read(found)?;
+        let script = shell::read(&text.bytes, files);
+        (text, script)
+    } else {
+        // Other languages are not understood: what counts is who interprets them.
+        (files.unread(found), Script::default())
+    };
     let mut reading = Reading { files, script: &script, calls, modules: Vec::new() };
     for command in &script.commands {
         reading.command(command, None, NESTING_MAX);

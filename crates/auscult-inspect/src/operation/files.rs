@@ -17,9 +17,9 @@ const LINKS_MAX: u32 = 40;
 /// A configuration or a script larger than this is none.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 /// Configurations and scripts of all roots that are read, together.
-pub(super) const ALL_BYTES_MAX: u64 = 128 << 20;
+pub(super) const ALL_BYTES_MAX: u64 = 64 << 20;
 /// The same of one root.
-const ROOT_BYTES_MAX: u64 = 32 << 20;
+const ROOT_BYTES_MAX: u64 = 16 << 20;
 /// Entries of one folder that are looked at.
 const FOLDER_ENTRIES_MAX: usize = 4096;
 /// Words that are remembered.
@@ -288,6 +288,12 @@ impl<'tree> Files<'tree> {
                 None
             }
         }
+    }
+
+    /// A file whose text is not looked at.
+    pub(super) fn unread(&self, found: &Found) -> Text {
+        let (locator, path) = (self.locate(found.id), found.path.clone());
+        Text { locator, path, bytes: Vec::new() }
     }
 
     /// The texts of all files in a folder whose name ends so, in order of their names.

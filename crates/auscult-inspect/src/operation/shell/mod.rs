@@ -84,6 +84,9 @@ impl Script {
         let mut offset = 0;
         let mut decided = false;
         for token in tokens::read(bytes) {
+            if self.commands.len() >= COMMANDS_MAX {
+                return;
+            }
             match token {
                 Token::Word(at, word) => {
                     if pending.is_empty() {
