@@ -60,7 +60,10 @@ pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
     let whole: HashSet<NodeId> = tree
         .nodes()
         .filter(|(_, node)| node.is_file() && !node.is_empty())
-        .filter(|(_, node)| node.children.iter().all(|&child| is_plain(tree, child)))
+        .filter(|(_, node)| {
+            let plain = |&child| is_plain(tree, child) || appended_at(tree, child).is_some();
+            node.children.iter().all(plain)
+        })
         .map(|(id, _)| id)
         .collect();
     let subjects: Vec<NodeId> =
@@ -94,6 +97,17 @@ fn is_plain(tree: &Tree, id: NodeId) -> bool {
         NodeKind::Container { unread: None, .. } => node.children.is_empty(),
         _ => false,
     }
+}
+
+/// Where the archive begins that is appended to a program: a signature behind a kernel module, what
+/// a program installs. The program in front of it is looked at, what is appended for itself.
+fn appended_at(tree: &Tree, id: NodeId) -> Option<u64> {
+    let node = tree.node(id);
+    let is_program = matches!(node.kind, NodeKind::Container { format: "elf", .. });
+    let first = node.children.first().filter(|_| is_program)?;
+    // It goes on to the end.
+    let at = node.len().checked_sub(tree.node(*first).len())?;
+    node.offset.checked_add(at).filter(|at| *at > 0)
 }
 
 /// Whether a container begins with a text of its own, as formats do that carry binary data as text.
@@ -139,7 +153,10 @@ fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
         problems: Vec::new(),
     };
     let Some(content) = &node.content else { return examined };
-    let content = if node.children.is_empty() || node.is_file() {
+    let appended = node.children.iter().find_map(|&child| appended_at(tree, child));
+    let content = if let Some(at) = appended.filter(|_| node.is_file()) {
+        content.clamp(0, at)
+    } else if node.children.is_empty() || node.is_file() {
         content.clone()
     } else {
         content.clamp(0, HEAD_BYTES)

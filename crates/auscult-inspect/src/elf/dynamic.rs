@@ -162,11 +162,18 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Reader<'data, Elf> {
         };
         let gnu = || {
             let table = GnuHashTable::<Elf>::parse(self.endian, self.at(tags.gnu_hash?)?).ok()?;
-            // An empty table hashes no symbol: all up to its base are imports.
-            Some(table.symbol_table_length(self.endian).unwrap_or_else(|| table.symbol_base()))
+            // An empty table hashes no symbol, and its base says nothing then.
+            table.symbol_table_length(self.endian)
+        };
+        // Linkers lay the names right behind the symbols; dladdr(3) of glibc counts likewise.
+        let by_names = || {
+            let bytes = tags.strings?.checked_sub(tags.symbols?)?;
+            let count = bytes / u64::try_from(size_of::<Elf::Sym>()).ok()?;
+            tags.gnu_hash?;
+            u32::try_from(count).ok()
         };
         let mips = || u32::try_from(tags.mips_symbols?).ok();
-        usize::try_from(classic().or_else(mips).or_else(gnu)?).ok()
+        usize::try_from(classic().or_else(mips).or_else(gnu).or_else(by_names)?).ok()
     }
 
     /// Undefined and defined dynamic symbols, each sorted.

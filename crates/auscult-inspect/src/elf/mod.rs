@@ -308,6 +308,17 @@ mod tests {
         }
     }
 
+    /// A program that exports nothing has a table of hashes that counts nothing: its imports are
+    /// there all the same. This test's own program is such a one.
+    #[test]
+    fn programs_without_exports_have_their_imports() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let binary = read(&Locator::image(), &own).unwrap();
+        let imports = binary.facts.imports.known().unwrap();
+        assert!(imports.iter().any(|name| name == "__libc_start_main"), "{imports:?}");
+        assert!(imports.len() > 20, "{imports:?}");
+    }
+
     #[test]
     fn module_info_is_read() {
         let info = module_info(b"license=GPL\0vermagic=4.4.92 SMP mod_unload \0name=ath9k\0\0");

@@ -166,6 +166,24 @@ fn modules_of_an_abi_get_their_version_from_the_package() {
     assert_eq!(named(&packaged, "linux")[0].version.to_string(), "6.1.90");
 }
 
+/// Distributions sign their modules; programs carry what they install.
+#[test]
+fn a_program_is_read_that_has_an_archive_behind_it() {
+    let module = Elf {
+        kind: ElfKind::Relocatable,
+        sections: &[(".modinfo", b"name=acme\0vermagic=6.1.0-21-armmp SMP\0")],
+        ..Elf::default()
+    };
+    let inner = Tree::new().file("etc/os-release", 0o644, OS_RELEASE);
+    let mut bytes = module.build();
+    bytes.extend(image(&inner));
+    let tree = Tree::new().file("lib/modules/6.1.0-21-armmp/acme.ko", 0o644, bytes);
+    let facts = facts(image(&tree));
+    assert_eq!(facts.binaries.len(), 1);
+    assert_eq!(named(&facts, "linux")[0].version.to_string(), "6.1 (incomplete)");
+    assert_eq!(named(&facts, "debian")[0].version.to_string(), "12");
+}
+
 #[test]
 fn kernel_version_comes_from_the_end_of_the_banner() {
     let banner = "Linux version 6.1.0-21-armmp (kernel@example.org) (gcc 12.2.0) #1 SMP Debian \
