@@ -9,6 +9,7 @@ mod ci;
 mod corpus;
 mod debian;
 mod fuzz;
+mod kbuild;
 mod made;
 mod oracle;
 mod projects;
@@ -37,6 +38,11 @@ const TASKS: &[Task] = &[
         oracle::run,
     ),
     ("reference", "compare contents with the tools of each format; [FILTER]", reference::run),
+    (
+        "kbuild",
+        "which options build a source of the kernel; FOLDER [--check CONFIG OBJECTS]",
+        kbuild::run,
+    ),
     ("projects", "which project installs which file, from Debian's lists", projects::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),
     (

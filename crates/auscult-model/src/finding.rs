@@ -114,7 +114,8 @@ pub struct Vex {
     pub status: VexStatus,
     /// The justification of `not_affected`.
     pub justification: Option<String>,
-    /// Strength of the evidence: `proven`, `strong` or `weak`.
+    /// Strength of the evidence: `proven`, `strong` or `weak` of a machine, `stated` by a supplier,
+    /// `decided` by a person.
     pub strength: Option<String>,
     /// The facts behind it.
     pub evidence: Vec<String>,

@@ -9,6 +9,7 @@ mod component;
 mod context;
 mod coverage;
 pub mod cvss;
+mod decision;
 mod evidence;
 mod facts;
 mod finding;
@@ -20,12 +21,14 @@ mod name;
 mod operation;
 mod relations;
 mod verdict;
+mod vex;
 
 pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
 pub use context::{
     CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction, MissionImpact,
 };
 pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
+pub use decision::{DECISIONS_SCHEMA, Decision, Decisions, ReliedFact};
 pub use evidence::{Evidence, EvidenceClass, Technique};
 pub use facts::{
     BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,
@@ -53,3 +56,4 @@ pub use relations::{
     ComponentId, Dependency, DependencyKind, OwnedBinary, VersionConflict, component_ids,
 };
 pub use verdict::{Verdict, VerdictOutcome, VerdictReason};
+pub use vex::{VexStatement, VexSubject};

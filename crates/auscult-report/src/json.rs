@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use auscult_model::{
     AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
     Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
-    Locator, Mention, Origin, Problem, Purl, RiskDecision, Severity, SnapshotInfo, SourceInfo,
-    ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict, Vex, component_ids,
+    Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, Severity, SnapshotInfo,
+    SourceInfo, ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict, Vex,
+    component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -65,6 +66,8 @@ struct Document<'a> {
     dependencies: &'a [Dependency],
     version_conflicts: &'a [VersionConflict],
     binaries: BinariesView<'a>,
+    #[serde(skip_serializing_if = "Operation::is_unasked")]
+    operation: &'a Operation,
 }
 
 fn document(result: &ScanResult) -> Document<'_> {
@@ -102,6 +105,7 @@ fn document(result: &ScanResult) -> Document<'_> {
         dependencies: &facts.dependencies,
         version_conflicts: &facts.conflicts,
         binaries: binaries(result),
+        operation: &facts.operation,
     }
 }
 

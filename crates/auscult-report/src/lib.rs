@@ -6,6 +6,7 @@
 //! (`auscult-sbom`), the facts themselves, and any opinion about them.
 
 mod csv;
+mod diff;
 mod format;
 mod html;
 mod json;
@@ -16,9 +17,11 @@ mod text;
 mod tree;
 
 pub use csv::csv;
+pub use diff::{DIFF_SCHEMA, Difference, Side};
 pub use format::{OutputFormat, UnavailableFormat};
 pub use html::html;
 pub use json::{SCAN_SCHEMA, json};
+pub use rank::compare;
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, explain, table};
 pub use text::clean;
@@ -31,6 +34,9 @@ pub enum Error {
     /// The result could not be serialised.
     #[error("serialise the result")]
     Json(#[from] serde_json::Error),
+    /// A text is no result of this program in this version of the form.
+    #[error("read a result: the text is no {} document", SCAN_SCHEMA)]
+    NoResult,
     /// The SBOM could not be written.
     #[error("write the SBOM")]
     Sbom(#[from] auscult_sbom::Error),

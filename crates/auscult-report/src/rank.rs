@@ -54,7 +54,7 @@ pub(crate) fn score_tenths(finding: &Finding) -> Option<u8> {
 }
 
 /// Compares two findings, the one to look at first being the lesser.
-pub(crate) fn compare(a: &Finding, b: &Finding) -> Ordering {
+pub fn compare(a: &Finding, b: &Finding) -> Ordering {
     key(a).cmp(&key(b))
 }
 

@@ -4,7 +4,7 @@
 //! [`write_cyclonedx`] writes version 1.6; [`read_cyclonedx`] reads 1.2 to 1.7 leniently, as SBOMs
 //! of suppliers are seldom flawless. Specification: <https://cyclonedx.org/specification/overview/>.
 //! [`read_components`] takes only the components, of CycloneDX in XML and of SPDX too. Not here: the
-//! Protobuf form, VEX documents. [`detect`] recognises those it can, so that a caller can refuse them
+//! Protobuf form. [`read_vex`] reads VEX documents of the three forms in use. [`detect`] recognises those it can, so that a caller can refuse them
 //! by name.
 
 mod components;
@@ -13,10 +13,12 @@ mod cyclonedx;
 mod detect;
 mod licence;
 mod spdx;
+mod vex;
 
 pub use components::{Listed, read_components};
 pub use cyclonedx::{SPEC_VERSION_WRITTEN, WriteOptions, read_cyclonedx, write_cyclonedx};
 pub use detect::{DocumentKind, detect};
+pub use vex::{VexDocument, read_vex};
 
 /// Why a document could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,9 @@ pub enum Error {
     /// It is JSON, but no CycloneDX document.
     #[error("read the JSON document as CycloneDX: {0}")]
     NotCycloneDx(String),
+    /// It is JSON, but no VEX document.
+    #[error("read the JSON document as VEX: it is none of OpenVEX, CSAF and CycloneDX")]
+    NoVex,
     /// The document could not be serialised.
     #[error("write the CycloneDX document")]
     Write(#[source] serde_json::Error),

@@ -21,6 +21,11 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// List an image, extract it safely, or print bytes at a place in it
     Unpack(UnpackArgs),
+    /// Compare two images, results (scan -o json), directories or SBOMs
+    Diff(DiffArgs),
+    /// Propose the device's operational context
+    #[command(subcommand)]
+    Context(ContextCommand),
     /// Show everything behind one finding or component of a target
     Explain(ExplainArgs),
     /// Update, build, check and query the advisory snapshot
@@ -78,6 +83,9 @@ pub(crate) struct ScanArgs {
     /// Gate: oldest snapshot that can be trusted, in days
     #[arg(long, value_name = "DAYS")]
     pub(crate) max_snapshot_age: Option<u32>,
+    /// Gate: the result (scan -o json) or image that `new` compares with
+    #[arg(long, value_name = "FACTS|IMAGE")]
+    pub(crate) baseline: Option<PathBuf>,
     /// Take the facts only: no advisories, no decisions
     #[arg(long, conflicts_with_all = ["fail_on", "policy"])]
     pub(crate) facts_only: bool,
@@ -101,6 +109,15 @@ pub(crate) struct JudgingArgs {
     /// Advisory snapshot; else the one that `advisories update` made, else the built-in starter
     #[arg(long, value_name = "SNAPSHOT", env = "AUSCULT_ADVISORIES")]
     pub(crate) advisories: Option<PathBuf>,
+    /// What suppliers say of vulnerabilities: OpenVEX, CSAF or CycloneDX. Repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+    /// Only these issuers may close a finding by a VEX document; the others are told. Repeatable
+    #[arg(long, value_name = "ISSUER")]
+    pub(crate) trust_issuer: Vec<String>,
+    /// Decisions of people (docs/decisions.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) decisions: Option<PathBuf>,
     /// Date that the result is computed for; today otherwise
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Date>,
@@ -123,11 +140,50 @@ pub(crate) struct UnpackArgs {
     pub(crate) limits: LimitArgs,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContextCommand {
+    /// Write a first device.toml from what an image tells; what only people know is left open
+    Init(ContextInitArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContextInitArgs {
+    /// Firmware image, directory or disk image
+    pub(crate) image: PathBuf,
+    /// File to write; standard output otherwise
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Folder in which findings are kept for the next build of the same device
+    #[arg(long, value_name = "DIR", env = "AUSCULT_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The old image, result, directory or SBOM
+    pub(crate) old: PathBuf,
+    /// The new one
+    pub(crate) new: PathBuf,
+    /// Output: table (default), json or markdown; =FILE writes to a file. Repeatable
+    #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) outputs: Vec<String>,
+    /// Compare facts only: no advisories
+    #[arg(long)]
+    pub(crate) facts_only: bool,
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// Firmware image, directory, disk image, SBOM file, or - for standard input
     pub(crate) target: PathBuf,
-    /// Id of a vulnerability, or name of a component
+    /// Id of a vulnerability, name of a component, or a fact that decisions can rely on, such as
+    /// kernel-option:CONFIG_BT
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,

@@ -42,6 +42,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Unpack(arguments) => commands::unpack::run(&arguments),
         Command::Explain(arguments) => commands::explain::run(&arguments),
+        Command::Context(command) => commands::context::run(&command),
+        Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Advisories(command) => commands::advisories::run(&command),
         Command::Worker { request } => worker::run_child(&request).map(|()| Exit::Done),
     }

@@ -14,6 +14,7 @@ use crate::shell::{release_program, release_program_with, shared};
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
 
+mod backtest;
 mod identify;
 mod measure;
 mod plain;
@@ -33,6 +34,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     if wanted("identify") {
         identify::bench(&program, &shared)?;
+    }
+    if wanted("backtest") {
+        backtest::bench(&shared)?;
     }
     if wanted("scan") {
         scan(&program, &shared)?;

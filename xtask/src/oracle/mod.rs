@@ -29,7 +29,7 @@ use crate::{
     shell::{release_program, root},
 };
 
-/// Suites and the architectures that each still has.
+/// Suites and the architectures that each still has; armel is being taken out of trixie.
 const ARCHIVES: &[(&str, &str)] = &[
     ("bookworm", "amd64"),
     ("bookworm", "arm64"),
@@ -40,7 +40,6 @@ const ARCHIVES: &[(&str, &str)] = &[
     ("bullseye", "arm64"),
     ("bullseye", "armhf"),
     ("trixie", "arm64"),
-    ("trixie", "armel"),
 ];
 /// Without `--write` fewer are enough to see what a change does.
 const QUICK: &[(&str, &str)] = &[("bookworm", "armhf"), ("trixie", "arm64")];

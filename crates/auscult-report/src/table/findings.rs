@@ -142,7 +142,9 @@ fn counts(page: &mut Page, open: &[&Finding], closed: &[&Finding]) {
     line_of_counts(page, &label, &components, COMPONENTS_COUNTED);
     let mut states: BTreeMap<String, usize> = BTreeMap::new();
     for finding in closed {
-        *states.entry(word(&finding.vex.status).replace('_', " ")).or_default() += 1;
+        let status = word(&finding.vex.status).replace('_', " ");
+        let strength = finding.vex.strength.as_ref().map(|strength| format!(", {strength}"));
+        *states.entry(status + &strength.unwrap_or_default()).or_default() += 1;
     }
     let states: Vec<_> = states.into_iter().collect();
     line_of_counts(page, "closed", &states, usize::MAX);

@@ -6,6 +6,7 @@
 mod explain;
 mod findings;
 mod input;
+mod operation;
 
 use auscult_model::{Component, Origin, Verdict, VerdictOutcome, VersionClaim};
 pub use explain::explain;
@@ -50,6 +51,7 @@ pub fn table(result: &ScanResult, options: &TableOptions) -> String {
     let mut page = Page::new(options.colour, options.width);
     input::header(&mut page, result, options);
     components(&mut page, result, options);
+    operation::section(&mut page, result, options);
     findings::section(&mut page, result, options);
     problems(&mut page, result, options);
     verdict(&mut page, result);

@@ -1,10 +1,16 @@
 //! From a target to a judged result: what `scan` and `explain` share.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use auscult_advisory::Snapshot;
-use auscult_model::{Component, DeviceContext, Facts, Finding, Known, Limits};
+use auscult_assess::Stated;
+use auscult_model::{
+    Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, Known, Limits,
+};
 use auscult_priority::DecisionPolicy;
 use auscult_report::{Assessment, ScanResult, Unmatched};
 use jiff::civil::Date;
@@ -24,6 +30,7 @@ pub(super) struct Question {
     as_of: Date,
     context: Option<DeviceContext>,
     snapshot: Option<Snapshot>,
+    stated: Stated,
     cache: Option<PathBuf>,
 }
 
@@ -34,7 +41,15 @@ impl Question {
         let snapshot =
             if facts_only { None } else { Some(snapshot(arguments.advisories.as_deref())?) };
         let cache = arguments.cache.clone();
-        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, cache })
+        let stated = stated(arguments)?;
+        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, stated, cache })
+    }
+
+    /// Asks for the facts alone.
+    pub(super) fn of_facts(cache: Option<&Path>) -> Self {
+        let cache = cache.map(Path::to_owned);
+        let (context, snapshot, stated) = (None, None, Stated::default());
+        Self { as_of: as_of(None), context, snapshot, stated, cache }
     }
 
     /// Inspects the target and judges what is in it.
@@ -44,7 +59,7 @@ impl Question {
             .context("digest the facts")?;
         result.isolation = isolation;
         if let Some(snapshot) = &self.snapshot {
-            let assessment = self.assess(snapshot, &result.facts.components);
+            let assessment = self.assess(snapshot, &result.facts);
             result.assessment = Known::Known(assessment.context("match the advisories")?);
         }
         Ok(result)
@@ -53,17 +68,19 @@ impl Question {
     fn assess(
         &self,
         snapshot: &Snapshot,
-        components: &[Component],
+        facts: &Facts,
     ) -> Result<Assessment, auscult_advisory::Error> {
         let info = snapshot.info();
         let policy = DecisionPolicy::for_snapshot(Some(&info));
-        let matched = auscult_advisory::match_build(snapshot, components)?;
+        let matched = auscult_advisory::match_build(snapshot, &facts.components)?;
         let mut assessment = Assessment {
             snapshot: info,
             findings: matched.findings,
             no_data: matched.no_data.into_iter().map(without_data).collect(),
             version_unknown: matched.version_unknown.iter().map(without_version).collect(),
         };
+        auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
+        self.stated.apply(facts, &mut assessment.findings, self.as_of);
         let decide = |finding: &mut Finding| {
             finding.decisions =
                 auscult_priority::decide(finding, self.context.as_ref(), self.as_of, policy);
@@ -123,6 +140,39 @@ fn open(
             "make one with: auscult advisories update, or build --from DIR --out FILE",
         )
     })
+}
+
+/// What people and suppliers say, from the files that the user named.
+fn stated(arguments: &JudgingArgs) -> anyhow::Result<Stated> {
+    let mut stated = Stated::default();
+    for path in &arguments.vex {
+        let text = target::read_text(path, "VEX document")?;
+        let read = auscult_sbom::read_vex(text.as_bytes());
+        let read = read.with_context(|| format!("read {}", path.display()))?;
+        if read.left_out > 0 {
+            let _ = writeln!(
+                std::io::stderr(),
+                "warning: {}: {} statements speak of no vulnerability, of no product or in unknown \
+                 words and are left out",
+                path.display(),
+                read.left_out
+            );
+        }
+        stated.statements.extend(read.statements);
+    }
+    if !arguments.trust_issuer.is_empty() {
+        stated.trusted = Some(arguments.trust_issuer.iter().cloned().collect());
+    }
+    if let Some(path) = &arguments.decisions {
+        let text = target::read_text(path, "file of decisions")?;
+        let read: Decisions =
+            serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))?;
+        if read.schema != DECISIONS_SCHEMA {
+            anyhow::bail!("read {}: it is no {DECISIONS_SCHEMA} document", path.display());
+        }
+        stated.decisions = read.decisions;
+    }
+    Ok(stated)
 }
 
 fn read_context(path: &Path) -> anyhow::Result<DeviceContext> {

@@ -1,6 +1,8 @@
 //! The subcommands, one file each.
 
 pub(crate) mod advisories;
+pub(crate) mod context;
+pub(crate) mod diff;
 pub(crate) mod explain;
 mod judge;
 pub(crate) mod scan;

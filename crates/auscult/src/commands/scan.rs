@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use auscult_model::{Verdict, VerdictOutcome};
-use auscult_priority::{GateInput, Policy};
+use auscult_assess::DECIDED;
+use auscult_model::{AdvisoryId, Limits, Verdict, VerdictOutcome};
+use auscult_priority::{FindingKey, GateInput, Policy};
 use auscult_report::{OutputFormat, ScanResult, TableOptions, Unmatched};
 
 use super::judge;
@@ -17,7 +18,8 @@ pub(crate) fn run(arguments: &ScanArgs) -> anyhow::Result<Exit> {
     let question = judge::Question::ask(&arguments.judging, arguments.facts_only)?;
     let limits = super::limits(&arguments.limits);
     let mut result = question.answer(&arguments.target, &limits)?;
-    let verdict = verdict(&result, policy.as_ref());
+    let baseline = baseline(arguments, &question, &limits)?;
+    let verdict = verdict(&result, policy.as_ref(), baseline.as_ref());
     if policy.is_some() {
         result.verdict = Some(verdict.clone());
     }
@@ -50,7 +52,25 @@ fn policy(arguments: &ScanArgs) -> anyhow::Result<Option<Policy>> {
     Ok(Some(policy))
 }
 
-fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
+/// The open findings of the baseline, where one was named and has findings.
+fn baseline(
+    arguments: &ScanArgs,
+    question: &judge::Question,
+    limits: &Limits,
+) -> anyhow::Result<Option<BTreeSet<FindingKey>>> {
+    let Some(path) = &arguments.baseline else { return Ok(None) };
+    let side = super::diff::side(question, path, limits)
+        .with_context(|| format!("read the baseline {}", path.display()))?;
+    let key = |(id, component)| FindingKey { id: AdvisoryId(id), component };
+    let open = side.open_findings();
+    Ok(open.known().map(|open| open.iter().cloned().map(key).collect()))
+}
+
+fn verdict(
+    result: &ScanResult,
+    policy: Option<&Policy>,
+    baseline: Option<&BTreeSet<FindingKey>>,
+) -> Verdict {
     let assessment = result.assessment.known();
     let names = |list: &[Unmatched]| -> Vec<String> {
         list.iter().map(|component| component.name.clone()).collect()
@@ -58,6 +78,9 @@ fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
     let no_data = assessment.map_or(Vec::new(), |assessment| names(&assessment.no_data));
     let version_unknown =
         assessment.map_or(Vec::new(), |assessment| names(&assessment.version_unknown));
+    let findings = result.findings().iter();
+    let decided = findings.filter(|one| one.vex.strength.as_deref() == Some(DECIDED));
+    let decided: BTreeSet<FindingKey> = decided.map(FindingKey::of).collect();
     let input = GateInput {
         findings: result.findings(),
         coverage: &result.facts.coverage,
@@ -66,8 +89,8 @@ fn verdict(result: &ScanResult, policy: Option<&Policy>) -> Verdict {
         components_without_data: &no_data,
         components_without_version: &version_unknown,
         snapshot: assessment.map(|assessment| &assessment.snapshot),
-        baseline: None,
-        decided: &BTreeSet::new(),
+        baseline,
+        decided: &decided,
         gaps: None,
         as_of: result.as_of,
     };

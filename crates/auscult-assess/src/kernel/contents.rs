@@ -1,0 +1,273 @@
+//! What a kernel was built with, and what of it the image holds.
+
+use std::collections::BTreeSet;
+
+use auscult_model::{Facts, KernelFacts, Known, ModuleFacts};
+
+use super::map::{Condition, Map, Route, Series};
+use crate::statement::Strength;
+
+/// A shorter configuration is a part of one.
+const OPTIONS_MIN: usize = 200;
+/// Architectures, as facts name them, with the option that each sets: every complete configuration
+/// sets one of these.
+const ARCHITECTURES: &[(&str, &str)] = &[
+    ("aarch64", "ARM64"),
+    ("alpha", "ALPHA"),
+    ("arc", "ARC"),
+    ("arm", "ARM"),
+    ("csky", "CSKY"),
+    ("ia64", "IA64"),
+    ("loongarch", "LOONGARCH"),
+    ("m68k", "M68K"),
+    ("microblaze", "MICROBLAZE"),
+    ("mips", "MIPS"),
+    ("nios2", "NIOS2"),
+    ("openrisc", "OPENRISC"),
+    ("parisc", "PARISC"),
+    ("powerpc", "PPC"),
+    ("powerpc64", "PPC"),
+    ("riscv", "RISCV"),
+    ("s390", "S390"),
+    ("sparc", "SPARC"),
+    ("sparc64", "SPARC"),
+    ("superh", "SUPERH"),
+    ("x86", "X86"),
+    ("x86_64", "X86"),
+    ("xtensa", "XTENSA"),
+];
+
+/// Folders of the sources that hold programs, tests and documentation, none of which is a part of a
+/// kernel.
+const NO_KERNEL_CODE: &[&str] = &["Documentation/", "tools/"];
+
+/// Whether a source file is in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Built {
+    No { strength: Strength, because: String },
+    Yes(String),
+    Open(String),
+}
+
+/// A kernel with what is known of its contents.
+pub(super) struct Contents<'a> {
+    pub(super) kernel: &'a KernelFacts,
+    modules: Option<BTreeSet<&'a str>>,
+    builtin: Option<BTreeSet<&'a str>>,
+    /// The option that its architecture sets.
+    architecture: Option<&'static str>,
+    /// Whether a module may lie in a part of the image that was not read.
+    unread: bool,
+}
+
+/// What became of one route.
+enum Way {
+    /// Closed by the configuration, or by a module that is not there.
+    Option(&'static str),
+    Module(&'static str),
+    /// Open, as far as is known.
+    BuiltIn,
+    Present(&'static str),
+    /// Named in `modules.builtin`.
+    Within(&'static str),
+    /// Neither a module of the image nor built in.
+    Neither(&'static str),
+    /// Only for another architecture.
+    Foreign(&'static str),
+    Unknown,
+}
+
+impl<'a> Contents<'a> {
+    pub(super) fn of(kernel: &'a KernelFacts, facts: &'a Facts) -> Self {
+        let modules = kernel.modules.known();
+        let first = modules.and_then(|modules| modules.first());
+        let binary =
+            first.and_then(|first| facts.binaries.iter().find(|one| one.locator == first.locator));
+        let names = |modules: &'a Vec<ModuleFacts>| {
+            modules.iter().map(|module| module.name.as_str()).collect()
+        };
+        Self {
+            kernel,
+            modules: modules.map(names),
+            builtin: builtin(facts, &kernel.release),
+            architecture: binary.and_then(|binary| architecture(&binary.architecture)),
+            unread: !facts.coverage.regions_unread.is_empty(),
+        }
+    }
+
+    /// Whether a file of the sources is in this kernel of a series.
+    pub(super) fn is_built(&self, map: &Map, file: &str, of: Series) -> Built {
+        if !matches!(file.rsplit_once('.'), Some((_, "c" | "S"))) {
+            return Built::Open("no object is made of it alone, others include it".to_owned());
+        }
+        if NO_KERNEL_CODE.iter().any(|folder| file.starts_with(folder)) {
+            let because = "no kernel is built of what lies there".to_owned();
+            return Built::No { strength: Strength::Proven, because };
+        }
+        let condition = match map.condition(file, of) {
+            Ok(condition) => condition,
+            Err(reason) => return Built::Open(reason),
+        };
+        let routes = condition.routes.iter();
+        let ways: Vec<Way> = match &self.kernel.config {
+            Known::Known(options) => {
+                let value = |option: &str| {
+                    options.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
+                };
+                let complete = ARCHITECTURES.iter().any(|(_, one)| value(one) == "y");
+                if options.len() < OPTIONS_MIN || !complete {
+                    return Built::Open("its configuration is not complete".to_owned());
+                }
+                routes.map(|route| self.way(route, &condition, value)).collect()
+            }
+            Known::Unknown(_) => routes.map(|route| self.way_by_lists(route)).collect(),
+        };
+        self.told(&condition, &ways)
+    }
+
+    fn way<'v>(
+        &self,
+        route: &Route,
+        condition: &Condition,
+        value: impl Fn(&str) -> &'v str,
+    ) -> Way {
+        let unset = |option: &&&'static str| value(option) == "n";
+        let known = |option: &&&'static str| !condition.new_options.contains(option);
+        if let Some(option) = route.needs.iter().filter(unset).find(known) {
+            return Way::Option(option);
+        }
+        if route.needs.iter().any(|option| unset(&option)) {
+            return Way::Unknown;
+        }
+        match (route.module, &self.modules) {
+            (Some(module), modules) if route.needs.iter().any(|option| value(option) == "m") => {
+                match modules {
+                    Some(modules) if modules.contains(module) => Way::Present(module),
+                    Some(_) => Way::Module(module),
+                    None => Way::Unknown,
+                }
+            }
+            _ => Way::BuiltIn,
+        }
+    }
+
+    /// A route by the lists of modules and of what is built in, where no configuration is at hand.
+    fn way_by_lists(&self, route: &Route) -> Way {
+        let foreign = self.architecture.and_then(|own| {
+            let is_other = |needed: &str| {
+                needed != own && ARCHITECTURES.iter().any(|(_, option)| *option == needed)
+            };
+            route.needs.iter().copied().find(|needed| is_other(needed))
+        });
+        if let Some(option) = foreign {
+            return Way::Foreign(option);
+        }
+        match (route.module, &self.modules, &self.builtin) {
+            (Some(module), Some(modules), _) if modules.contains(module) => Way::Present(module),
+            (Some(module), _, Some(builtin)) if builtin.contains(module) => Way::Within(module),
+            (Some(module), Some(_), Some(_)) => Way::Neither(module),
+            _ if route.needs.is_empty() => Way::BuiltIn,
+            _ => Way::Unknown,
+        }
+    }
+
+    /// How far a list of the image's modules carries: what was not read may hold more of them, and
+    /// `modules.builtin` names what says of itself that it could be a module.
+    fn by_list_strength(&self) -> Strength {
+        match (self.unread, &self.kernel.config) {
+            (true, _) => Strength::Weak,
+            (false, Known::Known(_)) => Strength::Proven,
+            (false, Known::Unknown(_)) => Strength::Strong,
+        }
+    }
+
+    /// Parts of a module may be left out, which only a configuration tells.
+    fn doubt(&self, options: &[String]) -> String {
+        match &self.kernel.config {
+            Known::Unknown(_) if options.len() > 1 => {
+                format!(", and without a configuration all of {} may be set", options.join(", "))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn why_unknown(&self) -> &str {
+        match &self.kernel.config {
+            Known::Known(_) => "newer than the releases that were read, or its modules are unknown",
+            Known::Unknown(reason) => reason,
+        }
+    }
+
+    fn told(&self, condition: &Condition, ways: &[Way]) -> Built {
+        let releases = condition.releases.join(" and ");
+        let needs = || {
+            let options = condition.routes.iter().flat_map(|route| route.needs.iter().copied());
+            let options: BTreeSet<&str> = options.collect();
+            options.into_iter().map(|option| format!("CONFIG_{option}")).collect::<Vec<_>>()
+        };
+        for way in ways {
+            match way {
+                Way::Present(module) => {
+                    let doubt = self.doubt(&needs());
+                    return Built::Yes(format!("module {module} is there{doubt}"));
+                }
+                Way::BuiltIn if needs().is_empty() => {
+                    return Built::Yes("it is built under no option".to_owned());
+                }
+                Way::BuiltIn => return Built::Yes(format!("built by {}", needs().join(", "))),
+                Way::Within(module) => {
+                    let doubt = self.doubt(&needs());
+                    return Built::Yes(format!("{module} is in modules.builtin{doubt}"));
+                }
+                Way::Unknown
+                | Way::Option(_)
+                | Way::Module(_)
+                | Way::Neither(_)
+                | Way::Foreign(_) => {}
+            }
+        }
+        if ways.iter().any(|way| matches!(way, Way::Unknown)) {
+            let options = needs().join(", ");
+            return Built::Open(format!("{options}: {}", self.why_unknown()));
+        }
+        let mut reasons = BTreeSet::new();
+        let mut strength = if condition.own_series { Strength::Proven } else { Strength::Strong };
+        for way in ways {
+            match way {
+                Way::Option(option) => drop(reasons.insert(format!("CONFIG_{option} is not set"))),
+                Way::Module(module) => {
+                    strength = strength.min(self.by_list_strength());
+                    reasons.insert(format!("module {module} is not in the image"));
+                }
+                Way::Neither(module) => {
+                    strength = strength.min(self.by_list_strength());
+                    reasons.insert(format!(
+                        "{module} is neither in modules.builtin nor a module in the image"
+                    ));
+                }
+                Way::Foreign(option) => {
+                    reasons.insert(format!("it is only for CONFIG_{option}"));
+                }
+                Way::BuiltIn | Way::Present(_) | Way::Within(_) | Way::Unknown => {}
+            }
+        }
+        let reasons = reasons.into_iter().collect::<Vec<_>>().join(", ");
+        let because = format!("{reasons} (Kbuild of {releases})");
+        Built::No { strength, because }
+    }
+}
+
+/// The option that the kernel of an architecture sets: `arm-32-le` of a module.
+fn architecture(name: &str) -> Option<&'static str> {
+    let name = name.split('-').next().unwrap_or(name);
+    ARCHITECTURES.iter().find(|(known, _)| *known == name).map(|(_, option)| *option)
+}
+
+/// What is built into the kernel of a release, as the lists of all roots say.
+fn builtin<'a>(facts: &'a Facts, release: &str) -> Option<BTreeSet<&'a str>> {
+    let modules = facts.operation.roots().iter().filter_map(|root| root.modules.known());
+    let releases = modules.flat_map(|modules| &modules.releases);
+    let lists = releases.filter(|one| one.release == release).filter_map(|one| one.builtin.known());
+    let names: BTreeSet<&str> = lists.flatten().map(String::as_str).collect();
+    Some(names).filter(|names| !names.is_empty())
+}

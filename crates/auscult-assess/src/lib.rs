@@ -1,0 +1,44 @@
+//! Which findings apply to this device, by what is in it: VEX statements that a machine makes, each
+//! with the facts that prove it.
+//!
+//! A statement closes a finding only where its strength is [`Strength::Proven`] or
+//! [`Strength::Strong`]; a weak one says what was seen and leaves the finding open. What is not
+//! known never closes anything.
+
+mod fact;
+mod kernel;
+mod proposal;
+mod stated;
+mod statement;
+
+use auscult_advisory::{Result, Snapshot};
+use auscult_model::{Facts, Finding, VexStatus};
+use rayon::prelude::*;
+
+use self::kernel::Kernels;
+pub use self::{
+    fact::{FACT_KINDS, fact_digest, fact_value},
+    proposal::propose_context,
+    stated::{DECIDED, Stated},
+    statement::{Justification, Strength},
+};
+
+/// Judges findings by the facts of the build that they were made for.
+///
+/// # Errors
+/// A part of the snapshot that is asked for is damaged.
+pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> Result<()> {
+    let kernels = Kernels::of(facts);
+    let open = |finding: &&mut Finding| {
+        matches!(finding.vex.status, VexStatus::Affected | VexStatus::UnderInvestigation)
+    };
+    findings.par_iter_mut().filter(open).try_for_each(|finding| {
+        if kernels.holds(finding) {
+            let files = snapshot.program_files(&finding.id.0)?;
+            if let Some(statement) = kernels.judge(finding, &files) {
+                statement.apply(finding);
+            }
+        }
+        Ok(())
+    })
+}

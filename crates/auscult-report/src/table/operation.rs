@@ -1,0 +1,82 @@
+//! How the device runs: what starts at boot, what listens, who may sign in without a password.
+
+use auscult_model::{
+    BootState, Certainty, Known, Listener, ListenerSource, PasswordState, RootOperation, Started,
+};
+
+use crate::{
+    ScanResult, TableOptions,
+    json::word,
+    text::{Cell, Clip, Column, Page, Style, things},
+};
+
+const LISTENER_COLUMNS: [Column; 5] = [
+    Column::new("LISTENS", 10, Clip::Whole),
+    Column::new("PROGRAM", 28, Clip::End),
+    Column::new("ADDRESS", 20, Clip::End),
+    Column::new("HOW SURE", 20, Clip::End),
+    Column::new("WHERE IT SAYS SO", 60, Clip::Start),
+];
+
+/// One part for each root file system in which something starts; nothing for an input without.
+pub(super) fn section(page: &mut Page, result: &ScanResult, options: &TableOptions) {
+    for root in result.facts.operation.roots() {
+        let (Some(boot), listeners) = (root.boot.known(), root.listeners.known()) else { continue };
+        let starting = boot.iter().filter(|one| one.state == BootState::StartsAtBoot).count();
+        if boot.is_empty() && listeners.is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let summary = format!("{}: {} at boot", root.root, things(starting, "start"));
+        page.heading("RUNS", &summary, Style::Plain);
+        accounts(page, root);
+        match &root.listeners {
+            Known::Known(all) => listening(page, all, options),
+            Known::Unknown(reason) => {
+                page.line(2, &format!("what listens is unknown: {reason}"), Style::Warning);
+            }
+        }
+    }
+}
+
+/// What listens once the device runs, or when it is asked for; the rest is in JSON.
+fn listening(page: &mut Page, all: &[Listener], options: &TableOptions) {
+    let runs = |one: &&Listener| {
+        let started = one.started.known();
+        started.is_some_and(|started| *started != Started::NotSeen)
+            && (one.source != ListenerSource::Imports || one.port.known().is_some())
+    };
+    let shown: Vec<&Listener> = all.iter().filter(runs).collect();
+    let rows: Vec<Vec<Cell>> = shown.iter().take(options.others_max).map(|one| row(one)).collect();
+    if rows.is_empty() {
+        page.line(2, "nothing was seen that listens on a known port", Style::Faint);
+        return;
+    }
+    page.grid(2, &LISTENER_COLUMNS, &rows);
+    super::more(page, rows.len(), shown.len(), "listeners");
+}
+
+fn row(one: &Listener) -> Vec<Cell> {
+    let port = one.port.known().map_or_else(|| "?".to_owned(), ToString::to_string);
+    let address = one.address.known().map_or("unknown", String::as_str);
+    let sure = match one.certainty {
+        Certainty::Configured => "configured",
+        Certainty::DefaultOfProgram => "the program's default",
+        Certainty::MayListen => "may listen",
+    };
+    vec![
+        format!("{}/{port}", word(&one.transport)).into(),
+        one.name.as_str().into(),
+        address.into(),
+        sure.into(),
+        one.locator.to_string().into(),
+    ]
+}
+
+fn accounts(page: &mut Page, root: &RootOperation) {
+    for account in root.accounts.known().into_iter().flatten() {
+        if account.password.known() == Some(&PasswordState::Empty) {
+            let text = format!("{} has no password, at {}", account.name, account.locator);
+            page.line(2, &text, Style::Alarm);
+        }
+    }
+}

@@ -1,0 +1,607 @@
+//! From makefiles to conditions: under which options is a source file built?
+//!
+//! A route is a set of options that must all be set. A file that is built was built by one of its
+//! routes. What is not understood makes a route that asks for less, never one that asks for more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    makefile::{Item, Listed, Makefile, Options},
+    tree::Tree,
+};
+
+/// More routes of one file are brought down to the options that all of them share.
+const ROUTES_MAX: usize = 8;
+/// Files that include files that include files.
+const INCLUDE_ROUNDS: usize = 4;
+/// Lists of what is built, as opposed to parts of an object and to flags.
+const LISTS: &[&str] = &[
+    "obj", "lib", "core", "drivers", "libs", "net", "init", "head", "virt", "subdir", "platform",
+    "machine", "extra", "always", "targets",
+];
+/// What no kernel for a device is made of.
+const LEFT_OUT: &[&str] = &[
+    "tools/",
+    "scripts/",
+    "samples/",
+    "Documentation/",
+    "usr/",
+    "debian",
+    "ubuntu/",
+    "spl/",
+    "zfs/",
+];
+/// The option that each architecture sets.
+const ARCHITECTURES: &[(&str, &str)] = &[
+    ("alpha", "ALPHA"),
+    ("arc", "ARC"),
+    ("arm", "ARM"),
+    ("arm64", "ARM64"),
+    ("csky", "CSKY"),
+    ("hexagon", "HEXAGON"),
+    ("ia64", "IA64"),
+    ("loongarch", "LOONGARCH"),
+    ("m68k", "M68K"),
+    ("microblaze", "MICROBLAZE"),
+    ("mips", "MIPS"),
+    ("nios2", "NIOS2"),
+    ("openrisc", "OPENRISC"),
+    ("parisc", "PARISC"),
+    ("powerpc", "PPC"),
+    ("riscv", "RISCV"),
+    ("s390", "S390"),
+    ("sh", "SUPERH"),
+    ("sparc", "SPARC"),
+    ("um", "UML"),
+    ("x86", "X86"),
+    ("xtensa", "XTENSA"),
+];
+
+/// One way in which a file comes to be built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    pub(super) needs: Options,
+    /// The module that it becomes a part of, where that may be a module.
+    pub(super) module: Option<String>,
+}
+
+pub(super) type Routes = BTreeSet<Route>;
+
+/// Works out the routes of every source of a tree.
+pub(super) fn of_tree(tree: &Tree) -> BTreeMap<String, Routes> {
+    let mut maker = Maker::new(tree);
+    maker.descend();
+    maker.list_objects();
+    maker.mention();
+    maker.fall_back();
+    maker.include();
+    let mut files = maker.files;
+    files.retain(|path, _| !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix)));
+    for routes in files.values_mut() {
+        *routes = simple(routes);
+    }
+    files
+}
+
+struct Maker<'a> {
+    tree: &'a Tree,
+    makefiles: BTreeMap<String, Makefile>,
+    folders: BTreeSet<String>,
+    options: Kinds,
+    /// Ways into a folder: from which other one, under which options.
+    edges: BTreeMap<String, BTreeSet<(String, Options)>>,
+    /// Folders in which something is listed that is not understood, with its options.
+    loose: BTreeMap<String, BTreeSet<Options>>,
+    reach: BTreeMap<String, Routes>,
+    files: BTreeMap<String, Routes>,
+}
+
+/// The options that are defined, and whether each may be `m`.
+struct Kinds(BTreeMap<String, bool>);
+
+impl Kinds {
+    fn of(tree: &Tree) -> Self {
+        let mut kinds: BTreeMap<String, bool> = BTreeMap::new();
+        let configurations =
+            tree.texts.iter().filter(|(path, _)| folder_and_name(path).1.starts_with("Kconfig"));
+        for (_, text) in configurations {
+            let mut current = None;
+            for line in text.lines() {
+                let mut words = line.split_whitespace();
+                match words.next() {
+                    Some("config" | "menuconfig") => {
+                        current = words.next().map(str::to_owned);
+                        if let Some(option) = &current {
+                            kinds.entry(option.clone()).or_default();
+                        }
+                    }
+                    Some("tristate" | "def_tristate") => {
+                        let kind = current.as_ref().and_then(|option| kinds.get_mut(option));
+                        if let Some(kind) = kind {
+                            *kind = true;
+                        }
+                    }
+                    Some("menu" | "source" | "comment" | "choice") => current = None,
+                    _ => {}
+                }
+            }
+        }
+        Self(kinds)
+    }
+
+    /// Only what is defined can be looked up in a configuration.
+    fn defined(&self, options: &Options) -> Options {
+        options.iter().filter(|option| self.0.contains_key(*option)).cloned().collect()
+    }
+
+    fn may_be_module(&self, option: &str) -> bool {
+        self.0.get(option).copied().unwrap_or(false)
+    }
+}
+
+impl<'a> Maker<'a> {
+    fn new(tree: &'a Tree) -> Self {
+        let mut folders = BTreeSet::new();
+        for path in tree.sources.iter().chain(tree.texts.keys()) {
+            let mut folder = folder_and_name(path).0;
+            while folders.insert(folder.to_owned()) && !folder.is_empty() {
+                folder = folder_and_name(folder).0;
+            }
+        }
+        let mut makefiles: BTreeMap<String, Makefile> = BTreeMap::new();
+        for (path, text) in &tree.texts {
+            let (folder, name) = folder_and_name(path);
+            if matches!(name, "Makefile" | "Kbuild") {
+                makefiles.entry(folder.to_owned()).or_default().add(text);
+            }
+        }
+        let mut loose: BTreeMap<String, BTreeSet<Options>> = BTreeMap::new();
+        for (folder, makefile) in &mut makefiles {
+            if !read_included(tree, folder, makefile) {
+                loose.entry(folder.clone()).or_default().insert(Options::new());
+            }
+        }
+        Self {
+            tree,
+            makefiles,
+            folders,
+            options: Kinds::of(tree),
+            edges: BTreeMap::new(),
+            loose,
+            reach: BTreeMap::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Finds the ways into every folder.
+    fn descend(&mut self) {
+        for (folder, makefile) in &self.makefiles {
+            let from_root = folder.is_empty() || is_architecture(folder);
+            // What lies in another folder is built from this one, such as parts of a driver for
+            // several systems.
+            for target in makefile.mentions.iter().filter_map(|word| mentioned(folder, word)) {
+                if self.folders.contains(&target) && target != *folder {
+                    let edge = (folder.clone(), Options::new());
+                    self.edges.entry(target).or_default().insert(edge);
+                }
+            }
+            for kind in makefile.kinds() {
+                let is_list = LISTS.contains(&kind);
+                for one in makefile.listed(kind) {
+                    let needs = self.options.defined(&one.when);
+                    match &one.item {
+                        Item::Folder(name) => {
+                            let mut targets = vec![joined(folder, name)];
+                            if from_root {
+                                targets.push(Some(name.trim_end_matches('/').to_owned()));
+                            }
+                            for target in targets.into_iter().flatten() {
+                                if self.folders.contains(&target) && target != *folder {
+                                    let edge = (folder.clone(), needs.clone());
+                                    self.edges.entry(target).or_default().insert(edge);
+                                }
+                            }
+                        }
+                        Item::Unknown if is_list && !folder.is_empty() => {
+                            self.loose.entry(folder.clone()).or_default().insert(needs);
+                        }
+                        Item::Unknown | Item::Object(_) => {}
+                    }
+                }
+            }
+        }
+        for folder in self.folders.clone() {
+            self.reached(&folder, 0);
+        }
+    }
+
+    /// The routes into a folder.
+    fn reached(&mut self, folder: &str, depth: usize) -> Routes {
+        if folder.is_empty() || depth > 40 {
+            return Routes::from([Route::default()]);
+        }
+        if let Some(known) = self.reach.get(folder) {
+            return known.clone();
+        }
+        let parent = folder_and_name(folder).0.to_owned();
+        let mut routes = Routes::new();
+        if let Some(option) = architecture_option(folder) {
+            routes.insert(Route { needs: Options::from([option.to_owned()]), module: None });
+        }
+        let edges = self.edges.get(folder).cloned().unwrap_or_default();
+        for (from, needs) in edges {
+            let ways = self.reached(&from, depth + 1);
+            routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+        }
+        if routes.is_empty() {
+            routes = self.reached(&parent, depth + 1);
+        } else {
+            routes.extend(self.loosely(&parent, depth));
+        }
+        let routes = simple(&routes);
+        self.reach.insert(folder.to_owned(), routes.clone());
+        routes
+    }
+
+    /// Routes to whatever lies below a folder, through what is not understood in it or above it.
+    fn loosely(&mut self, folder: &str, depth: usize) -> Routes {
+        let mut routes = Routes::new();
+        let mut folder = folder.to_owned();
+        loop {
+            if let Some(all) = self.loose.get(&folder).cloned() {
+                let ways = self.reached(&folder, depth + 1);
+                for needs in all {
+                    routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+                }
+            }
+            if folder.is_empty() {
+                return routes;
+            }
+            folder = folder_and_name(&folder).0.to_owned();
+        }
+    }
+
+    /// Gives sources the routes of the objects that they become.
+    fn list_objects(&mut self) {
+        let mut parts_unknown: Vec<(String, Options)> = Vec::new();
+        let makefiles = std::mem::take(&mut self.makefiles);
+        for (folder, makefile) in &makefiles {
+            let ways = self.reached(folder, 0);
+            for kind in LISTS {
+                for one in makefile.listed(kind) {
+                    let Item::Object(object) = &one.item else { continue };
+                    let module = self.module_of(object, &one);
+                    let needs = self.options.defined(&one.when);
+                    self.add(folder, object, &ways, &needs, module.as_deref());
+                    for part in makefile.parts(object) {
+                        let mut all = needs.clone();
+                        all.extend(self.options.defined(&part.when));
+                        match &part.item {
+                            Item::Object(name) => {
+                                self.add(folder, name, &ways, &all, module.as_deref());
+                            }
+                            Item::Unknown => parts_unknown.push((folder.clone(), all)),
+                            Item::Folder(_) => {}
+                        }
+                    }
+                }
+            }
+        }
+        self.makefiles = makefiles;
+        for (folder, needs) in parts_unknown {
+            self.loose.entry(folder).or_default().insert(needs);
+        }
+    }
+
+    fn module_of(&self, object: &str, one: &Listed) -> Option<String> {
+        let option = one.decides.as_ref()?;
+        let name = folder_and_name(object).1.replace('-', "_");
+        self.options.may_be_module(option).then_some(name)
+    }
+
+    fn add(
+        &mut self,
+        folder: &str,
+        object: &str,
+        ways: &Routes,
+        needs: &Options,
+        module: Option<&str>,
+    ) {
+        let Some(stem) = joined(folder, object) else { return };
+        for ending in ["c", "S"] {
+            let path = format!("{stem}.{ending}");
+            if self.tree.sources.contains(&path) {
+                let routes = self.files.entry(path).or_default();
+                routes.extend(ways.iter().map(|way| and(way, needs, module)));
+            }
+        }
+    }
+
+    /// Files that are spoken of in the makefiles of other folders.
+    fn mention(&mut self) {
+        let makefiles = std::mem::take(&mut self.makefiles);
+        for (folder, makefile) in &makefiles {
+            for word in &makefile.mentions {
+                let Some(target) = mentioned(folder, word) else { continue };
+                let ways = self.reached(folder, 0);
+                let stem = target.rsplit_once('.').map_or(target.as_str(), |(stem, _)| stem);
+                let files: Vec<String> = if self.folders.contains(&target) {
+                    let inside = |path: &&String| folder_and_name(path).0 == target;
+                    self.tree.sources.iter().filter(inside).cloned().collect()
+                } else {
+                    ["c", "S"].iter().map(|ending| format!("{stem}.{ending}")).collect()
+                };
+                for file in files.into_iter().filter(|file| self.tree.sources.contains(file)) {
+                    self.files.entry(file).or_default().extend(ways.iter().cloned());
+                }
+            }
+        }
+        self.makefiles = makefiles;
+    }
+
+    /// Sources without a route have those of their folder, and all have those of what is not
+    /// understood there.
+    fn fall_back(&mut self) {
+        for path in &self.tree.sources {
+            let folder = folder_and_name(path).0.to_owned();
+            let loosely = self.loosely(&folder, 0);
+            let known = self.files.contains_key(path);
+            let ways = if known { Routes::new() } else { self.reached(&folder, 0) };
+            let routes = self.files.entry(path.clone()).or_default();
+            routes.extend(loosely);
+            routes.extend(ways);
+        }
+    }
+
+    /// A source that another one includes is built where that one is.
+    fn include(&mut self) {
+        for _ in 0..INCLUDE_ROUNDS {
+            for (includer, included) in &self.tree.includes {
+                if LEFT_OUT.iter().any(|prefix| includer.starts_with(prefix)) {
+                    continue;
+                }
+                let ways = match self.files.get(includer) {
+                    Some(routes) => routes.clone(),
+                    // A header, which anybody may include.
+                    None => Routes::from([Route::default()]),
+                };
+                for path in included_paths(self.tree, includer, included) {
+                    self.files.entry(path).or_default().extend(ways.iter().cloned());
+                }
+            }
+        }
+    }
+}
+
+/// Reads the texts that a makefile includes; false where one is not found.
+fn read_included(tree: &Tree, folder: &str, makefile: &mut Makefile) -> bool {
+    let mut complete = true;
+    let mut at = 0;
+    while let Some(wanted) = makefile.reads.get(at).cloned() {
+        at += 1;
+        if at > 64 {
+            return false;
+        }
+        let plain = wanted.replace("$(srctree)/", "").replace("$(src)/", &format!("{folder}/"));
+        let plain = plain.replace("$(obj)/", &format!("{folder}/"));
+        let candidates = [Some(plain.clone()), joined(folder, &plain)];
+        let path = candidates.into_iter().flatten().find(|path| tree.texts.contains_key(path));
+        match path.and_then(|path| tree.texts.get(&path)) {
+            Some(text) => makefile.add(text),
+            // Rules and flags lie there, no lists.
+            None if wanted.contains("scripts/") || wanted.starts_with("include/") => {}
+            None if folder.is_empty() || is_architecture(folder) => {}
+            None => complete = false,
+        }
+    }
+    complete
+}
+
+/// The files that may be meant by an included name.
+fn included_paths(tree: &Tree, includer: &str, included: &str) -> Vec<String> {
+    let beside = joined(folder_and_name(includer).0, included);
+    let here: Vec<String> = [beside, Some(included.to_owned())]
+        .into_iter()
+        .flatten()
+        .filter(|path| tree.sources.contains(path))
+        .collect();
+    if !here.is_empty() {
+        return here;
+    }
+    let name = folder_and_name(included).1;
+    tree.sources.iter().filter(|path| folder_and_name(path).1 == name).cloned().collect()
+}
+
+/// The path that a word of a makefile leads to, up to its first variable.
+fn mentioned(folder: &str, word: &str) -> Option<String> {
+    let mut word = word;
+    for prefix in ["$(obj)/", "$(src)/", "${src}/", "$(srctree)/$(src)/"] {
+        word = word.strip_prefix(prefix).unwrap_or(word);
+    }
+    if let Some(rest) = word.strip_prefix("$(srctree)").or_else(|| word.strip_prefix('/')) {
+        let fixed = rest.trim_start_matches('/').split('$').next().unwrap_or_default();
+        return Some(fixed.trim_end_matches('/').to_owned()).filter(|path| !path.is_empty());
+    }
+    // What an unknown variable begins with may be anywhere: the words where it is set are read too.
+    let fixed = word.split('$').next().unwrap_or_default();
+    let leads_out = fixed.contains("../") || fixed.ends_with("..");
+    leads_out.then(|| joined(folder, fixed)).flatten().filter(|path| !path.is_empty())
+}
+
+fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
+    let mut all = way.needs.clone();
+    all.extend(needs.iter().cloned());
+    Route { needs: all, module: module.map(str::to_owned) }
+}
+
+/// Without routes that ask for more than another one does; few at the end.
+fn simple(routes: &Routes) -> Routes {
+    let weaker = |one: &Route, other: &Route| {
+        one != other
+            && one.needs.is_subset(&other.needs)
+            && (one.module.is_none() || one.module == other.module)
+    };
+    let kept: Routes = routes
+        .iter()
+        .filter(|route| !routes.iter().any(|other| weaker(other, route)))
+        .cloned()
+        .collect();
+    if kept.len() <= ROUTES_MAX {
+        return kept;
+    }
+    let shared = kept.iter().map(|route| route.needs.clone());
+    let shared = shared.reduce(|one, other| &one & &other).unwrap_or_default();
+    Routes::from([Route { needs: shared, module: None }])
+}
+
+pub(super) fn folder_and_name(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn is_architecture(folder: &str) -> bool {
+    folder.strip_prefix("arch/").is_some_and(|rest| !rest.contains('/'))
+}
+
+fn architecture_option(folder: &str) -> Option<&'static str> {
+    let name = folder.strip_prefix("arch/")?;
+    ARCHITECTURES.iter().find(|(known, _)| *known == name).map(|(_, option)| *option)
+}
+
+/// A path below a folder, without `.` and `..`; none where it leads out of the tree.
+fn joined(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{of_tree, simple};
+    use crate::kbuild::{condition, tree::Tree};
+
+    /// The conditions of the sources of a small tree.
+    fn conditions(texts: &[(&str, &str)], sources: &[&str]) -> BTreeMap<String, String> {
+        let mut tree = Tree::default();
+        let options = ["A", "B", "C", "D"].map(|option| format!("config {option}\n\ttristate\n"));
+        tree.texts.insert("Kconfig".to_owned(), options.concat() + "config Y\n\tbool\n");
+        for (path, text) in texts {
+            tree.texts.insert((*path).to_owned(), (*text).to_owned());
+        }
+        tree.sources = sources.iter().map(|path| (*path).to_owned()).collect();
+        of_tree(&tree).into_iter().map(|(path, routes)| (path, condition(&routes))).collect()
+    }
+
+    #[test]
+    fn folders_objects_and_parts_add_their_options() {
+        let found = conditions(
+            &[
+                (
+                    "drivers/Makefile",
+                    "obj-$(CONFIG_A) += net/ \\\n  misc/ # both\nobj-y += core.o\n",
+                ),
+                (
+                    "drivers/net/Makefile",
+                    "obj-$(CONFIG_B) += big-one.o\nbig-one-y := a.o\n\
+                    big-one-$(CONFIG_Y) += b.o $(extra)\nextra = sub/c.o\nobj-$(CONFIG_Y) += d.o\n",
+                ),
+            ],
+            &[
+                "drivers/core.c",
+                "drivers/net/a.c",
+                "drivers/net/b.c",
+                "drivers/net/sub/c.S",
+                "drivers/net/d.c",
+                "drivers/misc/alone.c",
+            ],
+        );
+        for (path, expected) in [
+            ("drivers/core.c", "*"),
+            ("drivers/net/a.c", "A&B=big_one"),
+            ("drivers/net/b.c", "A&B&Y=big_one"),
+            ("drivers/net/sub/c.S", "A&B&Y=big_one"),
+            ("drivers/net/d.c", "A&Y"),
+            // Nothing says how it is built: its folder's options are all that is known.
+            ("drivers/misc/alone.c", "A"),
+        ] {
+            assert_eq!(found[path], expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_asks_for_less() {
+        let found = conditions(
+            &[
+                (
+                    "lib/Makefile",
+                    "ifdef CONFIG_A\nobj-y += a.o\nelse\nobj-y += b.o\nendif\n\
+                    ifeq ($(CONFIG_B),y)\nobj-y += c.o\nendif\nifneq ($(CONFIG_C),)\nobj-y += d.o\nendif\n\
+                    ifndef CONFIG_D\nobj-y += e.o\nendif\nobj-$(CONFIG_UNDEFINED) += f.o\n\
+                    obj-$(call odd,$(CONFIG_A)) += g.o\n",
+                ),
+                ("net/Makefile", "obj-$(CONFIG_A) += one.o\nobj-$(CONFIG_B) += $(shell ls *.o)\n"),
+                ("fs/Makefile", "obj-$(CONFIG_A) += x/\n"),
+                (
+                    "fs/x/Makefile",
+                    "obj-$(CONFIG_B) += x.o\nx-y := ../y/shared.o own.o\n\
+                    include $(src)/no-such-file\n",
+                ),
+            ],
+            &[
+                "lib/a.c",
+                "lib/b.c",
+                "lib/c.c",
+                "lib/d.c",
+                "lib/e.c",
+                "lib/f.c",
+                "lib/g.c",
+                "net/one.c",
+                "fs/y/shared.c",
+                "fs/x/own.c",
+            ],
+        );
+        for (path, expected) in [
+            ("lib/a.c", "A"),
+            ("lib/b.c", "*"),
+            ("lib/c.c", "B"),
+            ("lib/d.c", "C"),
+            ("lib/e.c", "*"),
+            ("lib/f.c", "*"),
+            ("lib/g.c", "*"),
+            // The list that is not understood may name it too.
+            ("net/one.c", "A=one|B"),
+            ("fs/x/own.c", "A"),
+        ] {
+            assert_eq!(found[path], expected, "{path}");
+        }
+        assert!(!found["fs/y/shared.c"].contains("&B"), "{found:?}");
+    }
+
+    #[test]
+    fn sources_that_others_include_are_built_with_them() {
+        let mut tree = Tree::default();
+        tree.texts.insert("Kconfig".to_owned(), "config A\n\tbool\nconfig B\n\tbool\n".to_owned());
+        tree.texts.insert(
+            "kernel/Makefile".to_owned(),
+            "obj-$(CONFIG_A) += a.o\nobj-$(CONFIG_B) += b.o\n".to_owned(),
+        );
+        for path in ["kernel/a.c", "kernel/b.c", "kernel/c.c"] {
+            tree.sources.insert(path.to_owned());
+        }
+        tree.includes = vec![
+            ("kernel/a.c".to_owned(), "b.c".to_owned()),
+            ("include/x.h".to_owned(), "../kernel/c.c".to_owned()),
+        ];
+        let found = of_tree(&tree);
+        assert_eq!(condition(&found["kernel/b.c"]), "A|B");
+        assert_eq!(condition(&found["kernel/c.c"]), "*");
+        assert!(simple(&found["kernel/a.c"]).len() == 1);
+    }
+}
