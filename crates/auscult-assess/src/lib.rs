@@ -8,6 +8,7 @@
 mod fact;
 mod kernel;
 mod proposal;
+mod reach;
 mod stated;
 mod statement;
 
@@ -15,20 +16,20 @@ use auscult_advisory::{Result, Snapshot};
 use auscult_model::{Facts, Finding, VexStatus};
 use rayon::prelude::*;
 
-use self::kernel::Kernels;
 pub use self::{
     fact::{FACT_KINDS, fact_digest, fact_value},
     proposal::propose_context,
     stated::{DECIDED, Stated},
     statement::{Justification, Strength},
 };
+use self::{kernel::Kernels, reach::Reach};
 
 /// Judges findings by the facts of the build that they were made for.
 ///
 /// # Errors
 /// A part of the snapshot that is asked for is damaged.
 pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> Result<()> {
-    let kernels = Kernels::of(facts);
+    let (kernels, reach) = (Kernels::of(facts), Reach::of(facts));
     let open = |finding: &&mut Finding| {
         matches!(finding.vex.status, VexStatus::Affected | VexStatus::UnderInvestigation)
     };
@@ -38,6 +39,8 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
             if let Some(statement) = kernels.judge(finding, &files) {
                 statement.apply(finding);
             }
+        } else if let Some(statement) = reach.judge(finding) {
+            statement.apply(finding);
         }
         Ok(())
     })

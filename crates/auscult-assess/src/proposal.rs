@@ -17,11 +17,7 @@ const INTERFACES: &[(&str, &[&str], &[&str])] = &[
         &["bluez", "bluedroid", "nimble", "softdevice"],
         &["bluetooth", "btusb", "hci_uart"],
     ),
-    (
-        "cellular",
-        &["modemmanager", "ppp", "libqmi", "libmbim"],
-        &["qmi_wwan", "cdc_mbim", "option"],
-    ),
+    ("cellular", &["modemmanager", "libqmi", "libmbim"], &["qmi_wwan", "cdc_mbim", "option"]),
     ("can", &["can-utils", "libsocketcan"], &["can", "can_raw", "flexcan"]),
     ("usb", &["libusb", "usbutils"], &["usb_storage", "usbserial", "usbhid"]),
 ];

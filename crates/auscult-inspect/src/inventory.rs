@@ -462,16 +462,12 @@ impl<'tree> Inventory<'tree> {
 
     /// The components in the order of the facts, what stands between them, and the mentions.
     pub(crate) fn finish(self) -> (Vec<Component>, Told, Vec<Mention>) {
-        let mut sorted: Vec<(Component, usize)> = self
-            .drafts
-            .into_iter()
-            .enumerate()
-            .map(|(index, Draft { mut component, .. })| {
-                shorten(&mut component.evidence);
-                component.canonicalise();
-                (component, index)
-            })
-            .collect();
+        let mut sorted = Vec::with_capacity(self.drafts.len());
+        for (index, Draft { mut component, .. }) in self.drafts.into_iter().enumerate() {
+            shorten(&mut component.evidence);
+            component.canonicalise();
+            sorted.push((component, index));
+        }
         sorted.sort();
         let mut components: Vec<Component> = Vec::with_capacity(sorted.len());
         let mut places = HashMap::new();

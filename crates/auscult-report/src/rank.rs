@@ -1,4 +1,5 @@
-//! The order of findings: outcome, known exploitation, severity, EPSS, then names.
+//! The order of findings: outcome, known exploitation, weak evidence against it, severity, EPSS,
+//! then names.
 //!
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
 //! decision stands before all others, as a missing answer must not hide it.
@@ -64,6 +65,8 @@ fn key(finding: &Finding) -> impl Ord + '_ {
         !is_open(finding),
         Reverse(primary(finding).map_or(most, |decision| urgency(decision.outcome))),
         finding.kev.is_none(),
+        // What was not seen to run comes after what was, within its outcome.
+        finding.vex.justification.is_some(),
         // Without a score the severity is unknown, and unknown is not low.
         Reverse(score_tenths(finding).unwrap_or(most)),
         Reverse(finding.epss.map(|epss| epss.score_e5)),

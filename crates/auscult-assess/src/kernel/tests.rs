@@ -1,3 +1,5 @@
+//! Verdicts about made kernels against the built-in map.
+
 use std::collections::BTreeMap;
 
 use auscult_model::{Known, ModuleFacts};

@@ -1,3 +1,5 @@
+//! Statements and decisions about one made finding.
+
 use auscult_model::{Decision, Finding, Known, ReliedFact, VexStatement, VexStatus, VexSubject};
 use jiff::civil::{Date, date};
 

@@ -6,7 +6,10 @@
 mod side;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use auscult_model::{Known, Severity};
 use serde::Serialize;
@@ -16,6 +19,9 @@ use self::side::{FindingSide, Section};
 
 /// Name and version of the JSON form.
 pub const DIFF_SCHEMA: &str = "auscult-diff/1";
+
+/// Outcomes of SSVC, the most urgent first.
+const OUTCOMES: [&str; 4] = ["immediate", "out-of-cycle", "scheduled", "defer"];
 
 /// What two sides differ in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -164,8 +170,31 @@ fn findings(old: &Side, new: &Side) -> Known<FindingChanges> {
             };
             list.push(change(key, before, after));
         }
+        changes.sort();
         changes
     })
+}
+
+impl FindingChanges {
+    /// What to look at first comes first; what is closed or gone weighs as it did before.
+    fn sort(&mut self) {
+        for list in [
+            &mut self.new,
+            &mut self.newly_relevant,
+            &mut self.rescored,
+            &mut self.closed,
+            &mut self.gone,
+        ] {
+            list.sort_by_cached_key(|one| {
+                let word = |words: &[Option<String>; 2]| words.iter().flatten().last().cloned();
+                let outcome = word(&one.outcome).unwrap_or_default();
+                let place = OUTCOMES.iter().position(|known| *known == outcome);
+                let severity = one.severity.iter().flatten().last().copied();
+                let [_, exploited] = one.kev;
+                (Reverse(exploited), place, Reverse(severity), one.id.clone())
+            });
+        }
+    }
 }
 
 /// What makes a finding weigh as it does.

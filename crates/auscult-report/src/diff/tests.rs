@@ -1,3 +1,5 @@
+//! Differences between made sides.
+
 use std::collections::BTreeMap;
 
 use auscult_model::{Known, Severity};

@@ -224,7 +224,7 @@ fn sentence(title: &str) -> String {
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in clean(text).chars() {
-        if "\\`*_{}[]<>()#+-!|~&".contains(character) {
+        if "\\`*_[]<>|~&#".contains(character) {
             escaped.push('\\');
         }
         escaped.push(character);

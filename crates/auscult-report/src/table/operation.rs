@@ -60,7 +60,7 @@ fn row(one: &Listener) -> Vec<Cell> {
     let address = one.address.known().map_or("unknown", String::as_str);
     let sure = match one.certainty {
         Certainty::Configured => "configured",
-        Certainty::DefaultOfProgram => "the program's default",
+        Certainty::DefaultOfProgram => "default",
         Certainty::MayListen => "may listen",
     };
     vec![

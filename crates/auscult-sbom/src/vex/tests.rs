@@ -1,3 +1,5 @@
+//! Small documents of each form.
+
 use auscult_model::VexStatus;
 use serde_json::json;
 

@@ -14,6 +14,7 @@ mod hostile;
 mod places;
 mod readme;
 mod snapshot;
+mod stated;
 mod support;
 mod update;
 mod walls;

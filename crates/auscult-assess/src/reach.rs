@@ -1,0 +1,148 @@
+//! Whether a component was seen to run, and how the network reaches it.
+//!
+//! A component is reached where one of its files is started, loaded or called on the way from what
+//! starts with the device or listens on the network (`Reached` of the facts). That none of them
+//! is in that set is weak evidence: a program may be started in ways that no configuration tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use auscult_model::{
+    ComponentId, Facts, Finding, Known, Locator, Reached, ReachedBy, Step, component_ids,
+};
+
+use crate::statement::{Justification, Statement, Strength};
+
+/// How the components of a build are reached.
+pub(crate) struct Reach<'a> {
+    /// By name and version of a component, as findings have them: its binaries.
+    binaries: BTreeMap<(&'a str, String), BTreeSet<&'a Locator>>,
+    /// How a binary is reached, the strongest way first.
+    reached: BTreeMap<&'a [Step], &'a Reached>,
+    /// Whether what starts is known for every root of the image, so that silence says something.
+    complete: bool,
+}
+
+impl<'a> Reach<'a> {
+    pub(crate) fn of(facts: &'a Facts) -> Self {
+        let ids = component_ids(&facts.components);
+        let mut owned: BTreeMap<&ComponentId, BTreeSet<&Locator>> = BTreeMap::new();
+        for one in &facts.owned {
+            owned.entry(&one.component).or_default().insert(&one.locator);
+        }
+        let mut binaries: BTreeMap<(&str, String), BTreeSet<&Locator>> = BTreeMap::new();
+        for (id, component) in ids.iter().zip(&facts.components) {
+            let key = (component.name.as_str(), component.version.to_string());
+            let own = owned.get(id).into_iter().flatten();
+            binaries.entry(key).or_default().extend(own);
+        }
+        let mut reached: BTreeMap<&[Step], &Reached> = BTreeMap::new();
+        let roots = facts.operation.roots();
+        for one in roots.iter().filter_map(|root| root.reached.known()).flatten() {
+            let place = reached.entry(&one.program.steps).or_insert(one);
+            if weight(one.by) > weight(place.by) {
+                *place = one;
+            }
+        }
+        let known = |root: &auscult_model::RootOperation| matches!(root.reached, Known::Known(_));
+        let complete = !roots.is_empty()
+            && roots.iter().all(known)
+            && facts.coverage.regions_unread.is_empty();
+        Self { binaries, reached, complete }
+    }
+
+    /// What is to be said of a finding; nothing where the component's files are not known.
+    pub(crate) fn judge(&self, finding: &Finding) -> Option<Statement> {
+        let key = (finding.component.as_str(), finding.version.0.clone());
+        let binaries = self.binaries.get(&key).filter(|binaries| !binaries.is_empty())?;
+        let ways = binaries.iter().filter_map(|binary| self.reached.get(binary.steps.as_slice()));
+        if let Some(way) = ways.max_by_key(|way| weight(way.by)) {
+            let how = match way.by {
+                ReachedBy::Network => "is reached from the network",
+                ReachedBy::Boot => "runs from boot on",
+                ReachedBy::OnDemand => "runs when something asks for it",
+                ReachedBy::MayBeLoaded => "may be loaded by a running program",
+            };
+            let chain = way.chain.join(" → ");
+            return Some(Statement::note(vec![format!("{} {how}: {chain}", finding.component)]));
+        }
+        let justification = Justification::VulnerableCodeNotInExecutePath;
+        self.complete.then(|| Statement {
+            not_affected: Some((justification, Strength::Weak)),
+            evidence: vec![format!(
+                "none of the {} programs and libraries of {} was seen to start or to be loaded",
+                binaries.len(),
+                finding.component
+            )],
+        })
+    }
+}
+
+fn weight(by: ReachedBy) -> u8 {
+    match by {
+        ReachedBy::Network => 3,
+        ReachedBy::Boot => 2,
+        ReachedBy::OnDemand => 1,
+        ReachedBy::MayBeLoaded => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_model::{
+        Component, ComponentKind, Operation, Origin, OwnedBinary, Version, VersionClaim, VexStatus,
+        component_ids,
+    };
+
+    use super::Reach;
+    use crate::stated::made;
+
+    const CURL: &str = "image@0x0/squashfs:/usr/bin/curl";
+
+    fn facts(reached: &str) -> auscult_model::Facts {
+        let mut facts = made::facts();
+        facts.components.push(Component {
+            name: "curl".into(),
+            version: VersionClaim::Exact(Version("8.0".into())),
+            kind: ComponentKind::Application,
+            supplier: None,
+            purl: None,
+            cpes: Vec::new(),
+            origin: Origin::FileName,
+            licences: Vec::new(),
+            evidence: Vec::new(),
+        });
+        let id = component_ids(&facts.components).remove(0);
+        facts.owned.push(OwnedBinary { locator: CURL.parse().unwrap(), component: id });
+        let root = r#"{"known":[{"root":"image@0x0","boot":{"known":[]},"calls":{"known":[]},
+            "listeners":{"known":[]},"reached":REACHED,"modules":{"unknown":"-"},"firewall":{"unknown":"-"},
+            "setuid":{"unknown":"-"},"removable_media":{"unknown":"-"},"update":{"unknown":"-"},
+            "accounts":{"unknown":"-"}}]}"#;
+        facts.operation =
+            Operation { roots: serde_json::from_str(&root.replace("REACHED", reached)).unwrap() };
+        facts
+    }
+
+    fn judged(reached: &str) -> (VexStatus, Option<String>, String) {
+        let mut finding = made::finding();
+        if let Some(statement) = Reach::of(&facts(reached)).judge(&finding) {
+            statement.apply(&mut finding);
+        }
+        (finding.vex.status, finding.vex.strength, finding.vex.evidence.join("\n"))
+    }
+
+    #[test]
+    fn the_strongest_way_is_told_and_silence_is_weak() {
+        let way = |by: &str| {
+            format!(r#"{{"program":"{CURL}","by":"{by}","chain":["cron","/usr/bin/curl"]}}"#)
+        };
+        let both = format!(r#"{{"known":[{},{}]}}"#, way("boot"), way("network"));
+        let (status, strength, evidence) = judged(&both);
+        assert_eq!((status, strength), (VexStatus::Affected, None));
+        assert_eq!(evidence, "curl is reached from the network: cron → /usr/bin/curl");
+        let (status, strength, evidence) = judged(r#"{"known":[]}"#);
+        // Weak evidence closes nothing.
+        assert_eq!((status, strength.as_deref()), (VexStatus::Affected, Some("weak")));
+        assert!(evidence.contains("none of the 1 programs"), "{evidence}");
+        assert_eq!(judged(r#"{"unknown":"no init"}"#).2, "");
+    }
+}
