@@ -9,16 +9,18 @@ mod fact;
 mod kernel;
 mod proposal;
 mod reach;
+mod runtime;
 mod stated;
 mod statement;
 
 use auscult_advisory::{Result, Snapshot};
-use auscult_model::{Facts, Finding, VexStatus};
+use auscult_model::{Facts, Finding, RuntimeView, VexStatus};
 use rayon::prelude::*;
 
 pub use self::{
     fact::{FACT_KINDS, fact_digest, fact_value},
     proposal::propose_context,
+    runtime::{Capture, NoCapture},
     stated::{DECIDED, Stated},
     statement::{Justification, Strength},
 };
@@ -44,4 +46,16 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
         }
         Ok(())
     })
+}
+
+/// Joins a capture of a running unit to the facts: tells in each finding what was seen of its
+/// component, and what the two say of each other. It closes nothing and opens nothing.
+pub fn join_capture(facts: &Facts, capture: &Capture, findings: &mut [Finding]) -> RuntimeView {
+    let joined = runtime::Joined::of(capture, facts);
+    findings.par_iter_mut().for_each(|finding| {
+        if let Some(sentence) = joined.sentence(finding) {
+            finding.vex.evidence.push(sentence);
+        }
+    });
+    joined.view(facts)
 }

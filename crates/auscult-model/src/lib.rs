@@ -20,6 +20,7 @@ mod locator;
 mod name;
 mod operation;
 mod relations;
+mod runtime;
 mod verdict;
 mod vex;
 
@@ -55,5 +56,6 @@ pub use operation::{
 pub use relations::{
     ComponentId, Dependency, DependencyKind, OwnedBinary, VersionConflict, component_ids,
 };
+pub use runtime::{ListenerSeen, RuntimeView, SeenListener};
 pub use verdict::{Verdict, VerdictOutcome, VerdictReason};
 pub use vex::{VexStatement, VexSubject};

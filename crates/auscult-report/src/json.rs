@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use auscult_model::{
     AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
     Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
-    Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, Severity, SnapshotInfo,
-    SourceInfo, ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict, Vex,
-    component_ids,
+    Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, RuntimeView, Severity,
+    SnapshotInfo, SourceInfo, ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict,
+    Vex, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -68,6 +68,8 @@ struct Document<'a> {
     binaries: BinariesView<'a>,
     #[serde(skip_serializing_if = "Operation::is_unasked")]
     operation: &'a Operation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<&'a RuntimeView>,
 }
 
 fn document(result: &ScanResult) -> Document<'_> {
@@ -106,6 +108,7 @@ fn document(result: &ScanResult) -> Document<'_> {
         version_conflicts: &facts.conflicts,
         binaries: binaries(result),
         operation: &facts.operation,
+        runtime: result.runtime.as_ref(),
     }
 }
 

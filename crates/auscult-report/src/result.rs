@@ -1,6 +1,8 @@
 //! The result of a scan: what the command line fills and every output reads.
 
-use auscult_model::{Facts, Finding, Known, SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, Verdict};
+use auscult_model::{
+    Facts, Finding, Known, RuntimeView, SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, Verdict,
+};
 use jiff::civil::Date;
 
 use crate::rank;
@@ -17,6 +19,8 @@ pub struct ScanResult {
     /// What the advisories say, or why they were not asked: without a snapshot there are no
     /// findings, which is not the same as none.
     pub assessment: Known<Assessment>,
+    /// What was seen on a running unit, where a capture of one was given.
+    pub runtime: Option<RuntimeView>,
     /// Age in days from which a snapshot is stale.
     pub snapshot_age_days_max: u32,
     /// The answer of the gate; absent when none was asked for.
@@ -65,6 +69,7 @@ impl ScanResult {
             facts,
             as_of,
             assessment: Known::unknown(why_unassessed),
+            runtime: None,
             snapshot_age_days_max: SNAPSHOT_AGE_DAYS_MAX,
             verdict: None,
             isolation: Vec::new(),

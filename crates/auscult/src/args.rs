@@ -115,6 +115,9 @@ pub(crate) struct JudgingArgs {
     /// Only these issuers may close a finding by a VEX document; the others are told. Repeatable
     #[arg(long, value_name = "ISSUER")]
     pub(crate) trust_issuer: Vec<String>,
+    /// What was seen on a running unit: a capture made by docs/capture.sh
+    #[arg(long, value_name = "FILE")]
+    pub(crate) runtime: Option<PathBuf>,
     /// Decisions of people (docs/decisions.md)
     #[arg(long, value_name = "FILE")]
     pub(crate) decisions: Option<PathBuf>,

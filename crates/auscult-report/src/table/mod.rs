@@ -52,6 +52,7 @@ pub fn table(result: &ScanResult, options: &TableOptions) -> String {
     input::header(&mut page, result, options);
     components(&mut page, result, options);
     operation::section(&mut page, result, options);
+    operation::seen(&mut page, result, options);
     findings::section(&mut page, result, options);
     problems(&mut page, result, options);
     verdict(&mut page, result);

@@ -38,6 +38,41 @@ pub(super) fn section(page: &mut Page, result: &ScanResult, options: &TableOptio
     }
 }
 
+/// What was seen on a running unit, where it says something else than the image.
+pub(super) fn seen(page: &mut Page, result: &ScanResult, options: &TableOptions) {
+    let Some(runtime) = &result.runtime else { return };
+    let summary = format!(
+        "kernel {}{}, {}",
+        runtime.kernel,
+        if runtime.kernel_in_image { "" } else { ", which is not in the image" },
+        things(runtime.processes, "process").replace("processs", "processes"),
+    );
+    page.heading("SEEN RUNNING", &summary, Style::Plain);
+    for gap in &runtime.gaps {
+        page.line(2, gap, Style::Warning);
+    }
+    for one in runtime.listeners.iter().take(options.others_max) {
+        let seen = &one.seen;
+        let told = if one.told_by_image { "" } else { ": the image does not tell it" };
+        let programs = seen.programs.join(", ");
+        let text = format!("{}/{} on {} {programs}{told}", seen.transport, seen.port, seen.address);
+        page.line(2, &text, if one.told_by_image { Style::Plain } else { Style::Warning });
+    }
+    super::more(page, options.others_max, runtime.listeners.len(), "listeners");
+    for (what, list) in [
+        ("not seen, though the image says they listen from boot on", &runtime.listeners_not_seen),
+        ("ran and are not in the image", &runtime.programs_not_in_image),
+        ("loaded modules that are not in the image", &runtime.modules_not_in_image),
+    ] {
+        if !list.is_empty() {
+            let shown: Vec<&str> =
+                list.iter().take(options.others_max).map(String::as_str).collect();
+            page.line(2, &format!("{what}: {}", shown.join(", ")), Style::Warning);
+            super::more(page, shown.len(), list.len(), "of them");
+        }
+    }
+}
+
 /// What listens once the device runs, or when it is asked for; the rest is in JSON.
 fn listening(page: &mut Page, all: &[Listener], options: &TableOptions) {
     let runs = |one: &&Listener| {

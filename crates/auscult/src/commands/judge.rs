@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use auscult_advisory::Snapshot;
-use auscult_assess::Stated;
+use auscult_assess::{Capture, Stated};
 use auscult_model::{
     Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, Known, Limits,
 };
@@ -31,6 +31,7 @@ pub(super) struct Question {
     context: Option<DeviceContext>,
     snapshot: Option<Snapshot>,
     stated: Stated,
+    capture: Option<Capture>,
     cache: Option<PathBuf>,
 }
 
@@ -42,14 +43,15 @@ impl Question {
             if facts_only { None } else { Some(snapshot(arguments.advisories.as_deref())?) };
         let cache = arguments.cache.clone();
         let stated = stated(arguments)?;
-        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, stated, cache })
+        let capture = arguments.runtime.as_deref().map(read_capture).transpose()?;
+        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, stated, capture, cache })
     }
 
     /// Asks for the facts alone.
     pub(super) fn of_facts(cache: Option<&Path>) -> Self {
         let cache = cache.map(Path::to_owned);
-        let (context, snapshot, stated) = (None, None, Stated::default());
-        Self { as_of: as_of(None), context, snapshot, stated, cache }
+        let (context, snapshot, stated, capture) = (None, None, Stated::default(), None);
+        Self { as_of: as_of(None), context, snapshot, stated, capture, cache }
     }
 
     /// Inspects the target and judges what is in it.
@@ -61,6 +63,13 @@ impl Question {
         if let Some(snapshot) = &self.snapshot {
             let assessment = self.assess(snapshot, &result.facts);
             result.assessment = Known::Known(assessment.context("match the advisories")?);
+        }
+        if let Some(capture) = &self.capture {
+            let findings = match &mut result.assessment {
+                Known::Known(assessment) => assessment.findings.as_mut_slice(),
+                Known::Unknown(_) => &mut [],
+            };
+            result.runtime = Some(auscult_assess::join_capture(&result.facts, capture, findings));
         }
         Ok(result)
     }
@@ -173,6 +182,17 @@ fn stated(arguments: &JudgingArgs) -> anyhow::Result<Stated> {
         stated.decisions = read.decisions;
     }
     Ok(stated)
+}
+
+fn read_capture(path: &Path) -> anyhow::Result<Capture> {
+    // Arguments of processes may be in any encoding.
+    let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    Capture::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+        Hinted::error(
+            format!("read the capture {}: {error}", path.display()),
+            "make one on the unit with: sh capture.sh > capture.txt (docs/capture.sh)",
+        )
+    })
 }
 
 fn read_context(path: &Path) -> anyhow::Result<DeviceContext> {

@@ -143,3 +143,38 @@ fn a_proposed_context_is_one_that_the_program_reads() {
     let output = auscult(&["scan", text(&image), "--context", text(&context)]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }
+
+#[test]
+fn a_capture_of_a_running_unit_stands_beside_the_image() {
+    let (_folder, capture) = file(
+        b"auscult-capture\t1\nkernel\t9.9\nroot\tyes\nprocess\t5\t0\t/usr/bin/pumplink\tpumplink\n\
+          process\t6\t0\t/tmp/\xffdropper\tx\nsocket\t7\t5\nlisten\ttcp\t00000000:1F90\t7\nend\n",
+    );
+    let image = sample();
+    let output = auscult(&["scan", text(&image), "--runtime", text(&capture), "-o", "json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let result: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let schema = crate::support::root().join("docs/schema/scan-1.json");
+    let schema: Value =
+        serde_json::from_slice(&fs::read(schema).expect("the schema")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let faults: Vec<String> =
+        validator.iter_errors(&result).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let runtime = &result["runtime"];
+    assert_eq!(runtime["listeners"][0]["port"], 8080);
+    assert_eq!(runtime["listeners"][0]["programs"], json!(["/usr/bin/pumplink"]));
+    assert_eq!(runtime["programs_not_in_image"].as_array().expect("a list").len(), 1);
+    assert!(
+        result["findings"].to_string().contains("seen on a running unit"),
+        "no finding was joined"
+    );
+    let table = stdout(&auscult(&["scan", text(&image), "--runtime", text(&capture)]));
+    assert!(
+        table.contains("SEEN RUNNING  kernel 9.9, which is not in the image, 2 processes"),
+        "{table}"
+    );
+    let output = auscult(&["scan", text(&image), "--runtime", text(&image)]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("sh capture.sh"), "{}", stderr(&output));
+}
