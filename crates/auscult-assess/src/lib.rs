@@ -6,6 +6,7 @@
 //! known never closes anything.
 
 mod fact;
+mod files;
 mod kernel;
 mod proposal;
 mod reach;

@@ -4,18 +4,18 @@
 //! starts with the device or listens on the network (`Reached` of the facts). That none of them
 //! is in that set is weak evidence: a program may be started in ways that no configuration tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use auscult_model::{
-    ComponentId, Facts, Finding, Known, Locator, Reached, ReachedBy, Step, component_ids,
+use auscult_model::{Facts, Finding, Known, Reached, ReachedBy, Step};
+
+use crate::{
+    files::Files,
+    statement::{Justification, Statement, Strength},
 };
-
-use crate::statement::{Justification, Statement, Strength};
 
 /// How the components of a build are reached.
 pub(crate) struct Reach<'a> {
-    /// By name and version of a component, as findings have them: its binaries.
-    binaries: BTreeMap<(&'a str, String), BTreeSet<&'a Locator>>,
+    files: Files<'a>,
     /// How a binary is reached, the strongest way first.
     reached: BTreeMap<&'a [Step], &'a Reached>,
     /// Whether what starts is known for every root of the image, so that silence says something.
@@ -24,17 +24,6 @@ pub(crate) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     pub(crate) fn of(facts: &'a Facts) -> Self {
-        let ids = component_ids(&facts.components);
-        let mut owned: BTreeMap<&ComponentId, BTreeSet<&Locator>> = BTreeMap::new();
-        for one in &facts.owned {
-            owned.entry(&one.component).or_default().insert(&one.locator);
-        }
-        let mut binaries: BTreeMap<(&str, String), BTreeSet<&Locator>> = BTreeMap::new();
-        for (id, component) in ids.iter().zip(&facts.components) {
-            let key = (component.name.as_str(), component.version.to_string());
-            let own = owned.get(id).into_iter().flatten();
-            binaries.entry(key).or_default().extend(own);
-        }
         let mut reached: BTreeMap<&[Step], &Reached> = BTreeMap::new();
         let roots = facts.operation.roots();
         for one in roots.iter().filter_map(|root| root.reached.known()).flatten() {
@@ -47,14 +36,16 @@ impl<'a> Reach<'a> {
         let complete = !roots.is_empty()
             && roots.iter().all(known)
             && facts.coverage.regions_unread.is_empty();
-        Self { binaries, reached, complete }
+        Self { files: Files::of(facts), reached, complete }
     }
 
     /// What is to be said of a finding; nothing where the component's files are not known.
     pub(crate) fn judge(&self, finding: &Finding) -> Option<Statement> {
-        let key = (finding.component.as_str(), finding.version.0.clone());
-        let binaries = self.binaries.get(&key).filter(|binaries| !binaries.is_empty())?;
-        let ways = binaries.iter().filter_map(|binary| self.reached.get(binary.steps.as_slice()));
+        let binaries = self.files.of_finding(finding);
+        if binaries.is_empty() {
+            return None;
+        }
+        let ways = binaries.iter().filter_map(|binary| self.reached.get(binary));
         if let Some(way) = ways.max_by_key(|way| weight(way.by)) {
             let how = match way.by {
                 ReachedBy::Network => "is reached from the network",

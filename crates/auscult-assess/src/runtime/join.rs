@@ -4,34 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    ComponentId, Facts, Finding, Listener, ListenerSeen, RuntimeView, SeenListener, Started,
-    Transport, component_ids,
+    Facts, Finding, Listener, ListenerSeen, RuntimeView, SeenListener, Started, Transport,
 };
 
 use super::Capture;
+use crate::files::Files;
 
 /// A capture, ready to be asked about findings.
 pub(crate) struct Joined<'a> {
     capture: &'a Capture,
-    /// Files of a component by its name and version.
-    files: BTreeMap<(&'a str, String), BTreeSet<String>>,
+    files: Files<'a>,
     /// Processes that run or map a file, by its path.
     users: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl<'a> Joined<'a> {
     pub(crate) fn of(capture: &'a Capture, facts: &'a Facts) -> Self {
-        let ids = component_ids(&facts.components);
-        let mut owned: BTreeMap<&ComponentId, BTreeSet<String>> = BTreeMap::new();
-        for one in &facts.owned {
-            let path = one.locator.path().map(ToString::to_string);
-            owned.entry(&one.component).or_default().extend(path);
-        }
-        let mut files: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
-        for (id, component) in ids.iter().zip(&facts.components) {
-            let key = (component.name.as_str(), component.version.to_string());
-            files.entry(key).or_default().extend(owned.get(id).into_iter().flatten().cloned());
-        }
         let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for process in capture.processes.values() {
             let mapped = process.maps.iter().map(String::as_str);
@@ -39,19 +27,19 @@ impl<'a> Joined<'a> {
                 users.entry(path).or_default().insert(&process.program);
             }
         }
-        Self { capture, files, users }
+        Self { capture, files: Files::of(facts), users }
     }
 
     /// What the capture says of a finding's component; nothing where its files are not known.
     pub(crate) fn sentence(&self, finding: &Finding) -> Option<String> {
-        let key = (finding.component.as_str(), finding.version.0.clone());
-        let files = self.files.get(&key).filter(|files| !files.is_empty())?;
-        let programs: BTreeSet<&str> = files
-            .iter()
-            .filter_map(|file| self.users.get(file.as_str()))
-            .flatten()
-            .copied()
-            .collect();
+        let files = self.files.of_finding(finding);
+        if files.is_empty() {
+            return None;
+        }
+        let members = files.iter().filter_map(|steps| steps.last()?.member.as_ref());
+        let paths = members.map(ToString::to_string);
+        let users = paths.filter_map(|path| self.users.get(path.as_str()));
+        let programs: BTreeSet<&str> = users.flatten().copied().collect();
         let name = &finding.component;
         if programs.is_empty() {
             return Some(format!("the capture of a running unit does not show {name} in use"));
