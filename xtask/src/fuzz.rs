@@ -65,6 +65,8 @@ const TARGETS: &[Target] = &[
     ("texts", 1, Seeds::Own),
     ("identifiers", 1, Seeds::Own),
     ("versions", 1, Seeds::Own),
+    ("stated", 1, Seeds::Own),
+    ("operation", 1, Seeds::Own),
 ];
 /// Texts that seed the target of the same name.
 const IDENTIFIERS: &[&str] = &[
@@ -76,6 +78,49 @@ const IDENTIFIERS: &[&str] = &[
     "AV:N/AC:L/Au:N/C:P/I:P/A:C/E:POC/RL:OF/RC:C/CDP:H/TD:M/CR:H\nCDP:LM/AR:H",
     "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:H/I:L/A:N/E:P/RL:O/RC:C/CR:H/MS:U\nMAV:A/IR:H",
     "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A/MSI:S/U:Red\nMVC:L",
+];
+/// VEX documents of the three forms, and a capture.
+const STATED: &[(&str, &str)] = &[
+    (
+        "openvex",
+        r#"{"@context":"https://openvex.dev/ns/v0.2.0","author":"a","statements":[{"vulnerability":{"name":"CVE-1"},
+        "products":[{"@id":"pkg:deb/debian/curl@8"}],"status":"not_affected","justification":"component_not_present"}]}"#,
+    ),
+    (
+        "cyclonedx",
+        r#"{"bomFormat":"CycloneDX","components":[{"name":"c","bom-ref":"r","purl":"pkg:npm/c@1"}],"vulnerabilities":[
+        {"id":"CVE-1","affects":[{"ref":"r"}],"analysis":{"state":"resolved"}}]}"#,
+    ),
+    (
+        "csaf",
+        r#"{"document":{"csaf_version":"2.0"},"product_tree":{"full_product_names":[{"name":"n","product_id":"p"}]},
+        "vulnerabilities":[{"cve":"CVE-1","product_status":{"fixed":["p"]}}]}"#,
+    ),
+    (
+        "capture",
+        "kernel\t6.1\nroot\tyes\nprocess\t1\t0\t/sbin/init\tinit\nmap\t1\t/lib/libc.so\nsocket\t5\t1\n\
+        listen\ttcp\t0100007F:0016\t5\nmodules\tknown\nmodule\tloop\nend\n",
+    ),
+];
+/// What starts and listens, in the words of several systems.
+const OPERATION: &[(&str, &str)] = &[
+    (
+        "inittab",
+        "id:5:initdefault:\n::sysinit:/etc/init.d/rcS\nT0:23:respawn:/sbin/getty -L ttyS0 115200\n",
+    ),
+    (
+        "script",
+        "#!/bin/sh /etc/rc.common\nUSE_PROCD=1\nPROG=/bin/x\nprocd_set_param command $PROG -p 22 && a || b\n",
+    ),
+    (
+        "unit",
+        "[Unit]\nWants=x.socket\n[Service]\nExecStart=/bin/x $A -l :80\nUser=root\n[Install]\nWantedBy=multi-user.target\n",
+    ),
+    ("passwd", "root::0:0:root:/root:/bin/sh\nx:$6$a$b:1:1::/:\n"),
+    (
+        "configuration",
+        "Port 22\nListenAddress ::\nlisten 80;\nserver.port = 8080\ntelnet stream tcp nowait root /bin/x x\n",
+    ),
 ];
 /// A small advisory that uses much of its format.
 const ADVISORY: &str = include_str!("../../crates/auscult-advisory/tests/it/csaf_lint.json");
@@ -195,6 +240,14 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             .map(|(number, text)| (format!("text-{number}"), text.as_bytes().to_vec()))
             .collect(),
         "advisories" => vec![("advisory".to_owned(), ADVISORY.as_bytes().to_vec())],
+        "stated" => STATED
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+            .collect(),
+        "operation" => OPERATION
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+            .collect(),
         "feeds" | "texts" => {
             vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
         }

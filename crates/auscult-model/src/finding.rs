@@ -232,6 +232,9 @@ pub struct RiskDecision {
     pub path: Vec<DecisionPoint>,
     /// What would change the outcome: one sentence per fact.
     pub would_change: Vec<String>,
+    /// What can be done, where the perspective asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
 }
 
 /// One step of a decision path.

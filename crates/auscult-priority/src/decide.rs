@@ -16,6 +16,7 @@ use auscult_model::{
 use jiff::{ToSpan as _, civil::Date};
 
 use crate::answers::{self, Answer, Attacks};
+use crate::ladder;
 use crate::table::{
     BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
     Table,
@@ -127,6 +128,7 @@ fn deployer(
         due: None,
         path: steps.map(Answer::step).collect(),
         would_change,
+        action: Some(ladder::action(finding, context, as_of)),
     }
 }
 
@@ -157,6 +159,7 @@ fn bod_26_04(
         due: days.map(|days| later(as_of, days)),
         path: questions.iter().map(|question| question.answer.step()).collect(),
         would_change,
+        action: None,
     }
 }
 
@@ -206,6 +209,7 @@ fn maker(
         due,
         path: steps.into_iter().map(Answer::step).collect(),
         would_change,
+        action: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod context;
 mod decide;
 mod error;
 mod gate;
+mod ladder;
 mod policy;
 mod table;
 mod toml_text;

@@ -297,6 +297,9 @@ fn explain(page: &mut Markup, finding: &Finding) {
         for sentence in &decision.would_change {
             page.element("li", "faint", &format!("would change: {sentence}"));
         }
+        if let Some(action) = &decision.action {
+            page.element("li", "", &format!("to do: {action}"));
+        }
         page.raw("</ul></li>\n");
     }
     page.raw("</ul>\n</details>\n");

@@ -265,6 +265,9 @@ fn explain_decision(page: &mut Page, decision: &RiskDecision) {
     for sentence in &decision.would_change {
         page.line(6, &format!("would change: {sentence}"), Style::Plain);
     }
+    if let Some(action) = &decision.action {
+        page.line(6, &format!("to do: {action}"), Style::Plain);
+    }
 }
 
 fn unmatched(

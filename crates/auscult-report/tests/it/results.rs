@@ -95,6 +95,7 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
                     point("system-exposure", "open", "unknown: worst value taken", false),
                 ],
                 would_change: vec!["system-exposure small: scheduled".into()],
+                action: Some("isolate it".into()),
             },
             RiskDecision {
                 perspective: Perspective::Maker,
@@ -103,6 +104,7 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
                 due: None,
                 path: Vec::new(),
                 would_change: Vec::new(),
+                action: None,
             },
         ],
     }
