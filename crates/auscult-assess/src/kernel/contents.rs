@@ -1,8 +1,8 @@
 //! What a kernel was built with, and what of it the image holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_model::{Facts, KernelFacts, Known, ModuleFacts};
+use auscult_model::{BinaryFacts, Facts, KernelFacts, Known, Locator, ModuleFacts, ModuleRelease};
 
 use super::map::{Condition, Map, Route, Series};
 use crate::statement::Strength;
@@ -51,12 +51,19 @@ pub(super) enum Built {
 
 /// A kernel with what is known of its contents.
 pub(super) struct Contents<'a> {
-    pub(super) kernel: &'a KernelFacts,
-    modules: Option<BTreeSet<&'a str>>,
+    /// What `uname -r` prints.
+    pub(super) release: &'a str,
+    /// The kernel, or the place of its modules where it is not in the image itself.
+    pub(super) locator: &'a Locator,
+    /// The upstream version with its patch level, where it can be told.
+    pub(super) version: Option<&'a str>,
+    /// The configuration, or why there is none.
+    config: Result<&'a BTreeMap<String, String>, &'a str>,
+    modules: Option<BTreeSet<String>>,
     builtin: Option<BTreeSet<&'a str>>,
     /// The option that its architecture sets.
     architecture: Option<&'static str>,
-    /// Whether a module may lie in a part of the image that was not read.
+    /// Whether a module may lie in what was not read, or elsewhere on the device.
     unread: bool,
 }
 
@@ -83,15 +90,49 @@ impl<'a> Contents<'a> {
         let first = modules.and_then(|modules| modules.first());
         let binary =
             first.and_then(|first| facts.binaries.iter().find(|one| one.locator == first.locator));
-        let names = |modules: &'a Vec<ModuleFacts>| {
-            modules.iter().map(|module| module.name.as_str()).collect()
-        };
+        let names =
+            |modules: &Vec<ModuleFacts>| modules.iter().map(|module| module.name.clone()).collect();
         Self {
-            kernel,
+            release: &kernel.release,
+            locator: &kernel.locator,
+            version: kernel.version.known().map(String::as_str),
+            config: match &kernel.config {
+                Known::Known(options) => Ok(options),
+                Known::Unknown(reason) => Err(reason),
+            },
             modules: modules.map(names),
             builtin: builtin(facts, &kernel.release),
             architecture: binary.and_then(|binary| architecture(&binary.architecture)),
             unread: !facts.coverage.regions_unread.is_empty(),
+        }
+    }
+
+    /// A kernel that is elsewhere, of which the image holds the modules and the list of what is
+    /// built in.
+    pub(super) fn of_modules(release: &'a ModuleRelease, facts: &'a Facts) -> Self {
+        let folder = format!("/lib/modules/{}/", release.release);
+        let own: Vec<(String, &BinaryFacts)> = facts
+            .binaries
+            .iter()
+            .filter_map(|binary| {
+                let path = binary.locator.path()?.to_string();
+                let (_, rest) = path.split_once(&folder)?;
+                let (name, _) = rest.rsplit('/').next()?.split_once(".ko")?;
+                Some((name.replace('-', "_"), binary))
+            })
+            .collect();
+        let architecture = own.first().and_then(|(_, binary)| architecture(&binary.architecture));
+        let modules: BTreeSet<String> = own.into_iter().map(|(name, _)| name).collect();
+        Self {
+            release: &release.release,
+            locator: &release.locator,
+            version: None,
+            config: Err("the kernel is not in the image, and no configuration of it"),
+            modules: Some(modules).filter(|modules| !modules.is_empty()),
+            builtin: builtin(facts, &release.release),
+            architecture,
+            // The kernel is elsewhere, and so may be more of its modules.
+            unread: true,
         }
     }
 
@@ -109,8 +150,8 @@ impl<'a> Contents<'a> {
             Err(reason) => return Built::Open(reason),
         };
         let routes = condition.routes.iter();
-        let ways: Vec<Way> = match &self.kernel.config {
-            Known::Known(options) => {
+        let ways: Vec<Way> = match self.config {
+            Ok(options) => {
                 let value = |option: &str| {
                     options.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
                 };
@@ -120,7 +161,7 @@ impl<'a> Contents<'a> {
                 }
                 routes.map(|route| self.way(route, &condition, value)).collect()
             }
-            Known::Unknown(_) => routes.map(|route| self.way_by_lists(route)).collect(),
+            Err(_) => routes.map(|route| self.way_by_lists(route)).collect(),
         };
         self.told(&condition, &ways)
     }
@@ -174,17 +215,17 @@ impl<'a> Contents<'a> {
     /// How far a list of the image's modules carries: what was not read may hold more of them, and
     /// `modules.builtin` names what says of itself that it could be a module.
     fn by_list_strength(&self) -> Strength {
-        match (self.unread, &self.kernel.config) {
+        match (self.unread, self.config) {
             (true, _) => Strength::Weak,
-            (false, Known::Known(_)) => Strength::Proven,
-            (false, Known::Unknown(_)) => Strength::Strong,
+            (false, Ok(_)) => Strength::Proven,
+            (false, Err(_)) => Strength::Strong,
         }
     }
 
     /// Parts of a module may be left out, which only a configuration tells.
     fn doubt(&self, options: &[String]) -> String {
-        match &self.kernel.config {
-            Known::Unknown(_) if options.len() > 1 => {
+        match self.config {
+            Err(_) if options.len() > 1 => {
                 format!(", and without a configuration all of {} may be set", options.join(", "))
             }
             _ => String::new(),
@@ -192,9 +233,9 @@ impl<'a> Contents<'a> {
     }
 
     fn why_unknown(&self) -> &str {
-        match &self.kernel.config {
-            Known::Known(_) => "newer than the releases that were read, or its modules are unknown",
-            Known::Unknown(reason) => reason,
+        match self.config {
+            Ok(_) => "newer than the releases that were read, or its modules are unknown",
+            Err(reason) => reason,
         }
     }
 

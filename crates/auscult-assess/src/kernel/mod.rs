@@ -7,7 +7,7 @@
 mod contents;
 mod map;
 
-use auscult_model::{Facts, Finding, KernelFacts};
+use auscult_model::{Facts, Finding};
 
 use self::{
     contents::{Built, Contents},
@@ -25,7 +25,15 @@ pub(crate) struct Kernels<'a> {
 
 impl<'a> Kernels<'a> {
     pub(crate) fn of(facts: &'a Facts) -> Self {
-        Self { kernels: facts.kernels.iter().map(|one| Contents::of(one, facts)).collect() }
+        let mut kernels: Vec<Contents<'a>> =
+            facts.kernels.iter().map(|one| Contents::of(one, facts)).collect();
+        let modules = facts.operation.roots().iter().filter_map(|root| root.modules.known());
+        for release in modules.flat_map(|modules| &modules.releases) {
+            if !kernels.iter().any(|known| known.release == release.release) {
+                kernels.push(Contents::of_modules(release, facts));
+            }
+        }
+        Self { kernels }
     }
 
     /// Whether a finding is about one of them.
@@ -35,7 +43,7 @@ impl<'a> Kernels<'a> {
 
     fn of_finding(&self, finding: &Finding) -> impl Iterator<Item = &Contents<'a>> {
         let is_kernel = finding.component == "linux";
-        self.kernels.iter().filter(move |one| is_kernel && is_same(one.kernel, finding))
+        self.kernels.iter().filter(move |one| is_kernel && is_same(one, finding))
     }
 
     /// What is to be said of a finding about files. Several kernels of one version may be there:
@@ -49,7 +57,7 @@ impl<'a> Kernels<'a> {
         let mut strength = Strength::Proven;
         let mut excluded = true;
         for kernel in self.of_finding(finding) {
-            let Some(of) = series(&kernel.kernel.release) else {
+            let Some(of) = series(kernel.release) else {
                 excluded = false;
                 continue;
             };
@@ -61,7 +69,7 @@ impl<'a> Kernels<'a> {
                     Built::Yes(_) | Built::Open(_) => excluded = false,
                 }
                 if told < FILES_TOLD_MAX {
-                    evidence.push(sentence(kernel.kernel, file, &built));
+                    evidence.push(sentence(kernel, file, &built));
                 }
                 told += 1;
             }
@@ -78,17 +86,17 @@ impl<'a> Kernels<'a> {
     }
 }
 
-fn is_same(kernel: &KernelFacts, finding: &Finding) -> bool {
+fn is_same(kernel: &Contents<'_>, finding: &Finding) -> bool {
     let version = &finding.version.0;
-    match kernel.version.known() {
+    match kernel.version {
         Some(known) => known == version,
-        // The finding is of the release's first two parts then.
-        None => !version.is_empty() && series(&kernel.release) == series(version),
+        // The finding is of the release's first two parts then, or of the package's version.
+        None => !version.is_empty() && series(kernel.release) == series(version),
     }
 }
 
-fn sentence(kernel: &KernelFacts, file: &str, built: &Built) -> String {
-    let (release, place) = (&kernel.release, &kernel.locator);
+fn sentence(kernel: &Contents<'_>, file: &str, built: &Built) -> String {
+    let (release, place) = (kernel.release, kernel.locator);
     match built {
         Built::No { because, .. } => {
             format!("{file} is not in kernel {release} ({place}): {because}")

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use auscult_model::{Known, ModuleFacts};
 
-use super::{Facts, KernelFacts, Kernels, Strength};
+use auscult_model::KernelFacts;
+
+use super::{Facts, Kernels, Strength};
 use crate::stated::made;
 
 /// A kernel of some release with these options beside two hundred others.
@@ -123,4 +125,41 @@ fn lists_of_modules_answer_where_there_is_no_configuration() {
     assert_eq!(judged(&facts, &["security/selinux/hooks.c"]).0, None);
     facts.operation = auscult_model::Operation::default();
     assert_eq!(judged(&facts, &[BTRFS]).0, None);
+}
+
+/// An initramfs holds the modules of a kernel that lies elsewhere.
+#[test]
+fn modules_speak_for_a_kernel_that_is_not_in_the_image() {
+    let mut facts = made::facts();
+    let root = r#"{"known":[{"root":"image@0x0","boot":{"unknown":"-"},"calls":{"unknown":"-"},
+        "listeners":{"unknown":"-"},"reached":{"unknown":"-"},"firewall":{"unknown":"-"},"setuid":{"unknown":"-"},
+        "removable_media":{"unknown":"-"},"update":{"unknown":"-"},"accounts":{"unknown":"-"},"modules":{"known":{
+        "loads":{"known":[]},"releases":[{"release":"6.1.0-9-arm","autoload":{"known":true},
+        "builtin":{"known":["loop"]},"locator":"image@0x0"}]}}}]}"#;
+    facts.operation.roots = serde_json::from_str(root).unwrap();
+    let judge = |facts: &Facts, file: &str| {
+        let mut finding = made::finding();
+        finding.component = "linux".into();
+        finding.version.0 = "6.1.176".into();
+        let statement = Kernels::of(facts).judge(&finding, &[file.to_owned()]).unwrap();
+        statement.not_affected.map(|(_, strength)| strength)
+    };
+    assert_eq!(judge(&facts, BTRFS), None, "no module was seen");
+    facts.binaries.push(auscult_model::BinaryFacts {
+        locator: "image@0x0/cpio:/lib/modules/6.1.0-9-arm/kernel/fs/ext4/ext4.ko".parse().unwrap(),
+        sha256: auscult_model::Sha256::of(b""),
+        architecture: "arm-32-le".into(),
+        kind: "relocatable".into(),
+        interpreter: None,
+        soname: None,
+        needed: Vec::new(),
+        imports: Known::Known(Vec::new()),
+        exports: Known::Known(Vec::new()),
+        build_id: None,
+        stripped: Known::Known(false),
+    });
+    // More modules may lie where the kernel does.
+    assert_eq!(judge(&facts, BTRFS), Some(Strength::Weak));
+    assert_eq!(judge(&facts, EXT4), None);
+    assert_eq!(judge(&facts, "arch/x86/kvm/x86.c"), Some(Strength::Proven));
 }
