@@ -71,11 +71,13 @@ fn intersect(scheme: Scheme, conjunction: &[Constraint]) -> Result<Option<Interv
             tighten(scheme, &mut interval.upper, bound, Ordering::Less)?;
         }
     }
+    let mut single = false;
     if let (Some(lower), Some(upper)) = (&interval.lower, &interval.upper) {
         match order(scheme, &lower.0, &upper.0)? {
             Ordering::Greater => return Ok(None),
             Ordering::Equal if !(lower.1 && upper.1) => return Ok(None),
-            _ => {}
+            Ordering::Equal => single = true,
+            Ordering::Less => {}
         }
     }
     let mut except = Vec::new();
@@ -83,6 +85,10 @@ fn intersect(scheme: Scheme, conjunction: &[Constraint]) -> Result<Option<Interv
         if contains(scheme, &interval, &version)? {
             except.push(version);
         }
+    }
+    // `=9, !=9`: nothing is left of a single version that is left out.
+    if single && !except.is_empty() {
+        return Ok(None);
     }
     interval.except = except;
     Ok(Some(interval))
