@@ -1,8 +1,8 @@
 #!/bin/sh
 # Writes what runs on this unit as one text, for: auscult scan IMAGE --runtime FILE
 #   sh capture.sh > capture.txt
-# It reads /proc and nothing else, needs a POSIX shell with cat and ls (BusyBox will do), starts
-# nothing, changes nothing, and ends by itself. Run it as root, or what others own stays unseen.
+# It reads /proc and nothing else, changes nothing, and ends by itself. It needs a POSIX shell with
+# cat, id, ls and tr (BusyBox will do). Run it as root, or what others own stays unseen.
 tab=$(printf '\t')
 echo "auscult-capture${tab}1"
 read -r release < /proc/sys/kernel/osrelease && echo "kernel${tab}$release"
@@ -10,8 +10,9 @@ echo "cmdline${tab}$(cat /proc/cmdline)"
 [ "$(id -u 2>/dev/null)" = 0 ] && echo "root${tab}yes" || echo "root${tab}no"
 # What a link in /proc leads to; readlink is not on every unit.
 link() {
-    case $(ls -l "$1" 2>/dev/null) in
-        *" -> "*) found=$(ls -l "$1" 2>/dev/null); found=${found#* -> } ;;
+    found=$(ls -l "$1" 2>/dev/null)
+    case $found in
+        *" -> "*) found=${found#* -> } ;;
         *) found= ;;
     esac
 }

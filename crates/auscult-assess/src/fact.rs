@@ -49,11 +49,7 @@ pub fn fact_value(facts: &Facts, name: &str) -> Known<String> {
             root.boot.as_ref().map(|boot| rows(boot.iter().filter(|one| one.name == name)))
         }),
         "listener" => of_roots(facts, |root| {
-            let port = |one: &&auscult_model::Listener| {
-                let port = one.port.known().map_or_else(|| "?".to_owned(), ToString::to_string);
-                format!("{}/{port}", row(&one.transport).trim_matches('"')) == name
-            };
-            root.listeners.as_ref().map(|all| rows(all.iter().filter(port)))
+            root.listeners.as_ref().map(|all| rows(all.iter().filter(|one| one.socket() == name)))
         }),
         "account" => of_roots(facts, |root| {
             root.accounts.as_ref().map(|all| rows(all.iter().filter(|one| one.name == name)))

@@ -15,7 +15,7 @@ mod stated;
 mod statement;
 
 use auscult_advisory::{Result, Snapshot};
-use auscult_model::{Facts, Finding, RuntimeView, VexStatus};
+use auscult_model::{Facts, Finding, RuntimeView};
 use rayon::prelude::*;
 
 pub use self::{
@@ -33,10 +33,8 @@ use self::{kernel::Kernels, reach::Reach};
 /// A part of the snapshot that is asked for is damaged.
 pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> Result<()> {
     let (kernels, reach) = (Kernels::of(facts), Reach::of(facts));
-    let open = |finding: &&mut Finding| {
-        matches!(finding.vex.status, VexStatus::Affected | VexStatus::UnderInvestigation)
-    };
-    findings.par_iter_mut().filter(open).try_for_each(|finding| {
+    let open = findings.par_iter_mut().filter(|finding| finding.vex.status.is_open());
+    open.try_for_each(|finding| {
         if kernels.holds(finding) {
             let files = snapshot.program_files(&finding.id.0)?;
             if let Some(statement) = kernels.judge(finding, &files) {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use auscult_model::{Facts, ListenerSource, Started};
+use auscult_model::{Facts, ListenerSource};
 
 /// Interfaces by what shows them: components, kernel modules by the start of their names.
 const INTERFACES: &[(&str, &[&str], &[&str])] = &[
@@ -105,13 +105,8 @@ fn names(facts: &Facts, text: &mut String) {
 }
 
 fn interfaces(facts: &Facts, text: &mut String) {
-    let modules: BTreeSet<&str> = facts
-        .kernels
-        .iter()
-        .filter_map(|kernel| kernel.modules.known())
-        .flatten()
-        .map(|module| module.name.as_str())
-        .collect();
+    let modules: BTreeSet<&str> =
+        facts.kernel_modules().map(|module| module.name.as_str()).collect();
     let mut found = Vec::new();
     text.push_str(
         "\n# Interfaces, as far as software for them is in the image; add what the hardware has.\n",
@@ -139,23 +134,16 @@ fn exposure(facts: &Facts, text: &mut String) {
     text.push_str(
         "\n# How it can be reached over networks: small (isolated), controlled, open. What listens:\n",
     );
-    let mut listed = 0_usize;
-    for root in facts.operation.roots() {
-        for one in root.listeners.known().into_iter().flatten() {
-            let runs = one.started.known().is_some_and(|started| *started != Started::NotSeen);
-            if !runs || one.source == ListenerSource::Imports || listed >= LISTENERS_MAX {
-                continue;
-            }
-            let port =
-                one.port.known().map_or_else(|| "port unknown".to_owned(), ToString::to_string);
-            let address = one.address.known().map_or("address unknown", String::as_str);
-            remark(text, &format!("  {} on {port}, {address} ({})", one.name, one.locator));
-            listed += 1;
-        }
-    }
-    if listed == 0 {
+    let seen = facts.operation.listeners().filter(|one| one.is_started());
+    let mut seen = seen.filter(|one| one.source != ListenerSource::Imports).peekable();
+    if seen.peek().is_none() {
         let reason = facts.operation.roots.reason().unwrap_or("nothing was seen that listens");
         remark(text, &format!("  {reason}"));
+    }
+    for one in seen.take(LISTENERS_MAX) {
+        let port = one.port.known().map_or_else(|| "port unknown".to_owned(), ToString::to_string);
+        let address = one.address.known().map_or("address unknown", String::as_str);
+        remark(text, &format!("  {} on {port}, {address} ({})", one.name, one.locator));
     }
     text.push_str("# exposure = \"open\"\n# publicly-exposed = false\n");
 }

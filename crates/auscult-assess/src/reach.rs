@@ -80,8 +80,8 @@ fn weight(by: ReachedBy) -> u8 {
 #[cfg(test)]
 mod tests {
     use auscult_model::{
-        Component, ComponentKind, Operation, Origin, OwnedBinary, Version, VersionClaim, VexStatus,
-        component_ids,
+        Component, ComponentKind, Known, Origin, OwnedBinary, Reached, ReachedBy, RootOperation,
+        Version, VersionClaim, VexStatus, component_ids,
     };
 
     use super::Reach;
@@ -89,7 +89,7 @@ mod tests {
 
     const CURL: &str = "image@0x0/squashfs:/usr/bin/curl";
 
-    fn facts(reached: &str) -> auscult_model::Facts {
+    fn facts(reached: Known<Vec<Reached>>) -> auscult_model::Facts {
         let mut facts = made::facts();
         facts.components.push(Component {
             name: "curl".into(),
@@ -104,16 +104,12 @@ mod tests {
         });
         let id = component_ids(&facts.components).remove(0);
         facts.owned.push(OwnedBinary { locator: CURL.parse().unwrap(), component: id });
-        let root = r#"{"known":[{"root":"image@0x0","boot":{"known":[]},"calls":{"known":[]},
-            "listeners":{"known":[]},"reached":REACHED,"modules":{"unknown":"-"},"firewall":{"unknown":"-"},
-            "setuid":{"unknown":"-"},"removable_media":{"unknown":"-"},"update":{"unknown":"-"},
-            "accounts":{"unknown":"-"}}]}"#;
-        facts.operation =
-            Operation { roots: serde_json::from_str(&root.replace("REACHED", reached)).unwrap() };
+        let root = RootOperation { reached, ..made::root() };
+        facts.operation.roots = Known::Known(vec![root]);
         facts
     }
 
-    fn judged(reached: &str) -> (VexStatus, Option<String>, String) {
+    fn judged(reached: Known<Vec<Reached>>) -> (VexStatus, Option<String>, String) {
         let mut finding = made::finding();
         if let Some(statement) = Reach::of(&facts(reached)).judge(&finding) {
             statement.apply(&mut finding);
@@ -123,17 +119,19 @@ mod tests {
 
     #[test]
     fn the_strongest_way_is_told_and_silence_is_weak() {
-        let way = |by: &str| {
-            format!(r#"{{"program":"{CURL}","by":"{by}","chain":["cron","/usr/bin/curl"]}}"#)
+        let way = |by| Reached {
+            program: CURL.parse().unwrap(),
+            by,
+            chain: vec!["cron".into(), "/usr/bin/curl".into()],
         };
-        let both = format!(r#"{{"known":[{},{}]}}"#, way("boot"), way("network"));
-        let (status, strength, evidence) = judged(&both);
+        let both = Known::Known(vec![way(ReachedBy::Boot), way(ReachedBy::Network)]);
+        let (status, strength, evidence) = judged(both);
         assert_eq!((status, strength), (VexStatus::Affected, None));
         assert_eq!(evidence, "curl is reached from the network: cron → /usr/bin/curl");
-        let (status, strength, evidence) = judged(r#"{"known":[]}"#);
+        let (status, strength, evidence) = judged(Known::Known(Vec::new()));
         // Weak evidence closes nothing.
         assert_eq!((status, strength.as_deref()), (VexStatus::Affected, Some("weak")));
         assert!(evidence.contains("none of the 1 programs"), "{evidence}");
-        assert_eq!(judged(r#"{"unknown":"no init"}"#).2, "");
+        assert_eq!(judged(Known::unknown("no init")).2, "");
     }
 }

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    AdvisoryId, Component, Cpe, Decision, Facts, Finding, Known, Purl, VexStatement, VexStatus,
-    VexSubject,
+    Component, Cpe, Decision, Facts, Finding, Known, Purl, VexStatement, VexStatus, VexSubject,
 };
 use jiff::civil::Date;
 
@@ -29,19 +28,9 @@ pub struct Stated {
 }
 
 impl Stated {
-    /// Whether nothing is said.
-    pub fn is_empty(&self) -> bool {
-        self.statements.is_empty() && self.decisions.is_empty()
-    }
-
-    /// Writes what is said into the findings. Returns the findings that people decided about, in
-    /// decisions that hold on this day.
-    pub fn apply(
-        &self,
-        facts: &Facts,
-        findings: &mut [Finding],
-        as_of: Date,
-    ) -> BTreeSet<(AdvisoryId, String)> {
+    /// Writes what is said into the findings. What people decided, in decisions that hold on this
+    /// day, has the strength [`DECIDED`].
+    pub fn apply(&self, facts: &Facts, findings: &mut [Finding], as_of: Date) {
         let said = by_vulnerability(
             self.statements
                 .iter()
@@ -49,20 +38,16 @@ impl Stated {
         );
         let decided =
             by_vulnerability(self.decisions.iter().map(|one| (one.vulnerability.as_str(), one)));
-        let mut held = BTreeSet::new();
         for finding in findings {
             let statements = of_finding(&said, finding)
                 .filter(|one| one.subjects.iter().any(|subject| is_about(subject, facts, finding)));
             self.hear(statements.collect(), finding);
             let decisions =
                 of_finding(&decided, finding).filter(|one| names(&one.component, finding));
-            if let Some(decision) = decisions.max_by_key(|one| one.date)
-                && decide(decision, facts, finding, as_of)
-            {
-                held.insert((finding.id.clone(), finding.component.clone()));
+            if let Some(decision) = decisions.max_by_key(|one| one.date) {
+                decide(decision, facts, finding, as_of);
             }
         }
-        held
     }
 
     /// Takes what issuers say: the newest word of each counts, and the worst of all.
@@ -93,7 +78,7 @@ impl Stated {
                 vex.justification = None;
                 vex.strength = None;
             }
-            (None, Some(statement)) if !is_closed(vex.status) => {
+            (None, Some(statement)) if vex.status.is_open() => {
                 vex.status = statement.status;
                 vex.justification.clone_from(&statement.justification);
                 vex.strength = Some("stated".to_owned());
@@ -104,7 +89,7 @@ impl Stated {
 }
 
 /// Takes a decision into a finding, if it holds.
-fn decide(decision: &Decision, facts: &Facts, finding: &mut Finding, as_of: Date) -> bool {
+fn decide(decision: &Decision, facts: &Facts, finding: &mut Finding, as_of: Date) {
     let vex = &mut finding.vex;
     let who = format!("{} decided on {}", decision.by, decision.date);
     let reopened = decision
@@ -121,13 +106,12 @@ fn decide(decision: &Decision, facts: &Facts, finding: &mut Finding, as_of: Date
     if let Some(reason) = reopened {
         vex.evidence
             .push(format!("{who} {}, and that is open again: {reason}", word(decision.status)));
-        return false;
+        return;
     }
     vex.status = decision.status;
     vex.justification.clone_from(&decision.justification);
     vex.strength = Some(DECIDED.to_owned());
     vex.evidence.push(format!("{who} {}: {}", word(decision.status), decision.comment));
-    true
 }
 
 fn by_vulnerability<'a, T>(
@@ -198,10 +182,6 @@ fn component<'a>(facts: &'a Facts, finding: &Finding) -> Option<&'a Component> {
 fn names(name: &str, finding: &Finding) -> bool {
     let purl = finding.purl.as_deref().and_then(|purl| Purl::parse(purl).ok());
     name == finding.component || purl.is_some_and(|purl| purl.without_version() == name)
-}
-
-fn is_closed(status: VexStatus) -> bool {
-    matches!(status, VexStatus::NotAffected | VexStatus::Fixed)
 }
 
 fn word(status: VexStatus) -> &'static str {

@@ -114,3 +114,10 @@ pub struct CompensatingControl {
     /// The day it expires.
     pub expires: Date,
 }
+
+impl CompensatingControl {
+    /// Whether it counts on this day: it has a check and has not expired.
+    pub fn is_in_force(&self, on: Date) -> bool {
+        on < self.expires && !self.check.trim().is_empty()
+    }
+}

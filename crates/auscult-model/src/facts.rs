@@ -90,6 +90,11 @@ impl Facts {
         serde_json::to_vec(&sorted)
     }
 
+    /// The kernel modules in the image, of all kernels.
+    pub fn kernel_modules(&self) -> impl Iterator<Item = &ModuleFacts> {
+        self.kernels.iter().filter_map(|kernel| kernel.modules.known()).flatten()
+    }
+
     /// The digest of the canonical bytes.
     ///
     /// # Errors

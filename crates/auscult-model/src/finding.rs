@@ -135,6 +135,17 @@ pub enum VexStatus {
     UnderInvestigation,
 }
 
+impl VexStatus {
+    /// Whether a finding of this status still asks for something: it is not shown to be inapplicable
+    /// or repaired.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Affected | Self::UnderInvestigation => true,
+            Self::NotAffected | Self::Fixed => false,
+        }
+    }
+}
+
 /// An entry of CISA's catalogue of known exploited vulnerabilities.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KevEntry {

@@ -38,6 +38,17 @@ impl Operation {
         self.roots.known().map_or(&[], Vec::as_slice)
     }
 
+    /// The listeners of all roots, as far as they are known.
+    pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.roots().iter().filter_map(|root| root.listeners.known()).flatten()
+    }
+
+    /// The releases that kernel modules of any root are for, as far as they are known.
+    pub fn module_releases(&self) -> impl Iterator<Item = &ModuleRelease> {
+        let modules = self.roots().iter().filter_map(|root| root.modules.known());
+        modules.flat_map(|modules| &modules.releases)
+    }
+
     /// Sorts every list and drops repetitions.
     pub(crate) fn canonicalise(&mut self) {
         if let Known::Known(roots) = &mut self.roots {
@@ -222,6 +233,17 @@ pub enum Transport {
     Other,
 }
 
+impl Transport {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Where a listener is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -285,6 +307,19 @@ pub struct Listener {
     pub started: Known<Started>,
     /// What says so.
     pub locator: Locator,
+}
+
+impl Listener {
+    /// Transport and port, such as `tcp/22`; `?` stands for a port that is not known.
+    pub fn socket(&self) -> String {
+        let port = self.port.known().map_or_else(|| "?".to_owned(), ToString::to_string);
+        format!("{}/{port}", self.transport.name())
+    }
+
+    /// Whether something was seen that starts the program.
+    pub fn is_started(&self) -> bool {
+        self.started.known().is_some_and(|started| *started != Started::NotSeen)
+    }
 }
 
 /// By what a binary is reached.

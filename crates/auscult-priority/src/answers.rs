@@ -183,7 +183,7 @@ pub(crate) fn exposure_on_site(context: Option<&DeviceContext>, as_of: Date) -> 
     let controls = context.map_or(&[][..], |context| &context.compensating_controls);
     let control = controls
         .iter()
-        .filter(|control| as_of < control.expires && !control.check.trim().is_empty())
+        .filter(|control| control.is_in_force(as_of))
         .filter_map(|control| control.exposure.map(|exposure| (exposure, control)))
         .min_by_key(|(exposure, _)| *exposure);
     match (declared, control) {

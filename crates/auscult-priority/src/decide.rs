@@ -10,9 +10,7 @@
 //! Dates count from the as-of date of the result: the day on which the reader learns of the finding.
 //! CISA's own catalogue dates are not used; BOD 26-04 replaced them by these timelines.
 
-use auscult_model::{
-    DeviceContext, Finding, Outcome, Perspective, RiskDecision, SnapshotInfo, VexStatus,
-};
+use auscult_model::{DeviceContext, Finding, Outcome, Perspective, RiskDecision, SnapshotInfo};
 use jiff::{ToSpan as _, civil::Date};
 
 use crate::answers::{self, Answer, Attacks};
@@ -65,10 +63,7 @@ impl DecisionPolicy {
 /// Tells whether a finding is open: not shown to be inapplicable or repaired. This is the only
 /// place that says so; decisions and the gate both ask here.
 pub fn needs_decision(finding: &Finding) -> bool {
-    match finding.vex.status {
-        VexStatus::Affected | VexStatus::UnderInvestigation => true,
-        VexStatus::NotAffected | VexStatus::Fixed => false,
-    }
+    finding.vex.status.is_open()
 }
 
 /// Decides about a finding from every perspective; nothing for one that needs no decision.

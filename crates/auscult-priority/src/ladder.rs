@@ -20,9 +20,7 @@ pub(crate) fn action(finding: &Finding, context: Option<&DeviceContext>, as_of: 
 
 fn without_patch(context: Option<&DeviceContext>, as_of: Date) -> String {
     let controls = context.map_or(&[][..], |context| &context.compensating_controls);
-    let in_force =
-        controls.iter().find(|control| as_of < control.expires && !control.check.trim().is_empty());
-    if let Some(control) = in_force {
+    if let Some(control) = controls.iter().find(|control| control.is_in_force(as_of)) {
         return format!(
             "rely on \"{}\", which is checked by \"{}\" and ends on {}",
             control.name, control.check, control.expires

@@ -6,11 +6,11 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use auscult_model::{Finding, Outcome, Perspective, RiskDecision, VexStatus};
+use auscult_model::{Finding, Outcome, Perspective, RiskDecision};
 
 /// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
 pub(crate) fn is_open(finding: &Finding) -> bool {
-    matches!(finding.vex.status, VexStatus::Affected | VexStatus::UnderInvestigation)
+    finding.vex.status.is_open()
 }
 
 /// The decision by which a finding is grouped: SSVC if there is one, else the most urgent.
@@ -33,7 +33,7 @@ pub(crate) fn makers(finding: &Finding) -> Option<&RiskDecision> {
 }
 
 /// How urgent an outcome is, over all the tables that outcomes come from.
-fn urgency(outcome: Outcome) -> u8 {
+pub(crate) fn urgency(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Immediate => 11,
         Outcome::Within3DaysForensic => 10,

@@ -255,13 +255,19 @@ impl Packer {
 
 /// Reads a small text file that the user wrote, with a clear error.
 pub(crate) fn read_text(path: &Path, what: &str) -> anyhow::Result<String> {
+    let text = String::from_utf8(read_bytes(path, what)?);
+    text.with_context(|| format!("read the {what} {}", path.display()))
+}
+
+/// The same in any encoding.
+pub(crate) fn read_bytes(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
     const BYTES_MAX: u64 = 64 << 20;
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("open the {what} {shown}"))?;
-    let mut text = String::new();
-    let read = (&mut file).take(BYTES_MAX + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = (&mut file).take(BYTES_MAX + 1).read_to_end(&mut bytes);
     if read.with_context(|| format!("read the {what} {shown}"))? as u64 > BYTES_MAX {
         bail!("read the {what} {shown}: it is longer than {BYTES_MAX} bytes");
     }
-    Ok(text)
+    Ok(bytes)
 }

@@ -93,7 +93,8 @@ impl Makefile {
         self.assignments.push(Assignment { name: name.to_owned(), value: value.to_owned(), when });
     }
 
-    /// Everything in the lists of a kind, such as `obj`: `obj-y`, `obj-$(CONFIG_X)`.
+    /// Everything in the lists of a kind, such as `obj`: `obj-y`, `obj-$(CONFIG_X)`; the parts of an
+    /// object stand in lists of its name.
     pub(super) fn listed(&self, kind: &str) -> Vec<Listed> {
         let mut listed = Vec::new();
         for one in &self.assignments {
@@ -109,11 +110,6 @@ impl Makefile {
         listed.sort();
         listed.dedup();
         listed
-    }
-
-    /// The parts that an object is linked from, with the options of each.
-    pub(super) fn parts(&self, object: &str) -> Vec<Listed> {
-        self.listed(object)
     }
 
     /// The names of all lists whose suffix is one of Kbuild's.

@@ -273,7 +273,7 @@ impl<'a> Maker<'a> {
                     let module = self.module_of(object, &one);
                     let needs = self.options.defined(&one.when);
                     self.add(folder, object, &ways, &needs, module.as_deref());
-                    for part in makefile.parts(object) {
+                    for part in makefile.listed(object) {
                         let mut all = needs.clone();
                         all.extend(self.options.defined(&part.when));
                         match &part.item {

@@ -69,18 +69,10 @@ pub(super) struct Contents<'a> {
 
 /// What became of one route.
 enum Way {
-    /// Closed by the configuration, or by a module that is not there.
-    Option(&'static str),
-    Module(&'static str),
-    /// Open, as far as is known.
-    BuiltIn,
-    Present(&'static str),
-    /// Named in `modules.builtin`.
-    Within(&'static str),
-    /// Neither a module of the image nor built in.
-    Neither(&'static str),
-    /// Only for another architecture.
-    Foreign(&'static str),
+    /// Closed, for a reason and as far as that carries.
+    Shut(String, Strength),
+    /// Open, and why.
+    Open(String),
     Unknown,
 }
 
@@ -149,51 +141,55 @@ impl<'a> Contents<'a> {
             Ok(condition) => condition,
             Err(reason) => return Built::Open(reason),
         };
+        let options = options_of(&condition);
         let routes = condition.routes.iter();
         let ways: Vec<Way> = match self.config {
-            Ok(options) => {
+            Ok(config) => {
                 let value = |option: &str| {
-                    options.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
+                    config.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
                 };
                 let complete = ARCHITECTURES.iter().any(|(_, one)| value(one) == "y");
-                if options.len() < OPTIONS_MIN || !complete {
+                if config.len() < OPTIONS_MIN || !complete {
                     return Built::Open("its configuration is not complete".to_owned());
                 }
-                routes.map(|route| self.way(route, &condition, value)).collect()
+                routes.map(|route| self.way(route, &condition, &options, value)).collect()
             }
-            Err(_) => routes.map(|route| self.way_by_lists(route)).collect(),
+            Err(_) => routes.map(|route| self.way_by_lists(route, &options)).collect(),
         };
-        self.told(&condition, &ways)
+        self.told(&condition, &options, ways)
     }
 
     fn way<'v>(
         &self,
         route: &Route,
         condition: &Condition,
+        options: &str,
         value: impl Fn(&str) -> &'v str,
     ) -> Way {
         let unset = |option: &&&'static str| value(option) == "n";
         let known = |option: &&&'static str| !condition.new_options.contains(option);
         if let Some(option) = route.needs.iter().filter(unset).find(known) {
-            return Way::Option(option);
+            return Way::Shut(format!("CONFIG_{option} is not set"), Strength::Proven);
         }
         if route.needs.iter().any(|option| unset(&option)) {
             return Way::Unknown;
         }
-        match (route.module, &self.modules) {
-            (Some(module), modules) if route.needs.iter().any(|option| value(option) == "m") => {
-                match modules {
-                    Some(modules) if modules.contains(module) => Way::Present(module),
-                    Some(_) => Way::Module(module),
-                    None => Way::Unknown,
-                }
+        let is_module = route.needs.iter().any(|option| value(option) == "m");
+        match (route.module.filter(|_| is_module), &self.modules) {
+            (Some(module), Some(modules)) if modules.contains(module) => {
+                Way::Open(format!("module {module} is there"))
             }
-            _ => Way::BuiltIn,
+            (Some(module), Some(_)) => {
+                let because = format!("module {module} is not in the image");
+                Way::Shut(because, self.by_list_strength())
+            }
+            (Some(_), None) => Way::Unknown,
+            (None, _) => built_in(options),
         }
     }
 
     /// A route by the lists of modules and of what is built in, where no configuration is at hand.
-    fn way_by_lists(&self, route: &Route) -> Way {
+    fn way_by_lists(&self, route: &Route, options: &str) -> Way {
         let foreign = self.architecture.and_then(|own| {
             let is_other = |needed: &str| {
                 needed != own && ARCHITECTURES.iter().any(|(_, option)| *option == needed)
@@ -201,13 +197,27 @@ impl<'a> Contents<'a> {
             route.needs.iter().copied().find(|needed| is_other(needed))
         });
         if let Some(option) = foreign {
-            return Way::Foreign(option);
+            return Way::Shut(format!("it is only for CONFIG_{option}"), Strength::Proven);
         }
+        // Parts of a module may be left out, which only a configuration tells.
+        let doubt = if options.contains(", ") {
+            format!(", and without a configuration all of {options} may be set")
+        } else {
+            String::new()
+        };
         match (route.module, &self.modules, &self.builtin) {
-            (Some(module), Some(modules), _) if modules.contains(module) => Way::Present(module),
-            (Some(module), _, Some(builtin)) if builtin.contains(module) => Way::Within(module),
-            (Some(module), Some(_), Some(_)) => Way::Neither(module),
-            _ if route.needs.is_empty() => Way::BuiltIn,
+            (Some(module), Some(modules), _) if modules.contains(module) => {
+                Way::Open(format!("module {module} is there{doubt}"))
+            }
+            (Some(module), _, Some(builtin)) if builtin.contains(module) => {
+                Way::Open(format!("{module} is in modules.builtin{doubt}"))
+            }
+            (Some(module), Some(_), Some(_)) => {
+                let because =
+                    format!("{module} is neither in modules.builtin nor a module in the image");
+                Way::Shut(because, self.by_list_strength())
+            }
+            _ if route.needs.is_empty() => built_in(options),
             _ => Way::Unknown,
         }
     }
@@ -222,16 +232,6 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Parts of a module may be left out, which only a configuration tells.
-    fn doubt(&self, options: &[String]) -> String {
-        match self.config {
-            Err(_) if options.len() > 1 => {
-                format!(", and without a configuration all of {} may be set", options.join(", "))
-            }
-            _ => String::new(),
-        }
-    }
-
     fn why_unknown(&self) -> &str {
         match self.config {
             Ok(_) => "newer than the releases that were read, or its modules are unknown",
@@ -239,63 +239,42 @@ impl<'a> Contents<'a> {
         }
     }
 
-    fn told(&self, condition: &Condition, ways: &[Way]) -> Built {
-        let releases = condition.releases.join(" and ");
-        let needs = || {
-            let options = condition.routes.iter().flat_map(|route| route.needs.iter().copied());
-            let options: BTreeSet<&str> = options.collect();
-            options.into_iter().map(|option| format!("CONFIG_{option}")).collect::<Vec<_>>()
-        };
-        for way in ways {
-            match way {
-                Way::Present(module) => {
-                    let doubt = self.doubt(&needs());
-                    return Built::Yes(format!("module {module} is there{doubt}"));
-                }
-                Way::BuiltIn if needs().is_empty() => {
-                    return Built::Yes("it is built under no option".to_owned());
-                }
-                Way::BuiltIn => return Built::Yes(format!("built by {}", needs().join(", "))),
-                Way::Within(module) => {
-                    let doubt = self.doubt(&needs());
-                    return Built::Yes(format!("{module} is in modules.builtin{doubt}"));
-                }
-                Way::Unknown
-                | Way::Option(_)
-                | Way::Module(_)
-                | Way::Neither(_)
-                | Way::Foreign(_) => {}
-            }
-        }
-        if ways.iter().any(|way| matches!(way, Way::Unknown)) {
-            let options = needs().join(", ");
-            return Built::Open(format!("{options}: {}", self.why_unknown()));
-        }
+    fn told(&self, condition: &Condition, options: &str, ways: Vec<Way>) -> Built {
         let mut reasons = BTreeSet::new();
         let mut strength = if condition.own_series { Strength::Proven } else { Strength::Strong };
+        let mut unknown = false;
         for way in ways {
             match way {
-                Way::Option(option) => drop(reasons.insert(format!("CONFIG_{option} is not set"))),
-                Way::Module(module) => {
-                    strength = strength.min(self.by_list_strength());
-                    reasons.insert(format!("module {module} is not in the image"));
+                Way::Open(because) => return Built::Yes(because),
+                Way::Unknown => unknown = true,
+                Way::Shut(because, own) => {
+                    strength = strength.min(own);
+                    reasons.insert(because);
                 }
-                Way::Neither(module) => {
-                    strength = strength.min(self.by_list_strength());
-                    reasons.insert(format!(
-                        "{module} is neither in modules.builtin nor a module in the image"
-                    ));
-                }
-                Way::Foreign(option) => {
-                    reasons.insert(format!("it is only for CONFIG_{option}"));
-                }
-                Way::BuiltIn | Way::Present(_) | Way::Within(_) | Way::Unknown => {}
             }
         }
+        if unknown {
+            return Built::Open(format!("{options}: {}", self.why_unknown()));
+        }
         let reasons = reasons.into_iter().collect::<Vec<_>>().join(", ");
-        let because = format!("{reasons} (Kbuild of {releases})");
+        let because = format!("{reasons} (Kbuild of {})", condition.releases.join(" and "));
         Built::No { strength, because }
     }
+}
+
+/// All options of a condition, as a configuration writes them.
+fn options_of(condition: &Condition) -> String {
+    let options = condition.routes.iter().flat_map(|route| route.needs.iter().copied());
+    let options: BTreeSet<&str> = options.collect();
+    options.into_iter().map(|option| format!("CONFIG_{option}")).collect::<Vec<_>>().join(", ")
+}
+
+fn built_in(options: &str) -> Way {
+    Way::Open(if options.is_empty() {
+        "it is built under no option".to_owned()
+    } else {
+        format!("built by {options}")
+    })
 }
 
 /// The option that the kernel of an architecture sets: `arm-32-le` of a module.
@@ -306,8 +285,7 @@ fn architecture(name: &str) -> Option<&'static str> {
 
 /// What is built into the kernel of a release, as the lists of all roots say.
 fn builtin<'a>(facts: &'a Facts, release: &str) -> Option<BTreeSet<&'a str>> {
-    let modules = facts.operation.roots().iter().filter_map(|root| root.modules.known());
-    let releases = modules.flat_map(|modules| &modules.releases);
+    let releases = facts.operation.module_releases();
     let lists = releases.filter(|one| one.release == release).filter_map(|one| one.builtin.known());
     let names: BTreeSet<&str> = lists.flatten().map(String::as_str).collect();
     Some(names).filter(|names| !names.is_empty())

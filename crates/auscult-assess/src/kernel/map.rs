@@ -110,15 +110,14 @@ impl Map {
         if let Some(own) = self.releases.iter().position(|(series, _)| *series == of) {
             let text = in_release(own).ok_or("the sources of its series do not have this file")?;
             let name = self.releases.get(own).map(|(_, name)| *name);
-            let older = own.checked_sub(1).filter(|&older| in_release(older).is_some());
-            let mut condition = Condition {
-                routes: text.split('|').map(route).collect(),
+            let routes: Vec<Route> = text.split('|').map(route).collect();
+            let is_older = own.checked_sub(1).is_some_and(|older| in_release(older).is_some());
+            return Ok(Condition {
+                new_options: if is_older { self.new_at(&routes, own) } else { Vec::new() },
+                routes,
                 releases: name.into_iter().collect(),
                 own_series: true,
-                new_options: Vec::new(),
-            };
-            condition.new_options = older.map_or(Vec::new(), |_| self.new_at(&condition, own));
-            return Ok(condition);
+            });
         }
         let above = self.releases.iter().position(|(series, _)| *series > of);
         let above = above.ok_or("no newer release was read")?;
@@ -140,10 +139,10 @@ impl Map {
         }
     }
 
-    /// The options of a condition that no release before this one knows.
-    fn new_at(&self, condition: &Condition, own: usize) -> Vec<&'static str> {
+    /// The options of routes that no release before this one knows.
+    fn new_at(&self, routes: &[Route], own: usize) -> Vec<&'static str> {
         let before = (1_u64 << own).wrapping_sub(1);
-        let options = condition.routes.iter().flat_map(|route| route.needs.iter().copied());
+        let options = routes.iter().flat_map(|route| route.needs.iter().copied());
         options
             .filter(|option| self.options.get(option).is_none_or(|seen| seen & before == 0))
             .collect()

@@ -27,8 +27,7 @@ impl<'a> Kernels<'a> {
     pub(crate) fn of(facts: &'a Facts) -> Self {
         let mut kernels: Vec<Contents<'a>> =
             facts.kernels.iter().map(|one| Contents::of(one, facts)).collect();
-        let modules = facts.operation.roots().iter().filter_map(|root| root.modules.known());
-        for release in modules.flat_map(|modules| &modules.releases) {
+        for release in facts.operation.module_releases() {
             if !kernels.iter().any(|known| known.release == release.release) {
                 kernels.push(Contents::of_modules(release, facts));
             }

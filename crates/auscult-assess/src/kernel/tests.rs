@@ -112,12 +112,7 @@ fn several_kernels_of_one_version_must_agree() {
 #[test]
 fn lists_of_modules_answer_where_there_is_no_configuration() {
     let mut facts = facts("6.1.50", None, &["ext4"]);
-    let builtin = r#"{"known":[{"root":"image@0x0","boot":{"unknown":"-"},"calls":{"unknown":"-"},
-        "listeners":{"unknown":"-"},"reached":{"unknown":"-"},"firewall":{"unknown":"-"},"setuid":{"unknown":"-"},
-        "removable_media":{"unknown":"-"},"update":{"unknown":"-"},"accounts":{"unknown":"-"},"modules":{"known":{
-        "loads":{"known":[]},"releases":[{"release":"6.1.50","autoload":{"known":true},
-        "builtin":{"known":["loop"]},"locator":"image@0x0"}]}}}]}"#;
-    facts.operation.roots = serde_json::from_str(builtin).unwrap();
+    facts.operation.roots = Known::Known(vec![made::root_with_modules("6.1.50")]);
     assert_eq!(judged(&facts, &[BTRFS]).0, Some(Strength::Strong));
     assert_eq!(judged(&facts, &[EXT4]).0, None);
     assert_eq!(judged(&facts, &["drivers/block/loop.c"]).0, None);
@@ -131,12 +126,7 @@ fn lists_of_modules_answer_where_there_is_no_configuration() {
 #[test]
 fn modules_speak_for_a_kernel_that_is_not_in_the_image() {
     let mut facts = made::facts();
-    let root = r#"{"known":[{"root":"image@0x0","boot":{"unknown":"-"},"calls":{"unknown":"-"},
-        "listeners":{"unknown":"-"},"reached":{"unknown":"-"},"firewall":{"unknown":"-"},"setuid":{"unknown":"-"},
-        "removable_media":{"unknown":"-"},"update":{"unknown":"-"},"accounts":{"unknown":"-"},"modules":{"known":{
-        "loads":{"known":[]},"releases":[{"release":"6.1.0-9-arm","autoload":{"known":true},
-        "builtin":{"known":["loop"]},"locator":"image@0x0"}]}}}]}"#;
-    facts.operation.roots = serde_json::from_str(root).unwrap();
+    facts.operation.roots = Known::Known(vec![made::root_with_modules("6.1.0-9-arm")]);
     let judge = |facts: &Facts, file: &str| {
         let mut finding = made::finding();
         finding.component = "linux".into();

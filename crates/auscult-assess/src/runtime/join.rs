@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_model::{
-    Facts, Finding, Listener, ListenerSeen, RuntimeView, SeenListener, Started, Transport,
-};
+use auscult_model::{Facts, Finding, Listener, ListenerSeen, RuntimeView, SeenListener, Started};
 
 use super::Capture;
 use crate::files::Files;
@@ -62,15 +60,9 @@ impl<'a> Joined<'a> {
 
     /// The comparison of the whole.
     pub(crate) fn view(&self, facts: &Facts) -> RuntimeView {
-        let told: Vec<&Listener> = facts
-            .operation
-            .roots()
-            .iter()
-            .filter_map(|root| root.listeners.known())
-            .flatten()
-            .collect();
+        let told: Vec<&Listener> = facts.operation.listeners().collect();
         let same = |told: &Listener, seen: &SeenListener| {
-            transport(told.transport) == seen.transport && told.port.known() == Some(&seen.port)
+            told.transport.name() == seen.transport && told.port.known() == Some(&seen.port)
         };
         let listeners = self.capture.listeners.iter().map(|seen| ListenerSeen {
             told_by_image: told.iter().any(|one| same(one, seen)),
@@ -81,12 +73,8 @@ impl<'a> Joined<'a> {
                 && one.port.known().is_some()
                 && !self.capture.listeners.iter().any(|seen| same(one, seen))
         });
-        let missing: BTreeSet<String> = missing
-            .map(|one| {
-                let port = one.port.known().map_or_else(String::new, ToString::to_string);
-                format!("{}/{port} {}", transport(one.transport), one.name)
-            })
-            .collect();
+        let missing: BTreeSet<String> =
+            missing.map(|one| format!("{} {}", one.socket(), one.name)).collect();
         let paths: BTreeSet<String> =
             facts.binaries.iter().filter_map(|one| Some(one.locator.path()?.to_string())).collect();
         let programs: BTreeSet<&str> = self
@@ -96,13 +84,8 @@ impl<'a> Joined<'a> {
             .map(|process| process.program.as_str())
             .filter(|program| !program.is_empty() && !paths.contains(*program))
             .collect();
-        let modules: BTreeSet<&str> = facts
-            .kernels
-            .iter()
-            .filter_map(|kernel| kernel.modules.known())
-            .flatten()
-            .map(|module| module.name.as_str())
-            .collect();
+        let modules: BTreeSet<&str> =
+            facts.kernel_modules().map(|module| module.name.as_str()).collect();
         let loaded = self.capture.modules.iter().flatten();
         RuntimeView {
             kernel: self.capture.kernel.clone(),
@@ -117,13 +100,5 @@ impl<'a> Joined<'a> {
                 .collect(),
             gaps: self.capture.gaps.clone(),
         }
-    }
-}
-
-fn transport(of: Transport) -> &'static str {
-    match of {
-        Transport::Tcp => "tcp",
-        Transport::Udp => "udp",
-        Transport::Other => "other",
     }
 }

@@ -32,9 +32,7 @@ pub struct Capture {
 /// A process of the unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Process {
-    pub(crate) uid: Option<u32>,
     pub(crate) program: String,
-    pub(crate) arguments: String,
     /// Files that it maps as code.
     pub(crate) maps: BTreeSet<String>,
 }
@@ -99,11 +97,9 @@ impl Reading {
         match *fields {
             ["kernel", release] => release.clone_into(&mut self.capture.kernel),
             ["root", answer] => self.as_root = answer == "yes",
-            ["process", pid, uid, program, arguments] => {
+            ["process", pid, _uid, program, _arguments] => {
                 let process = self.capture.processes.entry(pid.parse().ok()?).or_default();
-                process.uid = uid.parse().ok();
                 program.trim_end_matches(" (deleted)").clone_into(&mut process.program);
-                arguments.trim().clone_into(&mut process.arguments);
             }
             ["map", pid, path] => {
                 let process = self.capture.processes.entry(pid.parse().ok()?).or_default();

@@ -1,16 +1,42 @@
 //! Facts and findings for tests.
 
 use auscult_model::{
-    AdvisoryId, Coverage, Exploitation, Facts, Finding, Input, InputKind, Limits, Operation,
-    Sha256, ToolIdentity, UnreadRegion, Version, Vex, VexStatus,
+    Account, AdvisoryId, Coverage, Exploitation, Facts, Finding, Input, InputKind, Known, Limits,
+    Locator, ModuleLoading, ModuleRelease, Operation, PasswordState, RootOperation, Sha256,
+    ToolIdentity, UnreadRegion, Version, Vex, VexStatus,
 };
 
+/// A root of which nothing is known.
+pub(crate) fn root() -> RootOperation {
+    RootOperation::unknown(Locator::image(), "-")
+}
+
+/// A root that holds the list of what is built into the kernel of a release: `loop`.
+pub(crate) fn root_with_modules(release: &str) -> RootOperation {
+    let release = ModuleRelease {
+        release: release.to_owned(),
+        autoload: Known::Known(true),
+        builtin: Known::Known(vec!["loop".to_owned()]),
+        locator: Locator::image(),
+    };
+    let modules = ModuleLoading { loads: Known::Known(Vec::new()), releases: vec![release] };
+    RootOperation { modules: Known::Known(modules), ..root() }
+}
+
 pub(crate) fn facts() -> Facts {
-    let account = r#"{"known":[{"root":"image@0x0","boot":{"unknown":"-"},"calls":{"unknown":"-"},
-        "listeners":{"known":[]},"reached":{"unknown":"-"},"modules":{"unknown":"-"},"firewall":{"unknown":"-"},
-        "setuid":{"unknown":"-"},"removable_media":{"unknown":"-"},"update":{"unknown":"-"},"accounts":{"known":[
-        {"name":"root","uid":{"known":0},"shell":{"known":"/bin/sh"},"password":{"known":"locked"},
-         "authorized_keys":[],"locator":"image@0x10"}]}}]}"#;
+    let account = Account {
+        name: "root".into(),
+        uid: Known::Known(0),
+        shell: Known::Known("/bin/sh".into()),
+        password: Known::Known(PasswordState::Locked),
+        authorized_keys: Vec::new(),
+        locator: "image@0x10".parse().unwrap(),
+    };
+    let root = RootOperation {
+        listeners: Known::Known(Vec::new()),
+        accounts: Known::Known(vec![account]),
+        ..root()
+    };
     Facts {
         schema: 1,
         tool: ToolIdentity { name: "t".into(), version: "0".into(), rules: Sha256::of(b"") },
@@ -25,7 +51,7 @@ pub(crate) fn facts() -> Facts {
         mentions: Vec::new(),
         binaries: Vec::new(),
         kernels: Vec::new(),
-        operation: Operation { roots: serde_json::from_str(account).unwrap() },
+        operation: Operation { roots: Known::Known(vec![root]) },
         coverage: Coverage::default(),
         problems: Vec::new(),
     }

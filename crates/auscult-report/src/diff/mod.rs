@@ -11,17 +11,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use auscult_model::{Known, Severity};
+use auscult_model::{Known, Outcome, Severity, VexStatus};
 use serde::Serialize;
 
 pub use self::side::Side;
 use self::side::{FindingSide, Section};
+use crate::rank::urgency;
 
 /// Name and version of the JSON form.
 pub const DIFF_SCHEMA: &str = "auscult-diff/1";
-
-/// Outcomes of SSVC, the most urgent first.
-const OUTCOMES: [&str; 4] = ["immediate", "out-of-cycle", "scheduled", "defer"];
 
 /// What two sides differ in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,9 +76,9 @@ pub(crate) struct FindingChange {
     component: String,
     /// Versions of the component: old, new.
     version: [Option<String>; 2],
-    status: [Option<String>; 2],
-    outcome: [Option<String>; 2],
-    risk: [Option<String>; 2],
+    status: [Option<VexStatus>; 2],
+    outcome: [Option<Outcome>; 2],
+    risk: [Option<Outcome>; 2],
     severity: [Option<Severity>; 2],
     kev: [bool; 2],
 }
@@ -154,8 +152,8 @@ fn findings(old: &Side, new: &Side) -> Known<FindingChanges> {
         let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
         for key in keys {
             let (before, after) = (old.get(key), new.get(key));
-            let was_open = before.is_some_and(|one| one.open);
-            let is_open = after.is_some_and(|one| one.open);
+            let was_open = before.is_some_and(|one| one.status.is_open());
+            let is_open = after.is_some_and(|one| one.status.is_open());
             let list = match (was_open, is_open) {
                 (false, true) if before.is_some() => &mut changes.newly_relevant,
                 (false, true) => &mut changes.new,
@@ -186,20 +184,20 @@ impl FindingChanges {
             &mut self.gone,
         ] {
             list.sort_by_cached_key(|one| {
-                let word = |words: &[Option<String>; 2]| words.iter().flatten().last().cloned();
-                let outcome = word(&one.outcome).unwrap_or_default();
-                let place = OUTCOMES.iter().position(|known| *known == outcome);
+                let outcome = one.outcome.iter().flatten().last();
                 let severity = one.severity.iter().flatten().last().copied();
                 let [_, exploited] = one.kev;
-                (Reverse(exploited), place, Reverse(severity), one.id.clone())
+                // Without an outcome it comes first: a missing answer must not hide it.
+                let urgency = outcome.map_or(u8::MAX, |outcome| urgency(*outcome));
+                (Reverse(exploited), Reverse(urgency), Reverse(severity), one.id.clone())
             });
         }
     }
 }
 
 /// What makes a finding weigh as it does.
-fn weight(one: Option<&FindingSide>) -> Option<(&str, &str, Option<Severity>, bool)> {
-    one.map(|one| (one.outcome.as_str(), one.risk.as_str(), one.severity, one.kev))
+fn weight(one: Option<&FindingSide>) -> impl PartialEq {
+    one.map(|one| (one.outcome, one.risk, one.severity, one.kev))
 }
 
 fn change(
@@ -207,18 +205,17 @@ fn change(
     before: Option<&FindingSide>,
     after: Option<&FindingSide>,
 ) -> FindingChange {
-    let texts = |of: fn(&FindingSide) -> &str| {
-        [before, after].map(|one| one.map(of).filter(|text| !text.is_empty()).map(str::to_owned))
-    };
+    let sides = [before, after];
     FindingChange {
         id: id.clone(),
         component: component.clone(),
-        version: texts(|one| &one.version),
-        status: texts(|one| &one.status),
-        outcome: texts(|one| &one.outcome),
-        risk: texts(|one| &one.risk),
-        severity: [before, after].map(|one| one.and_then(|one| one.severity)),
-        kev: [before, after].map(|one| one.is_some_and(|one| one.kev)),
+        version: sides
+            .map(|one| one.map(|one| one.version.clone()).filter(|text| !text.is_empty())),
+        status: sides.map(|one| one.map(|one| one.status)),
+        outcome: sides.map(|one| one.and_then(|one| one.outcome)),
+        risk: sides.map(|one| one.and_then(|one| one.risk)),
+        severity: sides.map(|one| one.and_then(|one| one.severity)),
+        kev: sides.map(|one| one.is_some_and(|one| one.kev)),
     }
 }
 

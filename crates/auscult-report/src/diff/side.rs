@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    Account, BootEntry, BootState, Facts, Finding, Known, Listener, Operation, Severity,
-    VersionClaim, VexStatus,
+    Account, BootEntry, BootState, Facts, Finding, Known, Listener, Operation, Outcome,
+    RootOperation, Severity, VersionClaim, VexStatus,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
     Error, SCAN_SCHEMA, ScanResult,
     json::word,
-    rank::{is_open, makers, primary},
+    rank::{makers, primary},
 };
 
 /// What is there under a name, in words.
@@ -22,10 +23,9 @@ pub(crate) type Section = Known<BTreeMap<String, String>>;
 pub(crate) struct FindingSide {
     pub(crate) component: String,
     pub(crate) version: String,
-    pub(crate) open: bool,
-    pub(crate) status: String,
-    pub(crate) outcome: String,
-    pub(crate) risk: String,
+    pub(crate) status: VexStatus,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) risk: Option<Outcome>,
     pub(crate) severity: Option<Severity>,
     pub(crate) kev: bool,
 }
@@ -50,11 +50,11 @@ impl Side {
         let facts = &result.facts;
         let mut side = Self::of_operation(&facts.operation);
         side.digest = format!("sha256:{}", facts.input.sha256);
-        let mut components = BTreeMap::new();
+        let mut components = Values::default();
         for component in &facts.components {
-            note_version(&mut components, &component.name, &claim(&component.version));
+            components.note(component.name.clone(), claim(&component.version));
         }
-        side.components = Known::Known(components);
+        side.components = Known::Known(components.joined());
         side.findings = result.assessment.as_ref().map(|assessment| {
             let findings = assessment.findings.iter();
             findings.map(|one| ((one.id.0.clone(), one.component.clone()), finding(one))).collect()
@@ -76,13 +76,12 @@ impl Side {
         let operation: Operation = serde_json::from_value(operation).unwrap_or_default();
         let mut side = Self::of_operation(&operation);
         side.digest = text_at(&document, "/input/digest");
-        let mut components = BTreeMap::new();
+        let mut components = Values::default();
         for one in list(&document, "components") {
-            let version = one.get("version").and_then(Value::as_str);
-            let version = version.map_or_else(|| "unknown".to_owned(), str::to_owned);
-            note_version(&mut components, &text_at(one, "/name"), &version);
+            let version = one.get("version").and_then(Value::as_str).unwrap_or("unknown");
+            components.note(text_at(one, "/name"), version.to_owned());
         }
-        side.components = Known::Known(components);
+        side.components = Known::Known(components.joined());
         let unknown = document.pointer("/coverage/questions_unknown/findings");
         side.findings = match unknown.and_then(Value::as_str) {
             Some(reason) => Known::unknown(reason),
@@ -94,25 +93,25 @@ impl Side {
     /// The findings that are open, by id and component; unknown where none were sought.
     pub fn open_findings(&self) -> Known<BTreeSet<(String, String)>> {
         self.findings.as_ref().map(|findings| {
-            let open = findings.iter().filter(|(_, finding)| finding.open);
+            let open = findings.iter().filter(|(_, finding)| finding.status.is_open());
             open.map(|(key, _)| key.clone()).collect()
         })
     }
 
     fn of_operation(operation: &Operation) -> Self {
-        let mut services = BTreeMap::new();
-        let mut listeners = BTreeMap::new();
-        let mut accounts = BTreeMap::new();
-        let mut setuid = BTreeMap::new();
+        let mut services = Values::default();
+        let mut listeners = Values::default();
+        let mut accounts = Values::default();
+        let mut setuid = Values::default();
         for root in operation.roots() {
             for one in root.boot.known().into_iter().flatten() {
-                services.insert(format!("{}:{}", word(&one.source), one.name), service(one));
+                services.note(format!("{}:{}", word(&one.source), one.name), service(one));
             }
             for one in root.listeners.known().into_iter().flatten() {
-                listeners.insert(listener_name(one), listener(one));
+                listeners.note(listener_name(one), listener(one));
             }
             for one in root.accounts.known().into_iter().flatten() {
-                accounts.insert(one.name.clone(), account(one));
+                accounts.note(one.name.clone(), account(one));
             }
             for one in root.setuid.known().into_iter().flatten() {
                 let path = one.locator.path().map_or_else(String::new, ToString::to_string);
@@ -121,21 +120,18 @@ impl Side {
                     (true, false) => "setuid",
                     _ => "setgid",
                 };
-                setuid.insert(path, bits.to_owned());
+                setuid.note(path, bits.to_owned());
             }
         }
-        let section =
-            |found: BTreeMap<String, String>,
-             question: fn(&auscult_model::RootOperation) -> Option<&str>| {
-                if !found.is_empty() {
-                    return Known::Known(found);
-                }
-                let reason = operation
-                    .roots
-                    .reason()
-                    .or_else(|| operation.roots().iter().find_map(question));
-                reason.map_or(Known::Known(BTreeMap::new()), Known::unknown)
-            };
+        let section = |found: Values, question: fn(&RootOperation) -> Option<&str>| {
+            let found = found.joined();
+            if !found.is_empty() {
+                return Known::Known(found);
+            }
+            let of_a_root = || operation.roots().iter().find_map(question);
+            let reason = operation.roots.reason().or_else(of_a_root);
+            reason.map_or(Known::Known(found), Known::unknown)
+        };
         Self {
             digest: String::new(),
             components: Known::unknown("not asked"),
@@ -149,16 +145,20 @@ impl Side {
     }
 }
 
-/// Several components of one name have their versions side by side.
-fn note_version(components: &mut BTreeMap<String, String>, name: &str, version: &str) {
-    let known = components.entry(name.to_owned()).or_default();
-    if known.split(", ").any(|one| one == version) {
-        return;
+/// Values by name: components, and what several file systems hold, have one name more than once.
+#[derive(Default)]
+struct Values(BTreeMap<String, BTreeSet<String>>);
+
+impl Values {
+    fn note(&mut self, name: String, value: String) {
+        self.0.entry(name).or_default().insert(value);
     }
-    let mut all: Vec<&str> = known.split(", ").filter(|one| !one.is_empty()).collect();
-    all.push(version);
-    all.sort_unstable();
-    *known = all.join(", ");
+
+    /// The different values of a name side by side.
+    fn joined(self) -> BTreeMap<String, String> {
+        let join = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
+        self.0.into_iter().map(|(name, values)| (name, join(values))).collect()
+    }
 }
 
 fn claim(version: &VersionClaim) -> String {
@@ -166,39 +166,38 @@ fn claim(version: &VersionClaim) -> String {
 }
 
 fn finding(one: &Finding) -> FindingSide {
-    let outcome = |decision: Option<&auscult_model::RiskDecision>| {
-        decision.map_or_else(String::new, |decision| word(&decision.outcome))
-    };
     FindingSide {
         component: one.component.clone(),
         version: one.version.0.clone(),
-        open: is_open(one),
-        status: word(&one.vex.status),
-        outcome: outcome(primary(one)),
-        risk: outcome(makers(one)),
+        status: one.vex.status,
+        outcome: primary(one).map(|decision| decision.outcome),
+        risk: makers(one).map(|decision| decision.outcome),
         severity: one.severity(),
         kev: one.kev.is_some(),
     }
 }
 
 fn finding_of_json(one: &Value) -> ((String, String), FindingSide) {
-    let decisions = || list(one, "decisions");
     let outcome = |wanted: fn(&Value) -> bool| {
-        decisions().find(|one| wanted(one)).map_or_else(String::new, |one| text_at(one, "/outcome"))
+        let decision = list(one, "decisions").find(|one| wanted(one))?;
+        typed(decision, "/outcome")
     };
-    let status = text_at(one, "/vex/status");
-    let open = VexStatus::Affected;
     let side = FindingSide {
         component: text_at(one, "/component"),
         version: text_at(one, "/version"),
-        open: status == word(&open) || status == word(&VexStatus::UnderInvestigation),
-        status,
+        // A word that is not known must not hide the finding.
+        status: typed(one, "/vex/status").unwrap_or(VexStatus::Affected),
         outcome: outcome(|one| text_at(one, "/policy").starts_with("ssvc:")),
         risk: outcome(|one| text_at(one, "/perspective") == "maker"),
-        severity: one.get("severity").and_then(|value| serde_json::from_value(value.clone()).ok()),
+        severity: typed(one, "/severity"),
         kev: one.get("kev").is_some_and(|kev| !kev.is_null()),
     };
     ((text_at(one, "/id"), side.component.clone()), side)
+}
+
+/// A value of the model at a place of a document.
+fn typed<T: DeserializeOwned>(value: &Value, pointer: &str) -> Option<T> {
+    T::deserialize(value.pointer(pointer)?).ok()
 }
 
 fn service(one: &BootEntry) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_model::{Known, Severity};
+use auscult_model::{Known, Outcome, Severity, VexStatus};
 
 use super::{
     Difference, Side,
@@ -17,10 +17,9 @@ fn finding(open: bool, outcome: &str) -> FindingSide {
     FindingSide {
         component: "curl".into(),
         version: "8.0".into(),
-        open,
-        status: if open { "affected" } else { "not_affected" }.into(),
-        outcome: outcome.into(),
-        risk: "controlled".into(),
+        status: if open { VexStatus::Affected } else { VexStatus::NotAffected },
+        outcome: serde_json::from_value(outcome.into()).ok(),
+        risk: Some(Outcome::Controlled),
         severity: Some(Severity::High),
         kev: false,
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use auscult_model::Known;
+use serde::Serialize;
 
 use super::{Changes, Difference, FindingChange, FindingChanges};
 use crate::{
@@ -171,32 +172,28 @@ fn rest(page: &mut Page, all: usize) {
 }
 
 fn cells(change: &FindingChange) -> [String; 6] {
-    let pair = |values: &[Option<String>; 2]| {
-        let [old, new] = values.each_ref().map(|value| value.as_deref().unwrap_or_default());
-        arrow(old, new)
+    let pair = |values: [Vec<String>; 2]| {
+        let [old, new] = values.map(|words| words.join(", "));
+        arrow(&old, &new)
     };
-    let severity = change.severity.map(|one| one.map(|one| word(&one)));
-    let mut why = pair(&change.status);
+    let mut why = pair(words(change.status));
     if change.kev == [false, true] {
         why = format!("now known exploited; {why}");
     }
-    let outcome = arrow_of(&change.outcome, &change.risk);
+    let ([before, after], [risk_before, risk_after]) = (words(change.outcome), words(change.risk));
     [
         change.id.clone(),
         change.component.clone(),
-        pair(&change.version),
-        pair(&severity),
-        outcome,
+        pair(change.version.clone().map(|version| version.into_iter().collect())),
+        pair(words(change.severity)),
+        pair([[before, risk_before].concat(), [after, risk_after].concat()]),
         why,
     ]
 }
 
-fn arrow_of(outcome: &[Option<String>; 2], risk: &[Option<String>; 2]) -> String {
-    let side = |at: usize| {
-        let words = [outcome.get(at), risk.get(at)].into_iter().flatten().flatten();
-        words.map(String::as_str).collect::<Vec<_>>().join(", ")
-    };
-    arrow(&side(0), &side(1))
+/// The wire words of the two sides, none where there is no value.
+fn words<T: Serialize>(values: [Option<T>; 2]) -> [Vec<String>; 2] {
+    values.map(|value| value.iter().map(word).collect())
 }
 
 fn arrow(old: &str, new: &str) -> String {

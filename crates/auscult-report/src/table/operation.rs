@@ -1,13 +1,12 @@
 //! How the device runs: what starts at boot, what listens, who may sign in without a password.
 
 use auscult_model::{
-    BootState, Certainty, Known, Listener, ListenerSource, PasswordState, RootOperation, Started,
+    BootState, Certainty, Known, Listener, ListenerSource, PasswordState, RootOperation,
 };
 
 use crate::{
     ScanResult, TableOptions,
-    json::word,
-    text::{Cell, Clip, Column, Page, Style, things},
+    text::{Cell, Clip, Column, Page, Style, count, things},
 };
 
 const LISTENER_COLUMNS: [Column; 5] = [
@@ -45,7 +44,7 @@ pub(super) fn seen(page: &mut Page, result: &ScanResult, options: &TableOptions)
         "kernel {}{}, {}",
         runtime.kernel,
         if runtime.kernel_in_image { "" } else { ", which is not in the image" },
-        things(runtime.processes, "process").replace("processs", "processes"),
+        processes(runtime.processes),
     );
     page.heading("SEEN RUNNING", &summary, Style::Plain);
     for gap in &runtime.gaps {
@@ -73,12 +72,14 @@ pub(super) fn seen(page: &mut Page, result: &ScanResult, options: &TableOptions)
     }
 }
 
+fn processes(seen: usize) -> String {
+    format!("{} process{}", count(seen), if seen == 1 { "" } else { "es" })
+}
+
 /// What listens once the device runs, or when it is asked for; the rest is in JSON.
 fn listening(page: &mut Page, all: &[Listener], options: &TableOptions) {
     let runs = |one: &&Listener| {
-        let started = one.started.known();
-        started.is_some_and(|started| *started != Started::NotSeen)
-            && (one.source != ListenerSource::Imports || one.port.known().is_some())
+        one.is_started() && (one.source != ListenerSource::Imports || one.port.known().is_some())
     };
     let shown: Vec<&Listener> = all.iter().filter(runs).collect();
     let rows: Vec<Vec<Cell>> = shown.iter().take(options.others_max).map(|one| row(one)).collect();
@@ -91,7 +92,6 @@ fn listening(page: &mut Page, all: &[Listener], options: &TableOptions) {
 }
 
 fn row(one: &Listener) -> Vec<Cell> {
-    let port = one.port.known().map_or_else(|| "?".to_owned(), ToString::to_string);
     let address = one.address.known().map_or("unknown", String::as_str);
     let sure = match one.certainty {
         Certainty::Configured => "configured",
@@ -99,7 +99,7 @@ fn row(one: &Listener) -> Vec<Cell> {
         Certainty::MayListen => "may listen",
     };
     vec![
-        format!("{}/{port}", word(&one.transport)).into(),
+        one.socket().into(),
         one.name.as_str().into(),
         address.into(),
         sure.into(),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use auscult_model::{VexStatement, VexStatus, VexSubject};
+use auscult_model::{ByteName, VexStatement, VexStatus, VexSubject};
 use serde_json::Value;
 
 use super::{VexDocument, add_identifier, items, owned, text};
@@ -80,7 +80,9 @@ fn subject(reference: &str, known: &HashMap<String, VexSubject>) -> Option<VexSu
     if let Some(subject) = known.get(name) {
         return Some(subject.clone());
     }
-    let decoded = name.replace("%40", "@").replace("%2F", "/").replace("%3A", ":");
+    // A fragment is percent-encoded once more than what it names.
+    let decoded = ByteName::from_text(name);
+    let decoded = decoded.as_ref().map_or(name.into(), |name| String::from_utf8_lossy(&name.0));
     let mut subject = VexSubject::default();
     add_identifier(&mut subject, &decoded).then_some(subject)
 }

@@ -1,6 +1,7 @@
 //! OpenVEX 0.2.0 and 0.0.1 (<https://github.com/openvex/spec>).
 
 use auscult_model::{VexStatement, VexStatus, VexSubject};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{VexDocument, add_identifier, items, owned, text};
@@ -8,7 +9,8 @@ use super::{VexDocument, add_identifier, items, owned, text};
 pub(super) fn read(document: &Value) -> VexDocument {
     let mut read = VexDocument::default();
     for statement in items(document, "/statements") {
-        let Some(status) = status(text(statement, "/status")) else {
+        let status = statement.get("status").and_then(|word| VexStatus::deserialize(word).ok());
+        let Some(status) = status else {
             read.left_out += 1;
             continue;
         };
@@ -29,16 +31,6 @@ pub(super) fn read(document: &Value) -> VexDocument {
         });
     }
     read
-}
-
-fn status(word: &str) -> Option<VexStatus> {
-    Some(match word {
-        "affected" => VexStatus::Affected,
-        "not_affected" => VexStatus::NotAffected,
-        "fixed" => VexStatus::Fixed,
-        "under_investigation" => VexStatus::UnderInvestigation,
-        _ => return None,
-    })
 }
 
 /// Version 0.0.1 has a text where 0.2.0 has an object.

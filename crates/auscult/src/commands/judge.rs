@@ -186,7 +186,7 @@ fn stated(arguments: &JudgingArgs) -> anyhow::Result<Stated> {
 
 fn read_capture(path: &Path) -> anyhow::Result<Capture> {
     // Arguments of processes may be in any encoding.
-    let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let bytes = target::read_bytes(path, "capture")?;
     Capture::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
         Hinted::error(
             format!("read the capture {}: {error}", path.display()),
