@@ -1,6 +1,6 @@
 //! Captures made by hand, and one of this very machine.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::{Capture, Joined, NoCapture, address_of};
 use crate::stated::made;
@@ -80,7 +80,15 @@ fn the_script_makes_a_capture() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/capture.sh");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
+    // Whatever stands in somebody's arguments stays on its line.
+    let mut odd = Command::new("sh")
+        .args(["-c", "read x # \\n\\tone\ntwo\tthree"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     let done = Command::new("sh").arg(script).output().unwrap();
+    odd.kill().unwrap();
+    odd.wait().unwrap();
     let capture = Capture::parse(&String::from_utf8_lossy(&done.stdout)).unwrap();
     let own = std::env::current_exe().unwrap();
     let own = own.to_str().unwrap();
