@@ -286,6 +286,16 @@ pub enum Started {
     NotSeen,
 }
 
+impl From<BootState> for Started {
+    fn from(state: BootState) -> Self {
+        match state {
+            BootState::StartsAtBoot => Self::AtBoot,
+            BootState::OnDemand => Self::OnDemand,
+            BootState::Disabled => Self::NotSeen,
+        }
+    }
+}
+
 /// A port that is, or may be, listened on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Listener {

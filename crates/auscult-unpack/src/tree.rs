@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
+    ops::Bound,
     sync::Arc,
 };
 
@@ -300,6 +301,35 @@ impl Tree {
             .flat_map(move |members| members.range(from.clone()..))
             .take_while(move |(name, _)| name.0.starts_with(&prefix))
             .map(|(name, &id)| (name, id))
+    }
+
+    /// What stands directly in a folder of a container, the folder given with its last slash: each
+    /// name with its member, where it has one of its own, and whether something lies below it. What
+    /// lies deeper is passed over, however much it is.
+    pub fn entries_of(
+        &self,
+        container: NodeId,
+        folder: &[u8],
+    ) -> BTreeMap<&[u8], (Option<NodeId>, bool)> {
+        let mut entries: BTreeMap<&[u8], (Option<NodeId>, bool)> = BTreeMap::new();
+        let Some(members) = self.members.get(&container) else { return entries };
+        let mut from = Bound::Included(ByteName::from(folder));
+        while let Some((name, &id)) = members.range((from, Bound::Unbounded)).next() {
+            let Some(rest) = name.0.strip_prefix(folder) else { break };
+            let mut parts = rest.splitn(2, |&byte| byte == b'/');
+            let first = parts.next().unwrap_or_default();
+            let entry = entries.entry(first).or_default();
+            from = if parts.next().is_some() {
+                entry.1 = true;
+                // The byte behind the slash: the first name that does not lie below this one.
+                Bound::Included(ByteName([folder, first, b"0"].concat()))
+            } else {
+                entry.0 = Some(id);
+                Bound::Excluded(name.clone())
+            };
+        }
+        entries.remove(b"".as_slice());
+        entries
     }
 
     /// The member that a path leads to inside a container, links followed within it as the device

@@ -179,7 +179,7 @@ fn release_in(path: &[u8]) -> Option<String> {
 }
 
 /// The file name up to `.ko`, dashes as underscores, as `lsmod` shows it.
-fn stem(path: &[u8]) -> String {
+pub(crate) fn stem(path: &[u8]) -> String {
     let path = String::from_utf8_lossy(path);
     let name = path.rsplit('/').next().unwrap_or_default();
     name.split(".ko").next().unwrap_or(name).replace('-', "_")

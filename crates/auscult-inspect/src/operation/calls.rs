@@ -6,6 +6,7 @@ use auscult_unpack::NodeId;
 
 use super::{
     files::{Files, Found, Text},
+    lines,
     shell::{self, Command, Script, Surroundings},
 };
 
@@ -184,7 +185,9 @@ impl Surroundings for Files<'_> {
     fn included(&self, path: &str) -> Option<Vec<u8>> {
         let found = self.file(path)?;
         // Settings are short; a library of functions sets nothing that its caller prints.
-        (self.node(found.id).len() <= 64 << 10).then(|| self.read(&found))?.map(|text| text.bytes)
+        (self.node(found.id).len() <= 64 << 10)
+            .then(|| self.read(&found))?
+            .map(|text| text.bytes.to_vec())
     }
 
     fn matching(&self, pattern: &str) -> Vec<String> {
@@ -297,7 +300,7 @@ fn distinct(calls: Vec<Call>) -> Vec<Call> {
 }
 
 pub(super) fn is_shell(word: &str) -> bool {
-    let name = word.rsplit('/').next().unwrap_or(word);
+    let name = lines::file_name(word);
     matches!(name, "sh" | "ash" | "bash" | "dash" | "ksh" | "mksh" | "hush" | "zsh" | "openrc-run")
         || matches!(name, "runscript" | "execlineb")
 }
@@ -323,7 +326,7 @@ impl Reading<'_, '_> {
     fn command(&mut self, command: &Command, user: Option<&str>, nesting: u32) {
         let Some(nesting) = nesting.checked_sub(1) else { return };
         let Some((first, rest)) = command.words.split_first() else { return };
-        let name = first.rsplit('/').next().unwrap_or(first);
+        let name = lines::file_name(first);
         let manner = if command.background { Manner::Daemon } else { Manner::Plain };
         let deeper = |words: &[String], background: bool| Command {
             offset: command.offset,
@@ -395,7 +398,7 @@ impl Reading<'_, '_> {
         if !function {
             self.program(command, manner, user);
         }
-        let name = first.rsplit('/').next().unwrap_or(first);
+        let name = lines::file_name(first);
         if ["stop", "kill", "reload", "check", "status", "log"].iter().any(|no| name.contains(no)) {
             return;
         }

@@ -3,11 +3,12 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use auscult_model::{Locator, Problem};
 use auscult_unpack::{EntryKind, Fault, Node, NodeId, NodeKind, Tree};
+use bytes::Bytes;
 
 use super::lines;
 use crate::roots::{self, Root};
@@ -22,6 +23,8 @@ pub(super) const ALL_BYTES_MAX: u64 = 64 << 20;
 const ROOT_BYTES_MAX: u64 = 16 << 20;
 /// Entries of one folder that are looked at.
 const FOLDER_ENTRIES_MAX: usize = 4096;
+/// Patterns that files are looked for by.
+const PATTERNS_MAX: usize = 4096;
 /// Words that are remembered.
 const PROGRAMS_MAX: usize = 1 << 16;
 /// A path is not longer (`PATH_MAX`).
@@ -47,7 +50,11 @@ pub(super) struct Files<'tree> {
     bytes_left: RefCell<u64>,
     /// The folders of `PATH` that are there.
     folders_of_path: OnceCell<Vec<String>>,
-    /// Words that were looked for in them.
+    /// Texts that were read, and files that could not be.
+    texts: RefCell<HashMap<NodeId, Option<Bytes>>>,
+    /// Patterns with the paths that they stand for.
+    patterns: RefCell<HashMap<String, Vec<String>>>,
+    /// Words that were looked for in the folders of `PATH`.
     programs: RefCell<HashMap<String, Option<Found>>>,
     problems: RefCell<BTreeSet<Problem>>,
 }
@@ -65,7 +72,7 @@ pub(super) struct Found {
 pub(super) struct Text {
     pub(super) locator: Locator,
     pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
 }
 
 impl Text {
@@ -98,6 +105,8 @@ impl<'tree> Files<'tree> {
             root,
             bytes_left,
             folders_of_path: OnceCell::new(),
+            texts: RefCell::default(),
+            patterns: RefCell::default(),
             programs: RefCell::default(),
             problems: RefCell::default(),
         }
@@ -218,36 +227,32 @@ impl<'tree> Files<'tree> {
     /// The entries of a folder, sorted by name; empty where there is none.
     pub(super) fn folder(&self, path: &str) -> Vec<Entry> {
         let Some(real) = self.real_path(path) else { return Vec::new() };
-        let below = format!("{real}/");
         let mut entries = Vec::new();
-        for (name, id) in self.root.under(self.tree, below.as_bytes()) {
-            if name.is_empty() || name.contains(&b'/') {
-                continue;
-            }
+        for (name, (id, _)) in self.entries_of(&real) {
+            let Some(id) = id else { continue };
             if entries.len() >= FOLDER_ENTRIES_MAX {
                 let why = format!("it has more than {FOLDER_ENTRIES_MAX} entries");
                 self.report(&self.locate(id), "read a folder", why);
                 break;
             }
             let name = String::from_utf8_lossy(name).into_owned();
-            entries.push(Entry { id, path: format!("{below}{name}"), name });
+            entries.push(Entry { id, path: format!("{real}/{name}"), name });
         }
         entries
+    }
+
+    fn entries_of(&self, real: &str) -> BTreeMap<&'tree [u8], (Option<NodeId>, bool)> {
+        let folder = [self.root.prefix.as_slice(), real.as_bytes(), b"/"].concat();
+        self.tree.entries_of(self.root.container, &folder)
     }
 
     /// The names of the folders below a folder, sorted.
     pub(super) fn folders(&self, path: &str) -> Vec<String> {
         let Some(real) = self.real_path(path) else { return Vec::new() };
-        let below = format!("{real}/");
-        let mut names = BTreeSet::new();
-        for (name, _) in self.root.under(self.tree, below.as_bytes()) {
-            let mut parts = name.split(|&byte| byte == b'/');
-            if let (Some(first), Some(_)) = (parts.next(), parts.next())
-                && names.len() < FOLDER_ENTRIES_MAX
-            {
-                names.insert(String::from_utf8_lossy(first).into_owned());
-            }
-        }
+        let entries = self.entries_of(&real).into_iter();
+        let folders = entries.filter(|(_, (_, has_entries))| *has_entries).take(FOLDER_ENTRIES_MAX);
+        let mut names: BTreeSet<String> =
+            folders.map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
         let links = self.folder(path).into_iter().filter(|entry| {
             let leads = self.real_path(&entry.path).is_some_and(|real| self.is_folder(&real));
             self.link(&entry.path).is_some() && leads
@@ -262,17 +267,27 @@ impl<'tree> Files<'tree> {
         self.read(&found)
     }
 
-    /// The text of a file.
+    /// The text of a file. Several readers may ask for it: it is read, and counts, once.
     pub(super) fn read(&self, found: &Found) -> Option<Text> {
-        let node = self.node(found.id);
-        let locator = self.locate(found.id);
+        let known = self.texts.borrow().get(&found.id).cloned();
+        let bytes = known.unwrap_or_else(|| {
+            let bytes = self.bytes(found.id);
+            self.texts.borrow_mut().insert(found.id, bytes.clone());
+            bytes
+        })?;
+        Some(Text { locator: self.locate(found.id), path: found.path.clone(), bytes })
+    }
+
+    /// The bytes of a file, if it is no larger than a text and something is left to read.
+    fn bytes(&self, id: NodeId) -> Option<Bytes> {
+        let size = self.node(id).len();
         let what = "read a configuration";
-        if node.len() > TEXT_BYTES_MAX {
-            let why = format!("{} bytes are over the limit of {TEXT_BYTES_MAX}", node.len());
-            self.report(&locator, what, why);
+        if size > TEXT_BYTES_MAX {
+            let why = format!("{size} bytes are over the limit of {TEXT_BYTES_MAX}");
+            self.report(&self.locate(id), what, why);
             return None;
         }
-        let left = self.bytes_left.borrow().checked_sub(node.len());
+        let left = self.bytes_left.borrow().checked_sub(size);
         let Some(left) = left else {
             let why = format!(
                 "its files are over {ROOT_BYTES_MAX} bytes, or those of all roots over {ALL_BYTES_MAX}"
@@ -281,10 +296,10 @@ impl<'tree> Files<'tree> {
             return None;
         };
         self.bytes_left.replace(left);
-        match self.tree.bytes(found.id) {
-            Ok(bytes) => Some(Text { locator, path: found.path.clone(), bytes: bytes.to_vec() }),
+        match self.tree.bytes(id) {
+            Ok(bytes) => Some(bytes),
             Err(fault) => {
-                self.problems.borrow_mut().insert(roots::problem(&locator, fault));
+                self.problems.borrow_mut().insert(roots::problem(&self.locate(id), fault));
                 None
             }
         }
@@ -293,7 +308,7 @@ impl<'tree> Files<'tree> {
     /// A file whose text is not looked at.
     pub(super) fn unread(&self, found: &Found) -> Text {
         let (locator, path) = (self.locate(found.id), found.path.clone());
-        Text { locator, path, bytes: Vec::new() }
+        Text { locator, path, bytes: Bytes::new() }
     }
 
     /// The texts of all files in a folder whose name ends so, in order of their names.
@@ -346,6 +361,20 @@ impl<'tree> Files<'tree> {
 
     /// The paths that a shell pattern stands for, for patterns with `*` and `?` in the last part.
     pub(super) fn matching(&self, pattern: &str) -> Vec<String> {
+        if let Some(known) = self.patterns.borrow().get(pattern) {
+            return known.clone();
+        }
+        if self.patterns.borrow().len() >= PATTERNS_MAX {
+            let why = format!("more than {PATTERNS_MAX} patterns");
+            self.report(&self.locator(), "look for files by a pattern", why);
+            return Vec::new();
+        }
+        let found = self.look_for(pattern);
+        self.patterns.borrow_mut().insert(pattern.to_owned(), found.clone());
+        found
+    }
+
+    fn look_for(&self, pattern: &str) -> Vec<String> {
         let Some((folder, name)) = pattern.rsplit_once('/') else { return Vec::new() };
         if folder.contains(['*', '?', '[']) {
             let Some((above, part)) = folder.rsplit_once('/') else { return Vec::new() };

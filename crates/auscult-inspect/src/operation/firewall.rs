@@ -39,7 +39,15 @@ pub(super) fn read(files: &Files<'_>, boot: &Boot) -> Known<Vec<FirewallRules>> 
     for (kind, pattern) in PLACES {
         for path in files.matching(pattern) {
             let Some(text) = files.text(&path) else { continue };
-            let policy = text.lines().find_map(|line| policy(kind, &line.text));
+            let mut table = None;
+            let policy = text.lines().find_map(|line| {
+                // Each table of iptables has a chain of this name; `filter` decides.
+                if let Some(name) = line.text.trim().strip_prefix('*') {
+                    table = Some(name.to_owned());
+                }
+                let filters = table.as_ref().is_none_or(|name| name == "filter");
+                filters.then(|| policy(kind, &line.text)).flatten()
+            });
             found.push(FirewallRules {
                 kind: (*kind).to_owned(),
                 input_policy: Known::from_option(policy, UNTOLD),
@@ -58,7 +66,7 @@ fn of_script(text: &Text, commands: &[super::shell::Command]) -> Vec<FirewallRul
     let mut found: Vec<FirewallRules> = Vec::new();
     for command in commands {
         let Some(first) = command.words.first() else { continue };
-        let kind = match first.rsplit('/').next().unwrap_or(first) {
+        let kind = match lines::file_name(first) {
             "iptables" => "iptables",
             "ip6tables" => "ip6tables",
             "nft" => "nftables",
@@ -89,6 +97,12 @@ fn policy(kind: &str, line: &str) -> Option<String> {
         ("iptables" | "ip6tables", [":INPUT", policy, ..])
         | ("uci", ["option", "input", policy, ..]) => Some(*policy),
         ("iptables" | "ip6tables", _) => {
+            let mut pairs = words.windows(2);
+            let other_table =
+                |pair: &[&str]| matches!(pair, ["-t" | "--table", table] if *table != "filter");
+            if pairs.any(other_table) {
+                return None;
+            }
             let at =
                 words.windows(2).position(|pair| matches!(pair, ["-P" | "--policy", "INPUT"]))?;
             words.get(at + 2).copied()
@@ -113,6 +127,7 @@ mod tests {
         for (kind, line, told) in [
             ("iptables", ":INPUT DROP [0:0]", Some("drop")),
             ("iptables", "iptables -t filter -P INPUT ACCEPT", Some("accept")),
+            ("iptables", "iptables -t mangle -P INPUT ACCEPT", None),
             ("nftables", "type filter hook input priority 0; policy drop;", Some("drop")),
             ("uci", "\toption input\t\tREJECT", Some("reject")),
             ("ufw", "DEFAULT_INPUT_POLICY=\"DROP\"", Some("drop")),

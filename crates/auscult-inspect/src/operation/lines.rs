@@ -11,6 +11,11 @@ pub(super) struct Line<'text> {
     pub(super) text: Cow<'text, str>,
 }
 
+/// What stands behind the last slash.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// The lines of a text. A backslash at the end of a line joins the next one to it.
 pub(super) fn joined(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut offset = 0_usize;

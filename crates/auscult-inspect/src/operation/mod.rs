@@ -143,7 +143,9 @@ fn roots(tree: &Tree) -> Vec<Root> {
             let prefix = |marks: &[&str]| {
                 marks.iter().find_map(|mark| name.strip_suffix(mark.as_bytes())).map(<[u8]>::to_vec)
             };
-            let weak = || prefix(WEAK_MARKS).filter(|prefix| depth(prefix) <= 1);
+            // `/bin/init` and `/etc/init` are programs of the root around them.
+            let is_own = |prefix: &Vec<u8>| !matches!(prefix.as_slice(), b"/bin" | b"/etc");
+            let weak = || prefix(WEAK_MARKS).filter(|one| depth(one) <= 1 && is_own(one));
             let prefix = prefix(MARKS).filter(|prefix| is_place(prefix)).or_else(weak);
             if let Some(prefix) = prefix.filter(|_| file) {
                 found.insert(Root { container, prefix });

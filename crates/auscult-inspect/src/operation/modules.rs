@@ -11,6 +11,7 @@ use super::{
     lines,
     reach::Reach,
 };
+use crate::kernel;
 
 /// Built-in modules of one release.
 const BUILTIN_MAX: usize = 16384;
@@ -59,8 +60,7 @@ fn push(loads: &mut Vec<ModuleLoad>, name: &str, action: ModuleAction, locator: 
 
 /// `kernel/net/foo-bar.ko.xz` is `foo_bar`.
 fn module_name(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.split(".ko").next().unwrap_or(file).trim().replace('-', "_")
+    kernel::stem(path.trim().as_bytes())
 }
 
 /// Files of which each line names a module to load.

@@ -13,6 +13,7 @@ use auscult_unpack::NodeId;
 use super::{
     boot::Boot,
     files::{Files, Found},
+    lines,
 };
 use crate::examine::Examined;
 
@@ -138,7 +139,7 @@ impl Libraries {
 
     /// The files that a loader may take: those in its own folders, else all of that name.
     fn find(&self, needed: &str, like: &str, programs: &Programs<'_>) -> Vec<NodeId> {
-        let name = needed.rsplit('/').next().unwrap_or(needed);
+        let name = lines::file_name(needed);
         let fits = |found: &&Found| {
             programs.facts(found.id).is_some_and(|facts| facts.architecture == like)
         };

@@ -169,6 +169,63 @@ fn smaller_questions_are_answered() {
 }
 
 #[test]
+fn the_table_that_filters_has_the_policy() {
+    let rules = "*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT DROP [0:0]\nCOMMIT\n";
+    let tree = base().file("etc/inittab", 0o644, "::sysinit:/bin/true\n").file(
+        "etc/iptables/rules.v4",
+        0o644,
+        rules,
+    );
+    let answer = answer(&tree);
+    assert_eq!(answer.firewall.known().unwrap()[0].input_policy, Known::Known("drop".to_owned()));
+}
+
+/// Names that begin as those of shells and boxes do are programs all the same.
+#[test]
+fn only_boxes_stand_behind_many_names() {
+    let server = || program(&["listen", "bind", "socket"], &[]);
+    let tree = base()
+        .file("etc/inittab", 0o644, "::respawn:/usr/bin/dashboard\n::respawn:/bin/bash5\n")
+        .file("usr/bin/dashboard", 0o755, server())
+        .file("bin/bash5", 0o755, server());
+    let seen = listeners(&answer(&tree));
+    assert!(seen.iter().any(|one| one.starts_with("dashboard ")), "{seen:#?}");
+    lacks(&seen, "bash5");
+}
+
+#[test]
+fn programs_in_folders_of_a_root_tell_no_root_of_their_own() {
+    let tree = base().file("bin/init", 0o755, "x").file("etc/init", 0o755, "x");
+    assert_eq!(answers(&tree).0.len(), 1);
+}
+
+/// What several readers ask for is read once, listings do not walk what lies deeper, and patterns
+/// come to an end.
+#[test]
+fn files_are_read_once_and_folders_listed_without_what_lies_below() {
+    let tree = base()
+        .file("etc/a", 0o644, vec![b'x'; 700])
+        .file("etc/a-b", 0o644, "")
+        .file("etc/a.d/deep/er", 0o644, "")
+        .file("etc/z", 0o644, "");
+    super::made::made(&tree, |files| {
+        assert_eq!(files.text("/etc/a").unwrap().bytes.len(), 700);
+        let left = files.rest_of(1 << 20);
+        assert_eq!(files.text("/etc/a").unwrap().bytes.len(), 700);
+        assert_eq!(files.rest_of(1 << 20), left);
+        let names: Vec<String> = files.folder("/etc").into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["a", "a-b", "a.d", "z"]);
+        assert_eq!(files.folders("/etc"), ["a.d"]);
+        assert_eq!(files.matching("/etc/a*"), ["/etc/a", "/etc/a-b", "/etc/a.d"]);
+        for number in 0..10_000 {
+            files.matching(&format!("/etc/{number}*"));
+        }
+        assert_eq!(files.matching("/etc/a*").len(), 3);
+        assert_eq!(files.matching("/etc/z*").len(), 0, "too many patterns were asked for");
+    });
+}
+
+#[test]
 fn each_root_has_its_own_answer() {
     let slot = |tree: Tree, name: &str, table: &str| {
         tree.file(format!("{name}/sbin/init"), 0o755, program(&[], &[])).file(

@@ -47,7 +47,7 @@ fn add_table(builder: &mut Builder<'_, '_>, text: &Text, user: Option<&str>, sta
         let Some((trigger, told, command)) = job(&line.text, user.is_none()) else { continue };
         let draft = Draft {
             source: BootSource::Cron,
-            name: text.path.rsplit('/').next().unwrap_or_default().to_owned(),
+            name: lines::file_name(&text.path).to_owned(),
             words: lines::words(command),
             user: user.map(str::to_owned).or(told),
             trigger,

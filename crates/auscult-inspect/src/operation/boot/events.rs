@@ -21,7 +21,7 @@ pub(super) fn read(builder: &mut Builder<'_, '_>) {
 fn add(builder: &mut Builder<'_, '_>, text: &Text, offset: usize, trigger: &str, command: &str) {
     builder.add(Draft {
         source: BootSource::Udev,
-        name: text.path.rsplit('/').next().unwrap_or_default().to_owned(),
+        name: lines::file_name(&text.path).to_owned(),
         words: lines::words(command),
         user: None,
         trigger: trigger.to_owned(),

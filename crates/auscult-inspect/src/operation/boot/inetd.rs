@@ -103,10 +103,12 @@ fn transport(protocol: &str) -> Transport {
 /// `service NAME { key = value … }`.
 fn xinetd(text: &Text, services: &mut Vec<Service>) {
     let mut current: Option<Service> = None;
+    let mut server: Option<String> = None;
     for line in text.lines() {
         let line_text = lines::uncommented(&line.text);
         if let Some(name) = line_text.strip_prefix("service ") {
             let name = name.trim_matches([' ', '\t', '{']).to_owned();
+            server = None;
             current = Some(Service {
                 port: name.clone(),
                 name,
@@ -119,6 +121,9 @@ fn xinetd(text: &Text, services: &mut Vec<Service>) {
                 xinetd: true,
             });
         } else if line_text.starts_with('}') {
+            if let (Some(service), Some(program)) = (&mut current, server.take()) {
+                service.words.insert(0, program);
+            }
             services.extend(current.take().filter(|service| !service.words.is_empty()));
         } else if let (Some(service), Some((key, value))) =
             (&mut current, line_text.split_once('='))
@@ -131,7 +136,7 @@ fn xinetd(text: &Text, services: &mut Vec<Service>) {
                 "protocol" => service.transport = transport(value),
                 "socket_type" if value == "dgram" => service.transport = Transport::Udp,
                 "user" => service.user = Some(value.to_owned()),
-                "server" => service.words.insert(0, value.to_owned()),
+                "server" => server = Some(value.to_owned()),
                 "server_args" => service.words.extend(lines::words(value)),
                 _ => {}
             }

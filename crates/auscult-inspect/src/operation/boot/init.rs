@@ -6,7 +6,7 @@
 use auscult_model::{BootSource, BootState, Locator};
 
 use super::{Builder, Draft};
-use crate::operation::files::Found;
+use crate::operation::{files::Found, lines};
 
 /// Kinds of init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn add(builder: &mut Builder<'_, '_>, path: &str, trigger: &str, configuration: 
 fn kind(builder: &Builder<'_, '_>, found: &Found) -> Init {
     let files = builder.files;
     let has = |path: &str| files.resolve(path).is_some();
-    let name = found.path.rsplit('/').next().unwrap_or_default();
+    let name = lines::file_name(&found.path);
     let inittab = || files.text("/etc/inittab");
     let speaks_of = |word: &str| {
         inittab().is_some_and(|text| memchr::memmem::find(&text.bytes, word.as_bytes()).is_some())

@@ -23,6 +23,7 @@ use auscult_unpack::NodeId;
 use super::{
     calls::{self, Manner, Scripts},
     files::{Files, Found},
+    lines,
 };
 
 pub(super) use events::{mdev_command, udev_programs, udev_rules};
@@ -210,7 +211,7 @@ const TOOLS: &[&str] = &[
 /// Whether a program that is called under its own name goes on running.
 fn stays(words: &[String], program: &Found, is_daemon: &dyn Fn(&Found) -> bool) -> bool {
     let (_, file) = program.path.rsplit_once('/').unwrap_or_default();
-    let first = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    let first = words.first().map_or("", |word| lines::file_name(word));
     let asks = ["--version", "--help", "-V"];
     // A tool of many names stays under one of them only.
     file.starts_with(first)
@@ -299,9 +300,9 @@ impl Builder<'_, '_> {
     /// The program of one of these names that was seen to start with the device, and what says so.
     fn started(&self, names: &[&str]) -> Option<(String, Locator)> {
         let name = |word: &str, program: Option<&Found>| {
-            let called = word.rsplit('/').next().unwrap_or(word);
+            let called = lines::file_name(word);
             let path = program.map(|found| found.path.as_str()).unwrap_or_default();
-            let file = path.rsplit('/').next().unwrap_or_default();
+            let file = lines::file_name(path);
             [called, file].into_iter().find(|name| names.contains(name)).map(str::to_owned)
         };
         let entry = self.starts.iter().find_map(|start| {

@@ -52,7 +52,7 @@ fn add(
     builder.add_found(draft(vec![entry.path.clone()], None, place), Some(found.clone()));
     let Some(text) = builder.files.read(found) else { return };
     let settings = builder.files.text(&format!("/etc/conf.d/{}", entry.name));
-    let mut whole = settings.map(|settings| settings.bytes).unwrap_or_default();
+    let mut whole = settings.map(|settings| settings.bytes.to_vec()).unwrap_or_default();
     whole.push(b'\n');
     whole.extend_from_slice(&text.bytes);
     let name = ("RC_SVCNAME", entry.name.as_str());

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use auscult_model::{BootSource, BootState};
 
 use super::{Builder, Draft};
-use crate::operation::files::{Entry, Found};
+use crate::operation::{
+    files::{Entry, Found},
+    lines,
+};
 
 /// Runlevels that a device runs in when no inittab tells; Debian's default comes first.
 const DEFAULT_RUNLEVELS: &[&str] = &["2", "3", "5"];
@@ -115,8 +118,7 @@ fn add_rcs(builder: &mut Builder<'_, '_>, linked: &mut BTreeSet<Found>) {
         }
         for call in calls {
             let path = call.words.first().cloned().unwrap_or_default();
-            if path.rsplit('/').next().is_some_and(is_start) && linked.insert(call.program.clone())
-            {
+            if is_start(lines::file_name(&path)) && linked.insert(call.program.clone()) {
                 runs.push((path, script.clone()));
             }
         }
@@ -129,7 +131,7 @@ fn add_rcs(builder: &mut Builder<'_, '_>, linked: &mut BTreeSet<Found>) {
         else {
             continue;
         };
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let name = lines::file_name(&path).to_owned();
         add(builder, &Entry { id, name, path }, BootSource::BusyboxRcs, &script.path);
     }
 }

@@ -289,6 +289,16 @@ fn jobs_events_and_inetd_are_on_demand() {
 }
 
 #[test]
+fn of_two_programs_of_an_xinetd_service_the_last_counts() {
+    let service = "service x\n{\n server = /bin/a\n server_args = -v\n server = /bin/b\n}\n";
+    let tree = Tree::new()
+        .file("sbin/init", 0o755, program(&[], &[]))
+        .file("etc/inittab", 0o644, "::once:/usr/sbin/xinetd\n")
+        .file("etc/xinetd.d/x", 0o644, service);
+    holds(&boot(&answer(&tree)), "demand x: /bin/b -v (connection to x)");
+}
+
+#[test]
 fn systemd_takes_scripts_without_a_unit_and_no_foreign_services() {
     let tree = systemd()
         .file("etc/init.d/tftpd", 0o755, "#!/bin/sh\n")

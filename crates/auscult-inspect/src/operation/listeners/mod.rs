@@ -14,6 +14,7 @@ use auscult_unpack::NodeId;
 use super::{
     boot::{self, Boot},
     files::{Files, Found},
+    lines::file_name,
     reach::{Programs, Reach},
 };
 use ports::{Names, Place};
@@ -60,10 +61,6 @@ pub(super) fn read(
     search.found
 }
 
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 /// Everything that is started, with its command line.
 fn runs(files: &Files<'_>, boot: &Boot, reach: &Reach) -> Vec<Run> {
     let mut runs = Vec::new();
@@ -71,9 +68,7 @@ fn runs(files: &Files<'_>, boot: &Boot, reach: &Reach) -> Vec<Run> {
         let (Some(program), fact) = (&start.program, &start.fact) else { continue };
         let started = match fact.state {
             _ if fact.source == BootSource::Inetd => continue,
-            BootState::StartsAtBoot => Started::AtBoot,
-            BootState::OnDemand => Started::OnDemand,
-            BootState::Disabled => Started::NotSeen,
+            state => Started::from(state),
         };
         runs.push(Run {
             name: file_name(&fact.command).to_owned(),
@@ -122,7 +117,7 @@ impl Search<'_, '_> {
                     Known::Known(Started::OnDemand)
                 }
                 Some(BootState::Disabled) => Known::Known(Started::NotSeen),
-                None => Known::unknown("no init was found in this file system"),
+                None => Known::unknown(super::NO_INIT),
             };
             let name = if first.is_empty() { &service.name } else { file_name(first) };
             let listener = Listener {
@@ -151,11 +146,7 @@ impl Search<'_, '_> {
                 start.fact.source == BootSource::Systemd && name == stem
             });
             let program = behind.and_then(|start| start.program.clone());
-            let started = match socket.state {
-                BootState::StartsAtBoot => Started::AtBoot,
-                BootState::OnDemand => Started::OnDemand,
-                BootState::Disabled => Started::NotSeen,
-            };
+            let started = Started::from(socket.state);
             let name = program.as_ref().map_or(stem, |found| file_name(&found.path));
             let listener = Listener {
                 name: name.to_owned(),
@@ -316,27 +307,20 @@ impl Search<'_, '_> {
 
 /// Whether one program stands behind many names.
 pub(super) fn is_multi_call(path: &str) -> bool {
-    let name = file_name(path);
-    ["busybox", "toybox", "toolbox", "bash", "dash"].iter().any(|tool| name.starts_with(tool))
+    // `busybox.nosuid`, `busybox-static`, `bash5`, but not `dashboard`.
+    let is_name = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    ["busybox", "toybox", "toolbox", "bash", "dash"]
+        .iter()
+        .any(|tool| file_name(path).strip_prefix(tool).is_some_and(is_name))
 }
 
 /// The programs that are reached over the network, with their names.
 pub(super) fn facing(listeners: &[(Listener, Option<NodeId>)]) -> HashMap<NodeId, String> {
     let open = listeners.iter().filter(|(listener, _)| {
-        let runs = matches!(listener.started.known(), Some(Started::AtBoot | Started::OnDemand));
         let local = listener.address.known().is_some_and(|address| {
             address.starts_with("127.") || matches!(address.as_str(), "::1" | "localhost" | "lo")
         });
-        runs && !local
+        listener.is_started() && !local
     });
-    open.filter_map(|(listener, program)| {
-        let transport = match listener.transport {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-            Transport::Other => "other",
-        };
-        let port = listener.port.known().map_or_else(|| "?".to_owned(), ToString::to_string);
-        Some(((*program)?, format!("{transport}/{port}")))
-    })
-    .collect()
+    open.filter_map(|(listener, program)| Some(((*program)?, listener.socket()))).collect()
 }

@@ -148,7 +148,8 @@ impl Script {
             Some("fi" | "done" | "esac" | "}" | "case" | "in" | "function") => return,
             _ => {}
         }
-        let arguments: Vec<String> = rest.iter().flat_map(|word| self.expand(word)).collect();
+        let arguments = rest.iter().flat_map(|word| self.expand(word));
+        let arguments: Vec<String> = arguments.take(WORDS_MAX).collect();
         if let (Some("." | "source"), Some(path)) = (first.plain(), arguments.first()) {
             self.include(path, around);
         }
@@ -323,8 +324,23 @@ mod tests {
         assert!(!seen.iter().any(|command| command.contains("not_a_command")), "{seen:?}");
     }
 
+    /// Comments are in any encoding.
+    #[test]
+    fn places_are_counted_in_bytes_of_the_file() {
+        let text = b"# gr\xfc\xdfe \xe2\x82\n/bin/first\n# \xe2\x82\xac\n/bin/second\n";
+        for command in read(text, &Made).commands {
+            assert!(text[command.offset..].starts_with(command.words[0].as_bytes()), "{command:?}");
+        }
+    }
+
     #[test]
     fn hostile_scripts_end() {
+        // Each of 512 values of the command with 64 words of 1000 words each.
+        let values = (0..600).map(|number| format!("C=c{number}\n")).collect::<Vec<_>>().concat();
+        let words = "A=\"x x x x x x x x x x x x x x x x x x x x\"\n".to_owned()
+            + &"A=\"$A $A\"\n".repeat(6);
+        let heavy = format!("{values}{words}{}", format!("$C{}\n", " $A".repeat(64)).repeat(16));
+        assert!(read(heavy.as_bytes(), &Made).commands.iter().all(|one| one.words.len() <= 64));
         read(b". /loop\n", &Made);
         let doubling = format!("A=aaaaaaaa\n{}", "A=$A$A\n".repeat(2000));
         assert!(read(doubling.as_bytes(), &Made).variable("A").unwrap().len() <= 2048);

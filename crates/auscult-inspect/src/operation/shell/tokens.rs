@@ -73,15 +73,22 @@ impl Word {
 
 /// The tokens of a text.
 pub(super) fn read(bytes: &[u8]) -> Vec<Token> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut reader = Reader { characters: text.chars().collect(), ..Reader::default() };
+    let mut characters = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        characters.extend(chunk.valid().chars().map(|one| (one, one.len_utf8())));
+        if !chunk.invalid().is_empty() {
+            characters.push((char::REPLACEMENT_CHARACTER, chunk.invalid().len()));
+        }
+    }
+    let mut reader = Reader { characters, ..Reader::default() };
     reader.run(None);
     reader.tokens
 }
 
 #[derive(Default)]
 struct Reader {
-    characters: Vec<char>,
+    /// Each with its length in the text, in bytes.
+    characters: Vec<(char, usize)>,
     at: usize,
     /// Bytes before the present line, as far as it was read.
     offset: usize,
@@ -103,14 +110,14 @@ struct Reader {
 
 impl Reader {
     fn next(&mut self) -> Option<char> {
-        let character = *self.characters.get(self.at)?;
+        let (character, length) = *self.characters.get(self.at)?;
         self.at += 1;
-        self.offset += character.len_utf8();
+        self.offset += length;
         Some(character)
     }
 
     fn peek(&self) -> Option<char> {
-        self.characters.get(self.at).copied()
+        self.characters.get(self.at).map(|(character, _)| *character)
     }
 
     /// Reads up to the end, or to this closing character.
@@ -333,7 +340,8 @@ impl Reader {
             Some(Token::Word(_, word)) if self.word.is_none() => word.plain().map(str::to_owned),
             _ => None,
         };
-        let behind: Vec<char> = self.characters.iter().skip(self.at).take(8).copied().collect();
+        let behind: Vec<char> =
+            self.characters.iter().skip(self.at).take(8).map(|(one, _)| *one).collect();
         let Some(close) = behind.iter().position(|one| !one.is_whitespace()) else { return false };
         let (Some(name), Some(')')) = (name.or(last), behind.get(close)) else { return false };
         for _ in 0..=close {

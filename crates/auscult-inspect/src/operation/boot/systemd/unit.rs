@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use auscult_model::Locator;
 
-use crate::operation::files::{Files, Text};
+use crate::operation::{
+    files::{Files, Text},
+    lines,
+};
 
 /// Folders of units, the strongest first.
 pub(in crate::operation::boot) const FOLDERS: &[&str] = &[
@@ -134,7 +137,7 @@ impl<'boot, 'tree> Units<'boot, 'tree> {
                     let settings = Vec::new();
                     return Some(Unit { name, instance, locator, masked: true, settings });
                 }
-                let target = target.rsplit('/').next().unwrap_or_default();
+                let target = lines::file_name(&target);
                 if target != name && aliases < 8 && is_unit(target) {
                     let found = self.find(target, target, aliases + 1);
                     if found.is_some() {
@@ -171,7 +174,7 @@ impl<'boot, 'tree> Units<'boot, 'tree> {
         for name in &names {
             for folder in FOLDERS.iter().rev() {
                 for text in self.files.texts(&format!("{folder}/{name}.d"), ".conf") {
-                    let key = text.path.rsplit('/').next().unwrap_or_default().to_owned();
+                    let key = lines::file_name(&text.path).to_owned();
                     texts.insert(key, text);
                 }
             }
