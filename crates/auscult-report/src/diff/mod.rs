@@ -185,11 +185,13 @@ impl FindingChanges {
         ] {
             list.sort_by_cached_key(|one| {
                 let outcome = one.outcome.iter().flatten().last();
-                let severity = one.severity.iter().flatten().last().copied();
-                let [_, exploited] = one.kev;
-                // Without an outcome it comes first: a missing answer must not hide it.
+                let severity = one.severity.iter().flatten().last();
+                let exploited = one.kev.contains(&true);
+                // A missing answer must not hide a finding: without an outcome or a severity it
+                // comes before the others.
                 let urgency = outcome.map_or(u8::MAX, |outcome| urgency(*outcome));
-                (Reverse(exploited), Reverse(urgency), Reverse(severity), one.id.clone())
+                let severity = severity.copied().map_or((true, None), |one| (false, Some(one)));
+                (Reverse(urgency), Reverse(exploited), Reverse(severity), one.id.clone())
             });
         }
     }

@@ -1,6 +1,6 @@
 //! One of the two things that are compared, as lists of what has a name and a value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use auscult_model::{
     Account, BootEntry, BootState, Facts, Finding, Known, Listener, Operation, Outcome,
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     Error, SCAN_SCHEMA, ScanResult,
     json::word,
-    rank::{makers, primary},
+    rank::{makers, primary, urgency},
 };
 
 /// What is there under a name, in words.
@@ -57,7 +57,7 @@ impl Side {
         side.components = Known::Known(components.joined());
         side.findings = result.assessment.as_ref().map(|assessment| {
             let findings = assessment.findings.iter();
-            findings.map(|one| ((one.id.0.clone(), one.component.clone()), finding(one))).collect()
+            by_key(findings.map(|one| ((one.id.0.clone(), one.component.clone()), finding(one))))
         });
         side.kernel_options = kernel_options(facts);
         side
@@ -85,7 +85,7 @@ impl Side {
         let unknown = document.pointer("/coverage/questions_unknown/findings");
         side.findings = match unknown.and_then(Value::as_str) {
             Some(reason) => Known::unknown(reason),
-            None => Known::Known(list(&document, "findings").map(finding_of_json).collect()),
+            None => Known::Known(by_key(list(&document, "findings").map(finding_of_json))),
         };
         Ok(side)
     }
@@ -159,6 +159,27 @@ impl Values {
         let join = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
         self.0.into_iter().map(|(name, values)| (name, join(values))).collect()
     }
+}
+
+/// Findings by their key. A component may be there in two versions: what is open stands for both,
+/// and of two the more urgent one.
+fn by_key(
+    findings: impl Iterator<Item = ((String, String), FindingSide)>,
+) -> BTreeMap<(String, String), FindingSide> {
+    let weight = |one: &FindingSide| {
+        (one.status.is_open(), one.outcome.map_or(u8::MAX, urgency), one.kev, one.severity)
+    };
+    let mut found: BTreeMap<(String, String), FindingSide> = BTreeMap::new();
+    for (key, finding) in findings {
+        match found.entry(key) {
+            Entry::Vacant(place) => drop(place.insert(finding)),
+            Entry::Occupied(mut place) if weight(&finding) > weight(place.get()) => {
+                place.insert(finding);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    found
 }
 
 fn claim(version: &VersionClaim) -> String {

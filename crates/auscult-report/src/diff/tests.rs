@@ -93,6 +93,28 @@ fn every_kind_of_change_is_told_apart() {
     assert_eq!(difference.json().unwrap(), Difference::of(&old, &new).json().unwrap());
 }
 
+/// The id of the first new finding.
+fn first_new(findings: &[(&str, FindingSide)]) -> String {
+    let difference = Difference::of(&side(&[], &[]), &side(&[], findings));
+    difference.findings.known().unwrap().new[0].id.clone()
+}
+
+#[test]
+fn what_is_urgent_or_unknown_comes_first() {
+    let scheduled = finding(true, "scheduled");
+    let unscored = FindingSide { severity: None, ..scheduled.clone() };
+    let exploited = FindingSide { kev: true, ..scheduled.clone() };
+    for (second, expected) in [
+        (finding(true, "immediate"), "CVE-2"),
+        (finding(true, "defer"), "CVE-1"),
+        (finding(true, "none"), "CVE-2"),
+        (unscored, "CVE-2"),
+        (exploited, "CVE-2"),
+    ] {
+        assert_eq!(first_new(&[("CVE-1", scheduled.clone()), ("CVE-2", second)]), expected);
+    }
+}
+
 #[test]
 fn what_one_side_does_not_know_is_not_compared() {
     let old = side(&[], &[("CVE-1", finding(true, "scheduled"))]);
@@ -112,6 +134,21 @@ fn markdown_obeys_nothing_from_a_name() {
     let new = side(&[("a|b\n# <script>", "`1`")], &[]);
     let markdown = Difference::of(&old, &new).markdown();
     assert!(!markdown.contains("<script>") && !markdown.contains("\n# <"), "{markdown}");
+}
+
+/// A component is there twice: the open finding of one of them is not hidden by the other.
+#[test]
+fn an_open_finding_stands_for_all_versions_of_a_component() {
+    let finding = |status: &str| {
+        serde_json::json!({ "id": "CVE-1", "component": "curl", "version": "1",
+            "vex": { "status": status }, "decisions": [] })
+    };
+    for findings in [["affected", "not_affected"], ["not_affected", "affected"]] {
+        let document = serde_json::json!({ "schema": "auscult-scan/1",
+            "findings": findings.map(finding) });
+        let side = Side::of_json(&document.to_string()).unwrap();
+        assert_eq!(side.open_findings().known().unwrap().len(), 1, "{findings:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How the device runs: what starts at boot, what listens, who may sign in without a password.
 
 use auscult_model::{
-    BootState, Certainty, Known, Listener, ListenerSource, PasswordState, RootOperation,
+    Account, BootState, Certainty, Known, Listener, ListenerSource, PasswordState, RootOperation,
 };
 
 use crate::{
@@ -20,14 +20,23 @@ const LISTENER_COLUMNS: [Column; 5] = [
 /// One part for each root file system in which something starts; nothing for an input without.
 pub(super) fn section(page: &mut Page, result: &ScanResult, options: &TableOptions) {
     for root in result.facts.operation.roots() {
-        let (Some(boot), listeners) = (root.boot.known(), root.listeners.known()) else { continue };
-        let starting = boot.iter().filter(|one| one.state == BootState::StartsAtBoot).count();
-        if boot.is_empty() && listeners.is_none_or(Vec::is_empty) {
+        let open = without_password(root);
+        let (starting, silent) = match &root.boot {
+            Known::Known(boot) => {
+                let starts = boot.iter().filter(|one| one.state == BootState::StartsAtBoot);
+                (format!("{} at boot", things(starts.count(), "start")), boot.is_empty())
+            }
+            Known::Unknown(reason) => (format!("what starts is unknown: {reason}"), true),
+        };
+        let listens = root.listeners.known().is_some_and(|all| !all.is_empty());
+        if silent && !listens && open.is_empty() {
             continue;
         }
-        let summary = format!("{}: {} at boot", root.root, things(starting, "start"));
-        page.heading("RUNS", &summary, Style::Plain);
-        accounts(page, root);
+        page.heading("RUNS", &format!("{}: {starting}", root.root), Style::Plain);
+        for account in open {
+            let text = format!("{} has no password, at {}", account.name, account.locator);
+            page.line(2, &text, Style::Alarm);
+        }
         match &root.listeners {
             Known::Known(all) => listening(page, all, options),
             Known::Unknown(reason) => {
@@ -35,6 +44,11 @@ pub(super) fn section(page: &mut Page, result: &ScanResult, options: &TableOptio
             }
         }
     }
+}
+
+fn without_password(root: &RootOperation) -> Vec<&Account> {
+    let accounts = root.accounts.known().into_iter().flatten();
+    accounts.filter(|one| one.password.known() == Some(&PasswordState::Empty)).collect()
 }
 
 /// What was seen on a running unit, where it says something else than the image.
@@ -105,13 +119,4 @@ fn row(one: &Listener) -> Vec<Cell> {
         sure.into(),
         one.locator.to_string().into(),
     ]
-}
-
-fn accounts(page: &mut Page, root: &RootOperation) {
-    for account in root.accounts.known().into_iter().flatten() {
-        if account.password.known() == Some(&PasswordState::Empty) {
-            let text = format!("{} has no password, at {}", account.name, account.locator);
-            page.line(2, &text, Style::Alarm);
-        }
-    }
 }
