@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::shell::output_bytes;
+
 /// One package in so many may be missing from a mirror that lists it.
 const ABSENT_SHARE: usize = 10;
 /// Signs the lists; from the package `debian-archive-keyring`.
@@ -213,14 +215,7 @@ pub(crate) fn contents(cache: &Path, suite: &str, architecture: &str) -> anyhow:
 
 /// Runs a command and returns what it writes; its last messages tell why it failed.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let done = command.output().with_context(|| format!("start {program}"))?;
-    if !done.status.success() {
-        let text = String::from_utf8_lossy(&done.stderr);
-        let tail: Vec<&str> = text.lines().rev().take(4).collect();
-        bail!("{program} failed: {}", tail.join(" | "));
-    }
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    Ok(String::from_utf8_lossy(&output_bytes(command)?).into_owned())
 }
 
 #[cfg(test)]

@@ -33,6 +33,18 @@ pub(crate) fn run(words: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs a command and returns what it writes; its last messages tell why it failed.
+pub(crate) fn output_bytes(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done = command.output().with_context(|| format!("start {program}"))?;
+    if !done.status.success() {
+        let text = String::from_utf8_lossy(&done.stderr);
+        let tail: Vec<&str> = text.lines().rev().take(4).collect();
+        bail!("{program} failed: {}", tail.join(" | "));
+    }
+    Ok(done.stdout)
+}
+
 /// Whether a program answers to this argument.
 pub(crate) fn answers(program: &str, argument: &str) -> bool {
     let output = Command::new(program).arg(argument).output();

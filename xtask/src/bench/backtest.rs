@@ -8,10 +8,11 @@
 #![expect(clippy::cast_precision_loss, reason = "counts of records are far below 2^52")]
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     io::Read as _,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, ensure};
@@ -22,6 +23,8 @@ use auscult_model::{
 use auscult_priority::{DecisionPolicy, decide};
 use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
+
+use crate::shell::output_bytes;
 
 /// The day of the oldest EPSS file at hand.
 const AS_OF: Date = jiff::civil::date(2024, 8, 18);
@@ -54,39 +57,40 @@ pub(super) fn bench(shared: &Path) -> anyhow::Result<()> {
         "| order | mean place | 95 % of draws | median | in the first 5 % | in the first 10 % |"
     );
     println!("|---|---|---|---|---|---|");
-    let scored = |finding: &Finding| finding.cvss.iter().map(|one| one.score_tenths).max();
-    let predicted = |finding: &Finding| finding.epss.map_or(0, |epss| epss.score_e5);
-    for name in ["ours, context unknown", "CVSS only", "EPSS only"] {
-        let mut order: Vec<&Finding> = findings.iter().collect();
-        match name {
-            "CVSS only" => order.sort_by_key(|one| std::cmp::Reverse(scored(one))),
-            "EPSS only" => order.sort_by_key(|one| std::cmp::Reverse(predicted(one))),
-            _ => order.sort_by(|one, other| auscult_report::compare(one, other)),
-        }
-        let same = |one: &Finding, other: &Finding| match name {
-            "CVSS only" => scored(one) == scored(other),
-            "EPSS only" => predicted(one) == predicted(other),
-            _ => false,
-        };
-        tell(name, &places(&order, same, is_case));
+    let orders: [(&str, Order); 3] = [
+        ("ours, context unknown", auscult_report::compare),
+        ("CVSS only", |one, other| scored(other).cmp(&scored(one))),
+        ("EPSS only", |one, other| predicted(other).cmp(&predicted(one))),
+    ];
+    for (name, order) in orders {
+        let mut sorted: Vec<&Finding> = findings.iter().collect();
+        sorted.sort_by(|one, other| order(one, other));
+        tell(name, &places(&sorted, order, is_case));
     }
     Ok(())
 }
 
-/// The place of each case, in ten-thousandths; equals share the middle of their places.
-fn places(
-    order: &[&Finding],
-    same: impl Fn(&Finding, &Finding) -> bool,
-    is_case: impl Fn(&Finding) -> bool,
-) -> Vec<f64> {
+/// Which of two findings to look at first.
+type Order = fn(&Finding, &Finding) -> Ordering;
+
+fn scored(finding: &Finding) -> Option<u8> {
+    finding.cvss.iter().map(|one| one.score_tenths).max()
+}
+
+fn predicted(finding: &Finding) -> u32 {
+    finding.epss.map_or(0, |epss| epss.score_e5)
+}
+
+/// The place of each case, a share of all; equals have the middle of their places.
+fn places(sorted: &[&Finding], order: Order, is_case: impl Fn(&Finding) -> bool) -> Vec<f64> {
     let mut places = Vec::new();
     let mut start = 0;
-    while let Some(first) = order.get(start) {
-        let rest = order.get(start..).unwrap_or_default();
-        let length = rest.iter().take_while(|other| same(first, other)).count().max(1);
+    while let Some(first) = sorted.get(start) {
+        let rest = sorted.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|other| order(first, other).is_eq()).count().max(1);
         let middle = (start as f64) + (length as f64) / 2.0;
         let cases = rest.iter().take(length).filter(|one| is_case(one)).count();
-        places.extend(std::iter::repeat_n(middle / order.len() as f64, cases));
+        places.extend(std::iter::repeat_n(middle / sorted.len() as f64, cases));
         start += length;
     }
     places
@@ -95,8 +99,7 @@ fn places(
 fn tell(name: &str, places: &[f64]) {
     let mean = |list: &[f64]| list.iter().sum::<f64>() / list.len() as f64;
     let mut sorted = places.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let median = super::median(&mut sorted);
     let within = |share: f64| sorted.iter().filter(|place| **place <= share).count();
     let mut state = SEED;
     let mut means: Vec<f64> = (0..DRAWS)
@@ -130,10 +133,7 @@ fn tell(name: &str, places: &[f64]) {
 }
 
 fn unpacked(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let done = Command::new("zstd").arg("-dqc").arg(path).stderr(Stdio::inherit()).output();
-    let done = done.context("start zstd")?;
-    ensure!(done.status.success(), "unpack {}", path.display());
-    Ok(done.stdout)
+    output_bytes(Command::new("zstd").arg("-dqc").arg(path))
 }
 
 /// The one file in a folder whose name begins so.

@@ -63,9 +63,7 @@ impl Samples {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    super::median(&mut values.collect::<Vec<_>>())
 }
 
 /// A folder in memory, so that the disk is not what is measured.

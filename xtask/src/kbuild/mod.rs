@@ -15,12 +15,13 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, ensure};
 
 use self::{routes::Routes, tree::Tree};
-use crate::shell::root;
+use crate::shell::{output_bytes, root};
 
 /// Where the map is kept.
 const MAP: &str = "crates/auscult-assess/kbuild/map.zst";
@@ -103,13 +104,9 @@ fn condition(routes: &Routes) -> String {
 
 fn zstd(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
-    let (plain, packed) = (folder.path().join("map"), folder.path().join("map.zst"));
+    let plain = folder.path().join("map");
     fs::write(&plain, bytes)?;
-    let mut command = std::process::Command::new("zstd");
-    let done =
-        command.args(["-q", "-19", "--long=24"]).arg(&plain).status().context("start zstd")?;
-    ensure!(done.success(), "zstd failed");
-    Ok(fs::read(packed)?)
+    output_bytes(Command::new("zstd").args(["-qc", "-19", "--long=24"]).arg(&plain))
 }
 
 /// Compares with a kernel that was built: every object of the list has a route that its
