@@ -1,6 +1,7 @@
 //! What the fuzz targets share.
 
-use auscult_model::Limits;
+use auscult_model::{Input, InputKind, Limits, Sha256};
+use auscult_unpack::Tree;
 
 /// Small limits, so that a run is short and a leak shows.
 pub fn limits() -> Limits {
@@ -11,6 +12,25 @@ pub fn limits() -> Limits {
         stream_bytes: 4 << 20,
         cache_bytes: 8 << 20,
         ..Limits::default()
+    }
+}
+
+/// Inspects an image twice: the facts are equal.
+///
+/// # Panics
+/// Where they are not, which is what the fuzzer looks for.
+pub fn inspect_twice(bytes: &[u8]) {
+    let limits = limits();
+    let input =
+        Input { sha256: Sha256::of(bytes), size: bytes.len() as u64, kind: InputKind::Image };
+    let facts = || {
+        let tree = Tree::from_bytes(bytes.to_vec(), &limits);
+        let facts = auscult_inspect::inspect(&tree, input.clone(), &limits);
+        // Where everything together is too much, the worker starts again on one thread.
+        (!tree.is_exhausted()).then_some(facts)
+    };
+    if let (Some(one), Some(other)) = (facts(), facts()) {
+        assert_eq!(one.canonical_bytes().unwrap(), other.canonical_bytes().unwrap());
     }
 }
 
