@@ -21,7 +21,7 @@ use crate::{
     signatures::{FileKind, Hit},
     traces,
     twins::Twins,
-    uboot,
+    uboot, upstream,
 };
 
 /// Bytes that are looked at together; longer stretches are read in windows of this size.
@@ -239,16 +239,29 @@ fn own_version(tree: &Tree, bytes: &[u8], kind: FileKind, examined: &mut Examine
         return;
     }
     let identity = traces::identity(tree, examined);
-    let told = |(_, hit): &(u64, Hit<'static>)| {
+    let own = |hit: &Hit<'static>| {
         hit.class == EvidenceClass::ContainsCode
             && identity.is_some_and(|rule| rule.id == hit.rule.id)
-            && !matches!(hit.version, VersionClaim::Unknown(_))
     };
-    if examined.hits.iter().any(told) {
-        return;
+    let known = examined.hits.iter().map(|(_, hit)| hit).filter(|hit| own(hit));
+    let mut parts = Vec::new();
+    for hit in known {
+        match &hit.version {
+            VersionClaim::Unknown(_) => {}
+            VersionClaim::Incomplete { known, .. } => parts.push(known),
+            _ => return,
+        }
     }
     let rule = identity.or_else(|| projects::of_file(path));
     let Some(found) = own_version::read(path, kind, rule, bytes) else { return };
+    // What a pattern has read in part may be gone on with, and not be contradicted; to say the same
+    // again makes it no whole.
+    let goes_on = |part: &&Version| {
+        found.version.len() > part.0.len() && upstream::continues(&found.version, &part.0)
+    };
+    if !parts.iter().all(goes_on) {
+        return;
+    }
     match identity {
         Some(rule) => {
             let offset = u64::try_from(found.offset).unwrap_or(u64::MAX);

@@ -6,8 +6,8 @@ use memchr::memmem;
 
 /// A version in a file that is not the file's.
 pub(crate) enum Foreign {
-    /// Of a library whose header hands its own version to the library, `MAJOR.x.y`.
-    Library { major: &'static str, minors: std::ops::RangeInclusive<u32> },
+    /// Of a library whose header hands its own version to the library, `MAJOR.x.y`; its rule.
+    Library { rule: &'static str, major: &'static str, minors: std::ops::RangeInclusive<u32> },
     /// The compiler's.
     Whole(String),
     /// Unicode's, `14.0.0`; IEEE 802; nothing (`0.0.x`).
@@ -15,19 +15,21 @@ pub(crate) enum Foreign {
 }
 
 /// Functions that take the version of the header they were compiled with.
-const HEADER_VERSIONS: &[(&[u8], &str, std::ops::RangeInclusive<u32>)] = &[
-    (b"flateInit", "1", 1..=3),
-    (b"flateBackInit", "1", 1..=3),
-    (b"png_create_", "1", 0..=8),
-    (b"protobuf_c_", "1", 0..=9),
-    (b"lzo_init", "2", 0..=19),
+const HEADER_VERSIONS: &[(&[u8], &str, &str, std::ops::RangeInclusive<u32>)] = &[
+    (b"flateInit", "zlib", "1", 1..=3),
+    (b"flateBackInit", "zlib", "1", 1..=3),
+    (b"png_create_", "libpng", "1", 0..=8),
+    (b"protobuf_c_", "protobuf-c", "1", 0..=9),
+    (b"lzo_init", "lzo", "2", 0..=19),
 ];
 
 /// What of others may stand in these bytes.
 pub(crate) fn foreign(bytes: &[u8]) -> Vec<Foreign> {
     let calls = HEADER_VERSIONS.iter().filter(|(name, ..)| memmem::find(bytes, name).is_some());
-    let libraries =
-        calls.map(|(_, major, minors)| Foreign::Library { major, minors: minors.clone() });
+    let libraries = calls.map(|(_, rule, major, minors)| {
+        let minors = minors.clone();
+        Foreign::Library { rule, major, minors }
+    });
     libraries.chain(compiler(bytes).map(Foreign::Whole)).chain([Foreign::Standard]).collect()
 }
 
@@ -44,7 +46,7 @@ impl Foreign {
     pub(crate) fn is(&self, version: &str) -> bool {
         let parts: Vec<&str> = version.split('.').collect();
         match self {
-            Self::Library { major, minors } => {
+            Self::Library { major, minors, .. } => {
                 let minor = parts.get(1).and_then(|part| part.parse::<u32>().ok());
                 parts.first() == Some(major) && minor.is_some_and(|minor| minors.contains(&minor))
             }

@@ -59,8 +59,7 @@ impl Draft {
     fn continues(&self, known: &Version) -> bool {
         self.component.version.exact().is_some_and(|own| {
             let own = if self.is_package() { upstream::of_package(&own.0) } else { &own.0 };
-            own.strip_prefix(&*known.0)
-                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+            upstream::continues(own, &known.0)
         })
     }
 }

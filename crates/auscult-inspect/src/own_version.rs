@@ -2,11 +2,13 @@
 //! reads it.
 //!
 //! Rules know how a component writes its version where that is peculiar. Most write it plainly, and
-//! three plain forms are safe enough to be read without a rule of their own (measured by `cargo
+//! four plain forms are safe enough to be read without a rule of their own (measured by `cargo
 //! xtask oracle`):
 //!
 //! * behind its own name at the start of a string: `igmpproxy 0.3`, `iw version 5.19`;
 //! * as a whole string that the file's name ends in as well: `2.66` in `libcap.so.2.66`;
+//! * in the folder that it was built in: `/build/reproducible-path/vim-9.0.1378=`, as compilers leave
+//!   it in asserts and in their own options;
 //! * as the only whole string of three numbers, where a rule knows the file by its name.
 //!
 //! Several different answers are none. A library's version that a macro left in the caller
@@ -32,6 +34,8 @@ pub(crate) enum Form {
     InFileName,
     /// Behind its name.
     BehindName,
+    /// Behind its name in the path of the folder in which it was built.
+    BuildPath,
     /// The only whole string of three numbers.
     Alone,
 }
@@ -42,7 +46,7 @@ impl Form {
         match self {
             Self::Confirmed => 90,
             Self::InFileName => 85,
-            Self::BehindName => 80,
+            Self::BehindName | Self::BuildPath => 80,
             Self::Alone => 70,
         }
     }
@@ -53,6 +57,9 @@ const VERSION_BYTES_MAX: usize = 32;
 const BEFORE_BYTES_MAX: usize = 64;
 /// A name of one letter stands in front of any number.
 const NAME_BYTES_MIN: usize = 2;
+/// Parts of paths under which software is built: by Debian, Fedora, OpenWrt, Buildroot, Yocto, hands.
+const BUILD_FOLDERS: &[&str] =
+    &["/build/", "/builddir/", "/build_dir/", "/work/", "/usr/src/debug/", "/home/", "/tmp/"];
 /// Places that are looked at; a table of numbers has thousands.
 const PLACES_MAX: usize = 65_536;
 
@@ -80,10 +87,14 @@ pub(crate) fn read(
     }
     let file = std::str::from_utf8(path.rsplit(|&byte| byte == b'/').next()?).ok()?;
     let names = names(file, rule);
-    let (mut behind, mut alone) = (Told::default(), Told::default());
+    let projects = project_names(&names, rule);
+    let (mut behind, mut built, mut alone) = (Told::default(), Told::default(), Told::default());
     for text in VersionTexts::new(bytes).take(PLACES_MAX) {
         if text.is_alone() {
             alone.add(&text);
+        }
+        if text.is_build_path(&projects) {
+            built.add(&text);
         }
         if names.iter().any(|name| text.is_behind(name)) {
             behind.add(&text);
@@ -95,7 +106,13 @@ pub(crate) fn read(
         let form = if confirmed { Form::Confirmed } else { Form::BehindName };
         return Some(OwnVersion { form, ..found });
     }
-    if !behind.0.is_empty() || rule.is_none_or(|rule| !rule.own_version) {
+    if !behind.0.is_empty() {
+        return None;
+    }
+    if let Some(found) = built.only() {
+        return Some(OwnVersion { form: Form::BuildPath, ..found });
+    }
+    if rule.is_none_or(|rule| !rule.own_version) {
         return None;
     }
     if let Some((_, numbers)) = file.split_once(".so.")
@@ -139,6 +156,13 @@ fn names(file: &str, rule: Option<&Rule>) -> Vec<OwnName> {
         }
     }
     names
+}
+
+/// What the folder may be called that the file was built in, in lower case.
+fn project_names(names: &[OwnName], rule: Option<&Rule>) -> Vec<String> {
+    let of_rule = rule.into_iter().flat_map(|rule| rule.aliases.iter().chain([&rule.id]));
+    let own = names.iter().map(|name| &name.text).chain(of_rule);
+    own.map(|name| format!("/{}-", name.to_ascii_lowercase())).collect()
 }
 
 /// The different versions told in one form, each with its first place.
@@ -210,11 +234,35 @@ impl VersionText<'_> {
         ended && matches!(self.before(), [] | [b'v' | b'V'])
     }
 
+    /// Whether it ends the name of a folder of one of these names in which software is built.
+    fn is_build_path(&self, projects: &[String]) -> bool {
+        if !self.before().ends_with(b"-") {
+            return false;
+        }
+        let before = String::from_utf8_lossy(self.before()).to_ascii_lowercase();
+        let Some(around) = projects.iter().find_map(|name| before.strip_suffix(name.as_str()))
+        else {
+            return false;
+        };
+        // Builders change the name a little: `2.25.2+dfsg`, `1.8.4-2-g1a2b3c`. What `~rc2` and
+        // `+really1.3` stand behind is another release.
+        let rest = self.bytes.get(self.end..).unwrap_or_default();
+        let appended = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+~.-".contains(byte);
+        let end = rest.iter().take(VERSION_BYTES_MAX).take_while(appended).count();
+        let is_folder = matches!(rest.get(end), Some(b'/' | b'='));
+        let appended = rest.get(..end).unwrap_or_default();
+        let is_same = appended.starts_with(b"+") || appended.starts_with(b"-");
+        is_folder
+            && (end == 0 || is_same && memmem::find(appended, b"really").is_none())
+            && BUILD_FOLDERS.iter().any(|folder| format!("{around}/").contains(folder))
+    }
+
     /// Whether the string begins with this name and goes on with the version.
     fn is_behind(&self, name: &OwnName) -> bool {
         let before = String::from_utf8_lossy(self.before()).to_ascii_lowercase();
         let Some(between) = before.strip_prefix(&name.text) else { return false };
-        let between = between.strip_prefix(".so").unwrap_or(between);
+        let (between, is_library) =
+            between.strip_prefix(".so").map_or((between, false), |rest| (rest, true));
         let (plain, worded) = without_word(between);
         let parts = self.version().split('.').count();
         if parts < name.parts_min {
@@ -224,7 +272,8 @@ impl VersionText<'_> {
             " " | ", " | ": " | "\t" => true,
             "" => worded && !between.is_empty() && between != "v",
             // Interfaces and protocols are written so: `SSH-2.0`, `gstreamer-1.0`.
-            "/" | "-" => parts >= 3,
+            // The format of the loader's cache: `glibc-ld.so.cache1.1`, `ld.so-1.7.0`.
+            "/" | "-" => parts >= 3 && !is_library,
             _ => false,
         }
     }
@@ -344,6 +393,7 @@ mod tests {
             // Interfaces, other names, parts of other numbers, contradictions.
             ("/lib/libssh.so.4", "SSH-2.0-client", None),
             ("/lib/libssl.so.3", "SSL 3.0", None),
+            ("/lib/ld.so.1", "ld.so-1.7.0", None),
             ("/bin/pumpd", "needs pumpd 2.4", None),
             ("/bin/pumpd", "pumpdata 2.4.1", None),
             ("/bin/pumpd", "pumpd 1.2.3.4.5", None),
@@ -352,6 +402,26 @@ mod tests {
             ("/bin/pumpd", "2.4.1", None),
         ] {
             assert_eq!(told(path, None, text).as_deref(), expect, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_folder_that_a_file_was_built_in() {
+        for (path, rule, text, expect) in [
+            ("/bin/pumpd", None, "/build/pumpd-2.4.1/src/main.c", Some("2.4.1")),
+            ("/bin/pumpd", None, "-g -ffile-prefix-map=/build/x/pumpd-2.4=. -O2", Some("2.4")),
+            ("/bin/pumpd", None, "/build/pumpd-2.4.1+dfsg/src/main.c", Some("2.4.1")),
+            ("/bin/x", Some("gdb"), "/b/build_dir/target-mips/gdb-13.1/gdb/a.c", Some("13.1")),
+            // Other projects, installed folders, names of archives, contradictions.
+            ("/bin/pumpd", None, "/build/libpump-2.4.1/src/main.c", None),
+            ("/bin/pumpd", None, "/usr/lib/pumpd-2.4/modules/", None),
+            ("/bin/pumpd", None, "/build/pumpd-2.4.tar", None),
+            ("/bin/pumpd", None, "/build/pumpd-2.5~rc2/a.c", None),
+            ("/bin/pumpd", None, "/build/pumpd-2.5+really2.4/a.c", None),
+            ("/bin/pumpd", None, "/build/pumpd-2.4xy/a.c", None),
+            ("/bin/pumpd", None, "/build/pumpd-2.4/a.c\0/build/pumpd-2.5/a.c", None),
+        ] {
+            assert_eq!(told(path, rule, text).as_deref(), expect, "{text:?}");
         }
     }
 

@@ -38,6 +38,13 @@ pub(crate) fn agrees(package: &str, seen: &str) -> bool {
         || seen.strip_prefix(upstream).is_some_and(continued)
 }
 
+/// Whether a version can be one of which only this part is known.
+pub(crate) fn continues(version: &str, part: &str) -> bool {
+    version
+        .strip_prefix(part)
+        .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+}
+
 /// Whether a package's version is the day or the commit that its source was taken at, which says
 /// nothing about the release. A year alone is none: many releases are counted by it (`2022.83` of
 /// Dropbear, `2023.01` of U-Boot).

@@ -55,7 +55,9 @@ pub(crate) fn of(archive: &Archive, case: &Case, facts: &Value, tree: &Path) -> 
         .iter()
         .copied()
         .filter(|version| {
-            !same(upstream(version), truth) && !is_own_word(&case.rule, version, truth)
+            let spellings = [version, upstream(version)];
+            !spellings.iter().any(|one| same(one, truth))
+                && !is_own_word(&case.rule, version, truth)
         })
         .collect();
     let verdict = match (wrong.is_empty(), versions.is_empty(), named) {
@@ -81,14 +83,28 @@ pub(crate) fn of(archive: &Archive, case: &Case, facts: &Value, tree: &Path) -> 
 /// Packages whose binaries call themselves otherwise than Debian calls the source, and why; what
 /// they say themselves is the right answer: rule, Debian's version, the binary's.
 const OWN_WORDS: &[(&str, &str, &str)] = &[
+    ("aom", "1.0.0.errata1", "1.0.0"),   // its number was not raised
+    ("bash", "5.1", "5.1.4"),            // with the patches that Debian keeps in its revision
+    ("debianutils", "4.11.2", "4.11"),   // its number was not raised
     ("debianutils", "5.23.2", "5.23.1"), // its number was not raised
+    ("iproute2", "5.10.0", "5.9.0"),     // its number was not raised
+    ("insighttoolkit", "4.13.3withdata", "4.13.3"), // named after what else is in the archive
     ("jhead", "3.06.0.1", "3.06"),       // a fork that mends 3.06
     ("jq", "1.7.1", "1.7"),              // built without the script that tells the release
     ("luajit", "2.1.0", "2.1"),          // rolling: the third number is a time
+    ("libgcrypt", "1.8.7", "1.8.8"),     // updated by a patch to the next release
+    ("lrzsz", "0.12.21", "0.12.21rc"),   // a snapshot on the way to it
+    ("mariadb-connector-c", "10.5", "3.1.22"), // a part of the server's source with its own number
+    ("nbd", "3.21", "3.18"),             // its number was not raised
+    ("net-tools", "1.60+git20181103", "2.10"), // a snapshot on the way to 2.10
+    ("netkit-telnet", "0.17.41", "0.17"), // a fork that counts its changes
     ("openssh", "10.0p1", "10.0p2"),     // released again on the same day
     ("qemu", "7.2", "7.2.22"),           // updated by patches to a stable release
     ("sane-backends", "1.2.1", "1.1.1"), // built without the tag of the release
+    ("sane-backends", "1.3.1", "1.2.1"), // built without the tag of the release
+    ("speex", "1.2~rc1.2", "1.2rc1"),    // its number was not raised
     ("tftpd-hpa", "5.2", "5.3"),         // a snapshot on the way to 5.3
+    ("trousers", "0.3.14", "0.3.13"),    // its number was not raised
 ];
 
 /// Whether the package is known to say this of itself.
@@ -107,7 +123,8 @@ fn is_own_word(rule: &str, version: &str, truth: &str) -> bool {
 fn same(one: &str, other: &str) -> bool {
     let plain = |text: &str| {
         let text = text.trim_start_matches('v').replace(['_', '~'], "-").to_lowercase();
-        let text = text.replace("beta.", "beta").replace("rc.", "rc").replace(".snapshot.", "-");
+        let text = text.replace("beta.", "beta").replace("rc.", "rc");
+        let text = text.replace("-beta", "beta").replace("-rc", "rc").replace(".snapshot.", "-");
         let snapshot = [".git", "+git", "-git"].iter().filter_map(|mark| text.find(mark)).min();
         text.get(..snapshot.unwrap_or(text.len())).unwrap_or_default().to_owned()
     };
@@ -205,6 +222,8 @@ mod tests {
             ("1.7", "1.7.1", false),
             ("10.0p1", "10.0p2", false),
             ("4.1.0-beta.2", "4.1.0~beta2", true),
+            ("3.8.0beta1", "3.8.0~beta1", true),
+            ("6.9.11-60", "6.9.11.60", true),
         ] {
             assert_eq!(same(one, other), expect, "{one} {other}");
         }

@@ -142,7 +142,7 @@ impl RuleSet {
         for &start in places.get(..if once { 1 } else { places.len() }).unwrap_or_default() {
             let reading = match (program.regex(pattern), &pattern.version) {
                 (Some(regex), _) if pattern.standalone => seen
-                    .read_standalone(regex, pattern)
+                    .read_standalone(rule, regex, pattern)
                     .or_else(|| read_presence(pattern, seen.bytes, start)),
                 (Some(regex), _) => read(regex, pattern, seen.bytes, start),
                 (None, None) => read_record(pattern, seen.bytes, start)
@@ -176,9 +176,14 @@ impl<'b> Seen<'b> {
         self.places.get(literal).map_or(&[], Vec::as_slice)
     }
 
-    fn read_standalone(&self, regex: &Regex, pattern: &Pattern) -> Option<Reading<'b>> {
+    fn read_standalone(
+        &self,
+        rule: &Rule,
+        regex: &Regex,
+        pattern: &Pattern,
+    ) -> Option<Reading<'b>> {
         let mut captures = regex.create_captures();
-        self.strings.only(regex, &mut captures)?;
+        self.strings.only(&rule.id, regex, &mut captures)?;
         reading(&captures, pattern, self.bytes)
     }
 }

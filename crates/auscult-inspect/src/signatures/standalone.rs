@@ -10,10 +10,10 @@ use std::{cell::OnceCell, collections::BTreeMap};
 
 use regex_automata::{Anchored, Input, meta::Regex, util::captures::Captures};
 
-use crate::foreign::foreign;
+use crate::foreign::{Foreign, foreign};
 
 /// The lengths of strings that may be a version, or the date and id of a check-in.
-const LENGTHS: std::ops::RangeInclusive<usize> = 3..=96;
+const LENGTHS: std::ops::RangeInclusive<usize> = 2..=96;
 
 /// Bytes at the end of a table that print by chance, at most.
 const TABLE_TAIL_MAX: usize = 3;
@@ -30,9 +30,10 @@ impl<'b> Standalone<'b> {
     }
 
     /// Offset of a string that the expression matches whole; none if several such strings have
-    /// different versions (first groups) and not all but one are known to be of something else.
-    /// The captures are left at the string.
-    pub(super) fn only(&self, regex: &Regex, captures: &mut Captures) -> Option<usize> {
+    /// different versions (first groups) and not all but one are known to be of something else, or
+    /// if the only one must be that of a library that the file calls. The captures are left at the
+    /// string.
+    pub(super) fn only(&self, rule: &str, regex: &Regex, captures: &mut Captures) -> Option<usize> {
         let mut found: BTreeMap<&[u8], usize> = BTreeMap::new();
         for &start in self.strings.get_or_init(|| collect(self.bytes)) {
             let length = string_at(self.bytes, start).len();
@@ -43,18 +44,32 @@ impl<'b> Standalone<'b> {
             let version = captures.get_group(1).and_then(|group| self.bytes.get(group.range()))?;
             found.entry(version).or_insert(start);
         }
+        let others = foreign(self.bytes);
         if found.len() > 1 {
-            let others = foreign(self.bytes);
-            found.retain(|version, _| {
-                let text = std::str::from_utf8(version).unwrap_or_default();
-                !others.iter().any(|other| other.is(text))
-            });
+            found.retain(|version, _| !others.iter().any(|other| other.is(text(version))));
+        } else {
+            found.retain(|version, _| !self.is_of_a_library(rule, version, &others));
         }
         let mut starts = found.into_values();
         let start = starts.next().filter(|_| starts.next().is_none())?;
         let length = string_at(self.bytes, start).len();
         regex.search_captures(&self.input(start, length), captures);
         Some(start)
+    }
+
+    /// Whether this version is in the range of a library of which the file must hold the version,
+    /// and no other string of the file is.
+    fn is_of_a_library(&self, rule: &str, version: &[u8], others: &[Foreign]) -> bool {
+        others.iter().any(|other| {
+            let Foreign::Library { rule: library, .. } = other else { return false };
+            let mut strings = self.strings.get_or_init(|| collect(self.bytes)).iter();
+            rule != *library
+                && other.is(text(version))
+                && strings.all(|&start| {
+                    let string = string_at(self.bytes, start);
+                    string == version || !other.is(text(string))
+                })
+        })
     }
 
     fn input(&self, start: usize, length: usize) -> Input<'b> {
@@ -84,6 +99,10 @@ fn collect(bytes: &[u8]) -> Vec<usize> {
         from = end + 1;
     }
     starts
+}
+
+fn text(version: &[u8]) -> &str {
+    std::str::from_utf8(version).unwrap_or_default()
 }
 
 fn string_at(bytes: &[u8], start: usize) -> &[u8] {

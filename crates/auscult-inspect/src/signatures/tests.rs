@@ -152,6 +152,10 @@ fn a_standalone_version_must_be_the_only_one() {
         ("1.2.3-rc\0tool %s\x001.2", Some("unknown")),
         ("\u{ff}1.2.3\0tool %s\0", Some("1.2.3")),
         ("1.2.3\0another %s", None),
+        // zlib's, which the file calls and of which nothing else in it can be the version.
+        ("tool %s\x001.2.3\0inflateInit_", Some("unknown")),
+        ("tool %s\x001.2.3\x001.2.13\x001.4.0\0inflateInit_", Some("1.4.0")),
+        ("tool %s\x001.4.0\x001.2.13 (x)\0inflateInit_", Some("1.4.0")),
     ] {
         let hits = scan(&set, bytes.as_bytes());
         assert_eq!(hits.first().map(|hit| hit.version.to_string()).as_deref(), expect, "{bytes}");
