@@ -24,7 +24,7 @@ pub(crate) fn sample(_: &[String]) -> anyhow::Result<()> {
 /// Builds the starter snapshot that the program carries.
 pub(crate) fn starter(_: &[String]) -> anyhow::Result<()> {
     let feeds = shared().context("find the shared folder: set AUSCULT_SHARED")?.join("feeds");
-    let options = BuildOptions { prose: false, selection: Selection::Starter };
+    let options = BuildOptions { prose: false, selection: Selection::Starter, newest: None };
     let built = auscult_advisory::build(&feeds, &options)?;
     anyhow::ensure!(
         built.bytes.len() <= STARTER_BYTES_MAX,

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let prose = !starter && !rest.iter().any(|argument| argument == "--without-prose");
     let selection = if starter { Selection::Starter } else { Selection::Full };
     let start = Instant::now();
-    let result = build(Path::new(folder), &BuildOptions { prose, selection });
+    let result = build(Path::new(folder), &BuildOptions { prose, selection, newest: None });
     match result.and_then(|built| built.write(Path::new(file)).map(|()| built)) {
         Ok(built) => {
             report(&built, start);

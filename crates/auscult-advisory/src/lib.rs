@@ -22,6 +22,7 @@ pub use build::{Build, BuildOptions, Selection, build};
 pub use cvss::base_score;
 pub use device::{DeviceMatch, DeviceOutcome, DeviceStatus, match_device};
 pub use error::{Error, Result};
+pub use feeds::disclosure::check_disclosure;
 pub use matching::{
     MatchOutcome, Matched, Platform, match_build, match_component, match_component_on,
 };

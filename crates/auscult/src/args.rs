@@ -238,6 +238,8 @@ pub(crate) enum AdvisoriesCommand {
     Device(DeviceArgs),
     /// Tell everything that a snapshot knows of vulnerabilities
     Show(ShowArgs),
+    /// Enter a maker's disclosure that came as a letter, a mail or a PDF (docs/disclosures.md)
+    Enter(EnterArgs),
     /// Write a signed bundle for a site without a network
     Export(ExportArgs),
     /// Verify a signed bundle and put its snapshot into the place of the present one
@@ -314,6 +316,15 @@ pub(crate) struct ShowArgs {
     /// =FILE writes to a file
     #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
     pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnterArgs {
+    /// The disclosure, written down as TOML
+    pub(crate) file: PathBuf,
+    /// Folder of the mirror, the snapshot and what is remembered of both
+    #[arg(long, value_name = "DIR", env = "AUSCULT_DATA")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -93,11 +93,14 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("jq", "1.7.1", "1.7"),              // built without the script that tells the release
     ("luajit", "2.1.0", "2.1"),          // rolling: the third number is a time
     ("libgcrypt", "1.8.7", "1.8.8"),     // updated by a patch to the next release
+    ("libserialport", "0.1.2", "0.1.1"), // its number was not raised
     ("lrzsz", "0.12.21", "0.12.21rc"),   // a snapshot on the way to it
     ("mariadb-connector-c", "10.5", "3.1.22"), // a part of the server's source with its own number
     ("nbd", "3.21", "3.18"),             // its number was not raised
     ("net-tools", "1.60+git20181103", "2.10"), // a snapshot on the way to 2.10
     ("netkit-telnet", "0.17.41", "0.17"), // a fork that counts its changes
+    ("nng", "1.10.1", "1.10.0"),         // its number was not raised
+    ("open62541", "1.4.11.1", "1.4.11"), // its number was not raised
     ("openssh", "10.0p1", "10.0p2"),     // released again on the same day
     ("qemu", "7.2", "7.2.22"),           // updated by patches to a stable release
     ("sane-backends", "1.2.1", "1.1.1"), // built without the tag of the release

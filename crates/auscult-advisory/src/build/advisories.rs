@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     csaf::trust::{Checked, Signature},
-    feeds::csaf::{Advisory, source_name},
+    feeds::csaf::{Advisory, BY_HAND, source_name},
 };
 
 /// Refused documents of a source are told by name up to this number.
@@ -39,13 +39,15 @@ impl Advisories {
         let name = source_name(&advisory.publisher);
         let source = self.sources.entry(name).or_default();
         plus(&mut source.documents);
-        if checked.digest {
+        // Nothing lies beside what somebody wrote down.
+        let by_hand = advisory.publisher.starts_with(BY_HAND);
+        if checked.digest || by_hand {
             plus(&mut source.with_digest);
         }
         match checked.signature {
-            Signature::Holds => {}
             Signature::NoKey => plus(&mut source.no_key),
-            Signature::None => plus(&mut source.unsigned),
+            Signature::None if !by_hand => plus(&mut source.unsigned),
+            Signature::Holds | Signature::None => {}
         }
         let key = (name, advisory.id.clone());
         let older = self.newest.get(&key).is_some_and(|known| known.release >= advisory.release);

@@ -89,6 +89,8 @@ const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", dyad::SOURCE, "nvd-overrides",
 struct Tally {
     date: Option<Date>,
     failures: u64,
+    /// Documents of which the date is still to come, and the last such date.
+    ahead: (u64, Option<Date>),
 }
 
 /// Everything read so far.
@@ -154,14 +156,37 @@ impl Collector {
     }
 
     fn tally(&mut self, source: &'static str, date: Option<Date>, failures: u64) {
+        let is_ahead = self.is_ahead(date);
         let tally = self.tallies.entry(source).or_default();
-        tally.date = tally.date.max(date);
+        if is_ahead {
+            tally.ahead = (tally.ahead.0.saturating_add(1), tally.ahead.1.max(date));
+        } else {
+            tally.date = tally.date.max(date);
+        }
         tally.failures += failures;
+    }
+
+    /// Whether a date lies behind the last day that a source can be of.
+    fn is_ahead(&self, date: Option<Date>) -> bool {
+        date.zip(self.options.newest).is_some_and(|(date, newest)| date > newest)
+    }
+
+    /// What is to be told of dates that are still to come.
+    fn ahead(&self) -> Vec<String> {
+        let told = self.tallies.iter().filter_map(|(name, tally)| {
+            let (count, last) = (tally.ahead.0, tally.ahead.1?);
+            Some(format!(
+                "{name}: {count} documents are of a day that is still to come, up to {last}; their \
+                 dates do not count"
+            ))
+        });
+        told.collect()
     }
 
     /// The newest day wins; a day without a date never replaces one with.
     fn take_epss(&mut self, date: Option<Date>, rows: Vec<EpssRow>, failures: u64) {
         self.tally("epss", date, failures);
+        let date = date.filter(|_| !self.is_ahead(date));
         if self.epss.1.is_empty() || date > self.epss.0 {
             self.epss = (date, rows);
         }
@@ -201,8 +226,8 @@ impl Collector {
         }
     }
 
-    /// Lays out the snapshot.
-    pub(crate) fn finish(mut self, compression: Compression) -> Contents {
+    /// Lays out the snapshot; with what is to be told of dates.
+    pub(crate) fn finish(mut self, compression: Compression) -> (Contents, Vec<String>) {
         let mut terms: BTreeMap<&'static str, String> = BTreeMap::new();
         for (source, advisory) in self.advisories.drain() {
             self.tally(source, advisory.date, advisory.failures);
@@ -212,6 +237,7 @@ impl Collector {
             }
         }
         self.prefer_dyads();
+        let ahead = self.ahead();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (source, _) in self.records.keys() {
             *counts.entry(source).or_default() += 1;
@@ -259,14 +285,15 @@ impl Collector {
         {
             coverage = format!("{coverage}; {year}");
         }
-        Contents {
+        let contents = Contents {
             date,
             coverage,
             counts,
             sources,
             layers: merged.layers(self.options.prose),
             compression,
-        }
+        };
+        (contents, ahead)
     }
 }
 

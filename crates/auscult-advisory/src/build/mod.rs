@@ -9,6 +9,7 @@ mod walk;
 use std::{io::Write as _, path::Path};
 
 use auscult_model::SourceInfo;
+use jiff::civil::Date;
 use rayon::prelude::*;
 
 use crate::{
@@ -37,11 +38,14 @@ pub struct BuildOptions {
     pub prose: bool,
     /// Which products.
     pub selection: Selection,
+    /// The last day that a source can be of: what says that it is of a later one does not make its
+    /// source fresh. Without it, every date counts.
+    pub newest: Option<Date>,
 }
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { prose: true, selection: Selection::Full }
+        Self { prose: true, selection: Selection::Full, newest: None }
     }
 }
 
@@ -56,6 +60,8 @@ pub struct Build {
     pub unrecognised: Vec<String>,
     /// Files that could be read in part only, with the reason.
     pub problems: Vec<String>,
+    /// Sources of which documents are of a day that is still to come; their dates do not count.
+    pub ahead: Vec<String>,
 }
 
 impl Build {
@@ -109,8 +115,8 @@ pub fn build(from: &Path, options: &BuildOptions) -> Result<Build> {
         Selection::Full => Compression::Deflate,
         Selection::Starter => Compression::Xz,
     };
-    let contents = collector.finish(compression);
+    let (contents, ahead) = collector.finish(compression);
     let sources = contents.sources.clone();
     let bytes = to_bytes(contents)?;
-    Ok(Build { bytes, sources, unrecognised, problems })
+    Ok(Build { bytes, sources, unrecognised, problems, ahead })
 }

@@ -9,6 +9,7 @@ pub(crate) mod curl;
 pub(crate) mod cve5;
 pub(crate) mod debian;
 pub(crate) mod debian_tracker;
+pub(crate) mod disclosure;
 pub(crate) mod dyad;
 pub(crate) mod epss;
 pub(crate) mod exploits;

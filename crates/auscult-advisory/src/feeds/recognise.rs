@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use crate::{
     csaf::trust,
     feeds::{
-        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, dyad, epss, exploits, kev,
-        nvd, osv, rustsec, stream_fixes,
+        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, disclosure, dyad, epss,
+        exploits, kev, nvd, osv, rustsec, stream_fixes,
     },
 };
 
@@ -143,6 +143,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     if alpine::is_secfixes(text) {
         return alpine::parse(path, text);
     }
+    if disclosure::is_disclosure(text) {
+        return disclosure::parse(text);
+    }
     if rustsec::is_advisory(text) {
         return rustsec::parse(text);
     }
@@ -159,7 +162,7 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 19] = [
+    const SEEDS: [&str; 20] = [
         r#"{"document":{"csaf_version":"2.0","tracking":{"id":"A-1","current_release_date":"2026-01-01"}},
             "product_tree":{"branches":[{"category":"vendor","name":"V","branches":[{"category":
             "product_name","name":"P","branches":[{"category":"product_version_range","name":
@@ -187,6 +190,9 @@ mod tests {
         "# dyad version: 1\n5.4.1:a:5.4.9:b\n6.5:a:0:0\n",
         "id,file,description,codes\n1,a.py,Text,CVE-2026-0001;OSVDB-1\n",
         r#"[{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}]"#,
+        "[disclosure]\nid = \"A\"\nmaker = \"B\"\ndate = 2026-01-01\nfrom = \"c\"\nentered-by = \"d\"\n\
+         entered = 2026-01-02\n[[vulnerability]]\n[[vulnerability.product]]\nname = \"e\"\n\
+         affected = [\"< 2\"]\n",
     ];
 
     proptest! {

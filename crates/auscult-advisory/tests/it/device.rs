@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use auscult_advisory::{BuildOptions, DeviceOutcome, DeviceStatus, Snapshot, build, match_device};
+use auscult_model::{Component, Purl};
 
 use crate::conformance::shared;
 
@@ -39,6 +40,59 @@ fn ask(
     };
     let cleared = cleared.into_iter().map(|m| m.record).collect();
     (of(DeviceStatus::Affected), of(DeviceStatus::Undetermined), cleared)
+}
+
+/// A letter of a maker, written down.
+const LETTER: &str = r#"
+[disclosure]
+id = "ACME-2026-03"
+maker = "Acme Medical"
+date = 2026-11-18
+from = "letter to customers"
+entered-by = "J. Doe"
+entered = 2026-11-20
+
+[[vulnerability]]
+cve = "CVE-2026-90001"
+
+[[vulnerability.product]]
+name = "Pump 300"
+purl = "pkg:generic/pumpd"
+affected = ["< 2.4.1"]
+fixed = ["2.4.1"]
+"#;
+
+#[test]
+fn what_a_maker_wrote_in_a_letter_is_matched_like_any_advisory() {
+    let snapshot = crate::matching::snapshot(&[("letter.toml", LETTER)]);
+    let source = &snapshot.info().sources[0];
+    assert_eq!(
+        (source.name.as_str(), source.records, source.failures),
+        ("disclosure-acme-medical", 1, 0)
+    );
+    assert!(source.licence.contains("entered by J. Doe"), "{}", source.licence);
+    for (version, affected) in [("2.3", true), ("2.4.0", true), ("2.4.1", false)] {
+        let purl = Some(Purl(format!("pkg:generic/pumpd@{version}")));
+        let component = Component { purl, ..crate::component("pumpd", version) };
+        let found = crate::matching::findings(&snapshot, &component);
+        assert_eq!(
+            found.iter().any(|one| one.vex.status.is_open()),
+            affected,
+            "{version}: {found:?}"
+        );
+        let found = match match_device(&snapshot, "ACME Medical Inc.", "Pump 300", Some(version)) {
+            Ok(DeviceOutcome::Matches { found, .. }) => found,
+            other => panic_unless(!affected, &other),
+        };
+        let hit = found.iter().any(|one| one.status == DeviceStatus::Affected);
+        assert_eq!(hit, affected, "{version}");
+    }
+}
+
+/// No match, where none is expected.
+fn panic_unless<T>(expected: bool, other: &impl std::fmt::Debug) -> Vec<T> {
+    assert!(expected, "{other:?}");
+    Vec::new()
 }
 
 #[test]

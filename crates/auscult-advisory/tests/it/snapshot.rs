@@ -99,6 +99,30 @@ fn a_bad_feed_does_not_lose_the_others() {
     assert_eq!(built.problems.len(), 1);
 }
 
+/// A date that is still to come would make a source look fresh for years.
+#[test]
+fn dates_that_are_still_to_come_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |day: &str| {
+        format!(
+            r#"{{"catalogVersion":"1","dateReleased":"{day}T00:00:00Z","vulnerabilities":[
+            {{"cveID":"CVE-2026-0001","dateAdded":"2026-01-01"}}]}}"#
+        )
+    };
+    std::fs::write(folder.path().join("a.json"), entry("2026-11-20")).unwrap();
+    std::fs::write(folder.path().join("b.json"), entry("2099-01-01")).unwrap();
+    let at = |newest: Option<&str>| {
+        let newest = newest.map(|day| day.parse().unwrap());
+        let options = BuildOptions { newest, ..BuildOptions::default() };
+        let built = build(folder.path(), &options).unwrap();
+        (built.sources[0].date.unwrap().to_string(), built.ahead)
+    };
+    assert_eq!(at(None).0, "2099-01-01");
+    let (date, ahead) = at(Some("2026-11-27"));
+    assert_eq!(date, "2026-11-20");
+    assert!(ahead[0].contains("kev: 1 documents are of a day that is still to come"));
+}
+
 #[test]
 fn the_starter_opens_and_is_whole() {
     let starter = auscult_advisory::starter().unwrap();

@@ -102,3 +102,30 @@ fn a_device_is_asked_for_by_maker_model_and_version() {
     assert!(stdout(&output).starts_with("no data"), "{}", stdout(&output));
     assert_eq!(code(&output), 4);
 }
+
+/// A letter of a maker: entered, built in, found by the device's name; and refused where it is wrong.
+#[test]
+fn a_disclosure_is_entered_by_hand_and_found() {
+    let guide = include_str!("../../../../docs/disclosures.md");
+    let (_, block) = guide.split_once("```toml\n").expect("an example");
+    let (example, _) = block.split_once("\n```").expect("its end");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (letter, data) = (folder.path().join("letter.toml"), folder.path().join("data"));
+    fs::write(&letter, example.replace("CVE-2026-90001", "CVE-90001")).expect("write the letter");
+    let enter = || auscult(&["advisories", "enter", text(&letter), "--data", text(&data)]);
+    let output = enter();
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("\"CVE-90001\" is no CVE id"), "{}", stderr(&output));
+    fs::write(&letter, example).expect("write the letter");
+    assert!(stdout(&enter()).starts_with("entered ACME-2026-03 as "));
+    assert!(stdout(&enter()).starts_with("replaced ACME-2026-03 as "));
+    let mirror = data.join("mirror");
+    let output = auscult(&["advisories", "update", "--data", text(&data), "--from", text(&mirror)]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let snapshot = data.join("advisories.snapshot");
+    let device = ["--vendor", "ACME Medical Inc.", "--model", "P300-EU", "--version", "2.4.0"];
+    let mut arguments = vec!["advisories", "device", "--advisories", text(&snapshot)];
+    arguments.extend(device);
+    let output = auscult(&arguments);
+    assert!(stdout(&output).contains("1 affected"), "{}{}", stdout(&output), stderr(&output));
+}

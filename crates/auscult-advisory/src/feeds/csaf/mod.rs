@@ -92,11 +92,18 @@ pub(crate) fn is_list(text: &str) -> bool {
 /// More publishers in one program are one source.
 const SOURCES_MAX: usize = 1024;
 
-/// The name of a publisher as a source: `csaf-cisa`. Names of sources are few and live as long as
+/// How the publisher is called of a document that somebody entered by hand.
+pub(crate) const BY_HAND: &str = "disclosure: ";
+
+/// The name of a publisher as a source: `csaf-cisa`, `disclosure-acme-medical`. Names of sources are few and live as long as
 /// the program, as those of the other feeds do.
 pub(crate) fn source_name(publisher: &str) -> &'static str {
     static KNOWN: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
-    let mut name = String::from("csaf");
+    let (prefix, publisher) = match publisher.strip_prefix(BY_HAND) {
+        Some(maker) => ("disclosure", maker),
+        None => ("csaf", publisher),
+    };
+    let mut name = format!("{prefix}-");
     for character in publisher.chars().flat_map(char::to_lowercase).take(60) {
         if character.is_alphanumeric() {
             name.push(character);
@@ -104,7 +111,6 @@ pub(crate) fn source_name(publisher: &str) -> &'static str {
             name.push('-');
         }
     }
-    let name = name.replacen("csaf", "csaf-", 1).replace("--", "-");
     let name = name.trim_end_matches('-').to_owned();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(name) = known.get(&name) {

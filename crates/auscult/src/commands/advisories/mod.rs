@@ -2,6 +2,7 @@
 
 mod bundle;
 mod device;
+mod enter;
 mod format;
 mod progress;
 mod show;
@@ -15,7 +16,9 @@ use std::{
 };
 
 use auscult_advisory::{Build, BuildOptions, Selection};
+use jiff::civil::Date;
 
+use super::judge::as_of;
 use crate::{args::AdvisoriesCommand, exit::Exit, failure::Hinted};
 
 pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
@@ -27,6 +30,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
         AdvisoriesCommand::Status(arguments) => status::run(arguments),
         AdvisoriesCommand::Device(arguments) => device::run(arguments),
         AdvisoriesCommand::Show(arguments) => show::run(arguments),
+        AdvisoriesCommand::Enter(arguments) => enter::run(arguments),
         AdvisoriesCommand::Export(arguments) => bundle::export(arguments),
         AdvisoriesCommand::Import(arguments) => bundle::import(arguments),
         AdvisoriesCommand::Keygen { key } => bundle::keygen(key),
@@ -34,7 +38,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
 }
 
 fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Exit> {
-    let options = BuildOptions { prose, selection: Selection::Full };
+    let options = BuildOptions { prose, selection: Selection::Full, newest: Some(newest()) };
     let built = auscult_advisory::build(from, &options).map_err(|error| {
         Hinted::error(
             format!("{:#}", anyhow::Error::new(error)),
@@ -50,13 +54,19 @@ fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Ex
     status::of(out)
 }
 
+/// The last day that a source can be of: tomorrow, as it is that day already in other places.
+fn newest() -> Date {
+    let today = as_of(None);
+    today.tomorrow().unwrap_or(today)
+}
+
 /// Tells on standard error what a build could not use.
 fn told(built: &Build) -> anyhow::Result<()> {
     let mut stderr = io::stderr().lock();
     for (folder, (count, example)) in by_folder(&built.unrecognised) {
         writeln!(stderr, "note: {folder}: {count} files hold no known feed, such as {example}")?;
     }
-    for problem in &built.problems {
+    for problem in built.problems.iter().chain(&built.ahead) {
         writeln!(stderr, "warning: {problem}")?;
     }
     Ok(())

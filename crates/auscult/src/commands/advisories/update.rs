@@ -14,10 +14,10 @@ use auscult_fetch::{
 };
 use auscult_model::{Sha256, SnapshotInfo, SourceInfo};
 use auscult_report::clean;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{progress, status, told};
+use super::{newest, progress, status, told};
 use crate::{
     args::UpdateArgs,
     data,
@@ -46,11 +46,11 @@ pub(super) fn run(arguments: &UpdateArgs) -> anyhow::Result<Exit> {
         stdout.write_all(table(&reports).as_bytes())?;
         (mirror.feeds(), reports)
     };
-    let info = build(arguments, &from, &out, &folder)?;
+    let is_ahead = build(arguments, &from, &out, &folder)?;
     let today = TimeZone::UTC.to_datetime(now).date();
     let state = status::table_of(&Snapshot::open(&out)?, today)?;
     write!(stdout, "\nsnapshot  {}\n{state}", out.display())?;
-    let failed = reports.iter().any(FeedReport::is_failed) || has_future(&info.sources, today)?;
+    let failed = is_ahead || reports.iter().any(FeedReport::is_failed);
     Ok(if failed { Exit::Inconclusive } else { Exit::Done })
 }
 
@@ -128,7 +128,7 @@ impl Reader {
         let link = folder.path().join(file.file_name().unwrap_or_default());
         let linked = fs::hard_link(file, &link);
         linked.or_else(|_| fs::copy(file, &link).map(drop))?;
-        let options = BuildOptions { prose: false, selection: Selection::Full };
+        let options = BuildOptions { prose: false, ..BuildOptions::default() };
         Ok(auscult_advisory::build(folder.path(), &options)?)
     }
 }
@@ -151,13 +151,9 @@ struct Built {
     root: String,
 }
 
-/// Builds the snapshot and puts it in its place, unless it lost something.
-fn build(
-    arguments: &UpdateArgs,
-    from: &Path,
-    out: &Path,
-    folder: &Path,
-) -> anyhow::Result<SnapshotInfo> {
+/// Builds the snapshot and puts it in its place, unless it lost something. Tells whether documents
+/// were of a day that is still to come.
+fn build(arguments: &UpdateArgs, from: &Path, out: &Path, folder: &Path) -> anyhow::Result<bool> {
     let prose = !arguments.without_prose;
     let old = previous(out)?;
     let record = folder.join("state").join("snapshot.json");
@@ -165,9 +161,9 @@ fn build(
     if let Some(old) = &old
         && known(&record) == Some(Built { mirror: mirror.clone(), root: old.root.to_string() })
     {
-        return Ok(old.clone());
+        return Ok(false);
     }
-    let options = BuildOptions { prose, selection: Selection::Full };
+    let options = BuildOptions { prose, selection: Selection::Full, newest: Some(newest()) };
     let built = auscult_advisory::build(from, &options).map_err(|error| {
         let hint = "no feed is in the mirror; name a folder with feeds, or look why they failed";
         hinted(error.into(), Some(hint))
@@ -185,10 +181,12 @@ fn build(
     let info = Snapshot::open(out)
         .and_then(|snapshot| snapshot.check().map(|()| snapshot.info()))
         .with_context(|| format!("verify {}", out.display()))?;
-    let made = serde_json::to_vec(&Built { mirror, root: info.root.to_string() })?;
-    // Only spares work.
-    drop(auscult_fetch::write_atomically(&record, &made));
-    Ok(info)
+    // Only spares work; and what is still to come today may not be so tomorrow.
+    if built.ahead.is_empty() {
+        let made = serde_json::to_vec(&Built { mirror, root: info.root.to_string() })?;
+        drop(auscult_fetch::write_atomically(&record, &made));
+    }
+    Ok(!built.ahead.is_empty())
 }
 
 /// The snapshot that would be replaced. One that cannot be read is no measure for a new one.
@@ -223,21 +221,6 @@ fn losses(old: &[SourceInfo], new: &[SourceInfo]) -> Vec<String> {
         }
     }
     lost
-}
-
-/// Tells of sources dated in the future: they would not grow old.
-fn has_future(sources: &[SourceInfo], today: Date) -> anyhow::Result<bool> {
-    let tomorrow = today.tomorrow().unwrap_or(today);
-    let mut found = false;
-    for source in sources {
-        if let Some(date) = source.date.filter(|date| *date > tomorrow) {
-            let mut stderr = io::stderr().lock();
-            let name = &source.name;
-            writeln!(stderr, "warning: {name}: dated {date}, in the future; its age is unknown")?;
-            found = true;
-        }
-    }
-    Ok(found)
 }
 
 fn known(record: &Path) -> Option<Built> {
