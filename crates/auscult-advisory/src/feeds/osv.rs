@@ -15,7 +15,7 @@ use crate::{
 
 const SOURCE: &str = "osv";
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Document {
     id: String,
@@ -23,18 +23,19 @@ struct Document {
     withdrawn: Option<String>,
     aliases: Vec<String>,
     upstream: Vec<String>,
+    related: Vec<String>,
     summary: String,
     details: String,
     severity: Vec<Severity>,
     affected: Vec<Affected>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Severity {
     score: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Affected {
     package: Package,
@@ -42,7 +43,7 @@ struct Affected {
     versions: Vec<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Package {
     ecosystem: String,
@@ -50,7 +51,7 @@ struct Package {
     purl: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct OsvRange {
     #[serde(rename = "type", default)]
     kind: String,
@@ -58,7 +59,7 @@ struct OsvRange {
     events: Vec<OsvEvent>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct OsvEvent {
     introduced: Option<String>,
@@ -88,13 +89,58 @@ fn recognised(document: Document) -> Recognised {
     if document.id.is_empty() {
         return Recognised::failed(SOURCE);
     }
-    Recognised::Records { source: SOURCE, records: vec![record(document)], failures: 0, date }
+    Recognised::Records { source: SOURCE, records: records(document), failures: 0, date }
 }
 
-fn record(document: Document) -> Record {
+/// A record for each vulnerability that a document speaks of. An announcement of a distribution
+/// often repairs several, which are different things that it names in `upstream`; AlmaLinux and
+/// Rocky Linux named them in `related`, where others put what only resembles.
+fn records(document: Document) -> Vec<Record> {
+    let of = |names: &[String]| names.iter().filter(|name| is_cve(name)).cloned().collect();
+    let mut repaired: Vec<String> = of(&document.upstream);
+    if repaired.is_empty() && document.is_announcement() {
+        repaired = of(&document.related);
+    }
+    repaired.sort();
+    repaired.dedup();
+    let is_one = is_cve(&document.id) || document.aliases.iter().any(|alias| is_cve(alias));
+    if is_one || repaired.len() < 2 {
+        return vec![record(document, repaired.first().map(String::as_str))];
+    }
+    let parts = repaired.iter().map(|cve| {
+        let mut part = Document { aliases: Vec::new(), ..document.clone() };
+        // The worst of several is not that of each.
+        part.severity.clear();
+        let unique = format!("{}/{cve}", document.id);
+        let record = record(part, Some(cve));
+        // It is no other name of any of them: they would become one vulnerability.
+        Record { unique, aliases: Vec::new(), ..record }
+    });
+    parts.collect()
+}
+
+impl Document {
+    /// Whether it speaks of packages of distributions only.
+    fn is_announcement(&self) -> bool {
+        let name = |affected: &Affected| {
+            let ecosystem = &affected.package.ecosystem;
+            ecosystem.split_once(':').map_or(ecosystem.as_str(), |(name, _)| name).to_owned()
+        };
+        let known = |affected: &Affected| {
+            let name = name(affected);
+            DISTRIBUTIONS.iter().any(|(known, _)| *known == name)
+        };
+        !self.affected.is_empty() && self.affected.iter().all(known)
+    }
+}
+
+/// A document as the word on one vulnerability; `repaired` is what it calls its upstream.
+fn record(document: Document, repaired: Option<&str>) -> Record {
     // A CVE among the aliases is the name under which all sources meet.
-    let cve = document.aliases.iter().chain(&document.upstream).find(|alias| is_cve(alias));
-    let id = if is_cve(&document.id) { &document.id } else { cve.unwrap_or(&document.id) }.clone();
+    let aliases = document.aliases.iter().map(String::as_str);
+    let cve = aliases.chain(repaired).find(|alias| is_cve(alias));
+    let id = if is_cve(&document.id) { &document.id } else { cve.unwrap_or(&document.id) };
+    let id = id.to_owned();
     let mut aliases = document.aliases;
     aliases.push(document.id.clone());
     aliases.retain(|alias| *alias != id);

@@ -349,3 +349,28 @@ fn packages_of_one_source_share_the_repairs_that_are_announced_by_one_of_them() 
         assert_eq!(matched.findings.len(), expected, "{:?}", matched.findings);
     }
 }
+
+/// An announcement that repairs several vulnerabilities speaks of each, and makes them no aliases of
+/// each other.
+#[test]
+fn an_announcement_of_several_vulnerabilities_is_about_each() {
+    for list in ["upstream", "related"] {
+        let rocky = format!(
+            r#"{{"id":"RLSA-2026:0002","modified":"2026-01-01T00:00:00Z","{list}":["CVE-2026-0002",
+            "CVE-2026-0001"],"affected":[{{"package":{{"ecosystem":"Rocky Linux:9","name":"busybox"}},
+            "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},
+            {{"fixed":"0:1.21.0-4.el9"}}]}}]}}]}}"#
+        );
+        let files = [
+            ("a.json", cve5("CVE-2026-0001", BUSYBOX)),
+            ("b.json", cve5("CVE-2026-0002", BUSYBOX)),
+            ("rocky.json", rocky),
+        ];
+        let snapshot = snapshot(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
+        for (version, expected) in [("1.21.0-4.el9", 0), ("1.21.0-3.el9", 2)] {
+            let packages = [package("busybox", version, "rpm", Some("rocky-9.4"))];
+            let matched = auscult_advisory::match_build(&snapshot, &packages).unwrap();
+            assert_eq!(matched.findings.len(), expected, "{list} {:?}", matched.findings);
+        }
+    }
+}
