@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use auscult_sbom::{WriteOptions, write_cyclonedx};
+use auscult_model::{Finding, Known};
+use auscult_sbom::{WriteOptions, write_csaf_vex, write_cyclonedx, write_openvex};
 
 use crate::{Error, ScanResult, TableOptions, csv, html, json, table};
 
@@ -15,6 +16,10 @@ pub enum OutputFormat {
     Json,
     /// The inventory as CycloneDX 1.6 JSON.
     CycloneDx,
+    /// What was found out about each finding, as OpenVEX 0.2.0.
+    OpenVex,
+    /// The same as CSAF 2.0, profile VEX.
+    CsafVex,
     /// The findings for spreadsheets.
     Csv,
     /// One self-contained page.
@@ -22,7 +27,7 @@ pub enum OutputFormat {
 }
 
 /// Formats that the command line names in its contract, but that do not exist yet.
-const NOT_BUILT: [&str; 6] = ["cyclonedx-xml", "spdx", "spdx3", "openvex", "csaf-vex", "sarif"];
+const NOT_BUILT: [&str; 4] = ["cyclonedx-xml", "spdx", "spdx3", "sarif"];
 
 /// A format that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +43,15 @@ pub enum UnavailableFormat {
 
 impl OutputFormat {
     /// Every format that can be made.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Json, Self::CycloneDx, Self::Csv, Self::Html];
+    pub const ALL: [Self; 7] = [
+        Self::Table,
+        Self::Json,
+        Self::CycloneDx,
+        Self::OpenVex,
+        Self::CsafVex,
+        Self::Csv,
+        Self::Html,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -46,6 +59,8 @@ impl OutputFormat {
             Self::Table => "table",
             Self::Json => "json",
             Self::CycloneDx => "cyclonedx",
+            Self::OpenVex => "openvex",
+            Self::CsafVex => "csaf-vex",
             Self::Csv => "csv",
             Self::Html => "html",
         }
@@ -60,9 +75,19 @@ impl OutputFormat {
             Self::Table => table(result, options).into_bytes(),
             Self::Json => json(result)?.into_bytes(),
             Self::CycloneDx => write_cyclonedx(&result.facts, &WriteOptions::default())?,
+            Self::OpenVex => write_openvex(&result.facts, assessed(result)?, result.as_of)?,
+            Self::CsafVex => write_csaf_vex(&result.facts, assessed(result)?, result.as_of)?,
             Self::Csv => csv(result)?.into_bytes(),
             Self::Html => html(result).into_bytes(),
         })
+    }
+}
+
+/// The findings: an empty list would read as "no findings" where nothing was asked.
+fn assessed(result: &ScanResult) -> Result<&[Finding], Error> {
+    match &result.assessment {
+        Known::Known(assessment) => Ok(&assessment.findings),
+        Known::Unknown(reason) => Err(Error::NotAssessed(reason.clone())),
     }
 }
 

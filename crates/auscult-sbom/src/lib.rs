@@ -18,7 +18,25 @@ mod vex;
 pub use components::{Listed, read_components};
 pub use cyclonedx::{SPEC_VERSION_WRITTEN, WriteOptions, read_cyclonedx, write_cyclonedx};
 pub use detect::{DocumentKind, detect};
-pub use vex::{VexDocument, read_vex};
+pub use vex::{VexDocument, read_vex, write_csaf_vex, write_openvex};
+
+use auscult_model::Sha256;
+
+/// An identifier `urn:uuid:…` of a content (RFC 9562, version 8): the same for the same digest.
+pub(crate) fn uuid(purpose: &[u8], digest: Sha256) -> String {
+    let hash = Sha256::of(&[purpose, &digest.0].concat());
+    let bits = hash.0.first_chunk().map_or(0, |bytes: &[u8; 16]| u128::from_be_bytes(*bytes));
+    let bits = bits & !(0xf << 76) | 0x8 << 76; // version
+    let bits = bits & !(0x3 << 62) | 0x2 << 62; // variant
+    format!(
+        "urn:uuid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        bits >> 96,
+        bits >> 80 & 0xffff,
+        bits >> 64 & 0xffff,
+        bits >> 48 & 0xffff,
+        bits & 0xffff_ffff_ffff
+    )
+}
 
 /// Why a document could not be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -74,7 +74,7 @@ fn bom(facts: &Facts, digest: Sha256, options: &WriteOptions) -> Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         format: "CycloneDX",
         spec_version: SPEC_VERSION_WRITTEN,
-        serial_number: serial_number(digest),
+        serial_number: crate::uuid(b"auscult CycloneDX serial number\0", digest),
         version: 1,
         metadata: metadata(facts, digest, &image, options),
         compositions: compositions(facts, &image, &listed),
@@ -94,22 +94,6 @@ fn dependencies(facts: &Facts, image: String, listed: Vec<String>) -> Vec<Depend
         depends_on: to.into_iter().map(ToOwned::to_owned).collect(),
     });
     std::iter::once(Dependency { reference: image, depends_on: listed }).chain(edges).collect()
-}
-
-/// A UUID of version 8 (RFC 9562 section 5.8) over the digest of the facts.
-fn serial_number(digest: Sha256) -> String {
-    let hash = Sha256::of(&[&b"auscult CycloneDX serial number\0"[..], &digest.0].concat());
-    let bits = hash.0.first_chunk().map_or(0, |bytes: &[u8; 16]| u128::from_be_bytes(*bytes));
-    let bits = bits & !(0xf << 76) | 0x8 << 76; // version
-    let bits = bits & !(0x3 << 62) | 0x2 << 62; // variant
-    format!(
-        "urn:uuid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        bits >> 96,
-        bits >> 80 & 0xffff,
-        bits >> 64 & 0xffff,
-        bits >> 48 & 0xffff,
-        bits & 0xffff_ffff_ffff
-    )
 }
 
 fn metadata(facts: &Facts, digest: Sha256, image: &str, options: &WriteOptions) -> Metadata {

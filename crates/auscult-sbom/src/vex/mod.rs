@@ -1,4 +1,4 @@
-//! VEX documents in their three forms, read to one: [`VexStatement`].
+//! VEX documents in their three forms, read to one: [`VexStatement`]; and written as OpenVEX and CSAF.
 //!
 //! Readers are lenient, as documents of suppliers are seldom flawless; a statement without a
 //! vulnerability or without anything that it speaks of is counted and left out, and never guessed at.
@@ -6,9 +6,14 @@
 mod csaf;
 mod cyclonedx;
 mod openvex;
+mod write;
+mod write_csaf;
+mod write_openvex;
 
 use auscult_model::{VexStatement, VexSubject};
 use serde_json::Value;
+pub use write_csaf::write_csaf_vex;
+pub use write_openvex::write_openvex;
 
 use crate::Error;
 

@@ -54,6 +54,42 @@ fn a_supplier_closes_a_finding_and_another_opens_it_again() {
     assert!(stderr(&output).contains("none of OpenVEX, CSAF and CycloneDX"), "{}", stderr(&output));
 }
 
+/// What one scan found out is what the next one is told, in both forms.
+#[test]
+fn findings_are_written_as_vex_and_read_again() {
+    let (folder, path) = file(SBOM);
+    let statement = folder.path().join("maker.json");
+    let document = json!({ "@context": "https://openvex.dev/ns/v0.2.0", "author": "Maker",
+        "timestamp": "2026-01-01T00:00:00Z", "statements": [{ "vulnerability": { "name": "CVE-2014-0160" },
+        "products": [{ "@id": "pkg:generic/openssl" }], "status": "not_affected",
+        "justification": "vulnerable_code_not_present" }] });
+    fs::write(&statement, document.to_string()).expect("write");
+    let mut arguments =
+        vec!["scan", text(&path), "--as-of", "2026-11-23", "--vex", text(&statement)];
+    let (openvex, csaf) = (folder.path().join("openvex.json"), folder.path().join("csaf.json"));
+    let outputs = [format!("openvex={}", text(&openvex)), format!("csaf-vex={}", text(&csaf))];
+    arguments.extend(outputs.iter().flat_map(|output| ["-o", output.as_str()]));
+    let output = auscult(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for written in [&openvex, &csaf] {
+        let closed = vex(&path, &["--vex", text(written)]);
+        assert_eq!(
+            (closed["status"].as_str(), closed["justification"].as_str()),
+            (Some("not_affected"), Some("vulnerable_code_not_present")),
+            "{}",
+            written.display()
+        );
+    }
+    let document = fs::read(&csaf).expect("read the document");
+    let document: Value = serde_json::from_slice(&document).expect("JSON");
+    assert_eq!(auscult_advisory::csaf::lint::lint(&document), []);
+    let affected = &document["vulnerabilities"].as_array().expect("vulnerabilities");
+    assert!(affected.iter().any(|one| one["product_status"]["known_affected"].is_array()));
+    let output = auscult(&["scan", text(&path), "--facts-only", "-o", "openvex"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("advisories were not asked"), "{}", stderr(&output));
+}
+
 #[test]
 fn a_decision_holds_until_its_fact_changes() {
     let (folder, path) = file(SBOM);
