@@ -3,15 +3,17 @@
 //! The worker has no file system, so that it gets one descriptor with all bytes: the file itself,
 //! or a packed copy of the directory in an anonymous temporary file. Links are not followed.
 
+mod pack;
+
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::FileTypeExt as _,
+    path::Path,
 };
 
 use anyhow::{Context as _, bail};
-use auscult_model::{InputKind, Locator, Problem};
+use auscult_model::{InputKind, Problem};
 
 use crate::failure::Hinted;
 
@@ -40,7 +42,7 @@ impl Target {
             Hinted::error(format!("open {shown}: {error}"), "check the path and its permissions")
         })?;
         if metadata.is_dir() {
-            return pack(name);
+            return pack::pack(name);
         }
         let file = File::open(name).map_err(|error| {
             Hinted::error(format!("open {shown}: {error}"), "check the permissions of the file")
@@ -105,152 +107,6 @@ fn spool(mut source: impl io::Read) -> io::Result<File> {
     io::copy(&mut source, &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
-}
-
-/// Packs a directory into an anonymous file, in the order of the names, without times, so that the
-/// same tree gives the same bytes.
-fn pack(root: &Path) -> anyhow::Result<Target> {
-    let device = fs::metadata(root).context("read the directory")?.dev();
-    let mut packer = Packer {
-        builder: tar::Builder::new(tempfile::tempfile().context("create a temporary file")?),
-        device,
-        problems: Vec::new(),
-        packed: 0,
-    };
-    packer.folder(root, Path::new(""))?;
-    if packer.packed == 0 {
-        let why = packer.problems.first().map_or("it is empty", |problem| problem.why.as_str());
-        let message = format!("inspect {}: nothing in it could be read: {why}", root.display());
-        return Err(Hinted::error(
-            message,
-            "check the permissions, or run as a user who may read it",
-        ));
-    }
-    let mut file = packer.builder.into_inner().context("pack the directory")?;
-    file.seek(SeekFrom::Start(0)).context("rewind the packed directory")?;
-    Ok(Target { file, kind: InputKind::Directory, problems: packer.problems })
-}
-
-struct Packer {
-    builder: tar::Builder<File>,
-    device: u64,
-    problems: Vec<Problem>,
-    packed: u64,
-}
-
-impl Packer {
-    /// Packs what lies in a folder; `inside` is its path below the root.
-    fn folder(&mut self, folder: &Path, inside: &Path) -> anyhow::Result<()> {
-        let mut names: Vec<PathBuf> = Vec::new();
-        match fs::read_dir(folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => names.push(entry.file_name().into()),
-                        Err(error) => self.problem(inside, "list the folder", &error.to_string()),
-                    }
-                }
-            }
-            Err(error) => self.problem(inside, "list the folder", &error.to_string()),
-        }
-        names.sort();
-        for name in names {
-            let (path, inside) = (folder.join(&name), inside.join(&name));
-            match fs::symlink_metadata(&path) {
-                Ok(metadata) => self.object(&path, &inside, &metadata)?,
-                Err(error) => self.problem(&inside, "read", &error.to_string()),
-            }
-        }
-        Ok(())
-    }
-
-    fn object(&mut self, path: &Path, inside: &Path, metadata: &Metadata) -> anyhow::Result<()> {
-        let kind = metadata.file_type();
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(metadata.mode() & 0o7777);
-        header.set_uid(metadata.uid().into());
-        header.set_gid(metadata.gid().into());
-        header.set_mtime(0);
-        header.set_size(0);
-        if kind.is_dir() {
-            if metadata.dev() != self.device {
-                self.problem(inside, "read", "it is another file system, not entered");
-                return Ok(());
-            }
-            header.set_entry_type(tar::EntryType::Directory);
-            self.append(header, inside, io::empty())?;
-            return self.folder(path, inside);
-        }
-        if kind.is_file() {
-            return self.regular(path, inside, header);
-        }
-        if kind.is_symlink() {
-            let target = fs::read_link(path).with_context(|| format!("read {}", path.display()))?;
-            header.set_entry_type(tar::EntryType::Symlink);
-            self.packed += 1;
-            return self
-                .builder
-                .append_link(&mut header, inside, target)
-                .with_context(|| format!("pack {}", inside.display()));
-        }
-        let (entry, device) = if kind.is_char_device() {
-            (tar::EntryType::Char, metadata.rdev())
-        } else if kind.is_block_device() {
-            (tar::EntryType::Block, metadata.rdev())
-        } else if kind.is_fifo() {
-            (tar::EntryType::Fifo, 0)
-        } else {
-            self.problem(inside, "pack", "sockets have no content");
-            return Ok(());
-        };
-        header.set_entry_type(entry);
-        header.set_device_major(rustix::fs::major(device))?;
-        header.set_device_minor(rustix::fs::minor(device))?;
-        self.append(header, inside, io::empty())
-    }
-
-    fn regular(
-        &mut self,
-        path: &Path,
-        inside: &Path,
-        mut header: tar::Header,
-    ) -> anyhow::Result<()> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) => {
-                self.problem(inside, "open", &error.to_string());
-                return Ok(());
-            }
-        };
-        let size = file.metadata().with_context(|| format!("measure {}", path.display()))?.len();
-        header.set_size(size);
-        header.set_entry_type(tar::EntryType::Regular);
-        // A file that shrinks while it is read would shift everything after it.
-        let content = file.take(size).chain(io::repeat(0)).take(size);
-        self.append(header, inside, content)
-    }
-
-    fn append(
-        &mut self,
-        mut header: tar::Header,
-        inside: &Path,
-        content: impl io::Read,
-    ) -> anyhow::Result<()> {
-        self.packed += 1;
-        self.builder
-            .append_data(&mut header, inside, content)
-            .with_context(|| format!("pack {}", inside.display()))
-    }
-
-    fn problem(&mut self, inside: &Path, what: &str, why: &str) {
-        use std::os::unix::ffi::OsStrExt as _;
-        let name = auscult_model::ByteName::from([b"/", inside.as_os_str().as_bytes()].concat());
-        self.problems.push(Problem {
-            locator: Locator::image().enter(0, "tar", Some(name)),
-            what: what.to_owned(),
-            why: why.to_owned(),
-        });
-    }
 }
 
 /// Reads a small text file that the user wrote, with a clear error.

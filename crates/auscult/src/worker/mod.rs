@@ -33,11 +33,13 @@ pub(crate) struct Request {
     pub(crate) limits: Limits,
     /// Where findings in files are remembered, if they are.
     pub(crate) memo: Option<PathBuf>,
+    /// The digest of the image, where it was taken already.
+    pub(crate) digest: Option<Sha256>,
 }
 
 impl Request {
     pub(crate) fn new(task: Task, kind: InputKind, limits: &Limits) -> Self {
-        Self { task, kind, limits: limits.clone(), memo: None }
+        Self { task, kind, limits: limits.clone(), memo: None, digest: None }
     }
 }
 

@@ -59,8 +59,11 @@ pub(crate) fn inspect(
     {
         return Ok(inspection);
     }
-    let request =
-        Request { memo: Some(cache.files()), ..Request::new(Task::Inspect, target.kind, limits) };
+    let request = Request {
+        memo: Some(cache.files()),
+        digest: Some(digest),
+        ..Request::new(Task::Inspect, target.kind, limits)
+    };
     let mut inspection: Inspection =
         serde_json::from_slice(&ask_for(target, &request, limits)?).context(told)?;
     if let Err(error) = keep(cache, &digest, &mut inspection) {

@@ -39,6 +39,7 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;
     start_threads()?;
     let again = image.try_clone().context("take the image")?;
+    let whole = image.try_clone().context("take the image")?;
     // Not by way of `Stdout`, which looks for the ends of lines.
     let out = File::from(io::stdout().as_fd().try_clone_to_owned().context("take the output")?);
     // Files can only be opened now. Without a temporary folder everything stays in memory.
@@ -49,7 +50,7 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, out);
     match request.task {
         Task::Inspect => {
-            let sha256 = digest(&image, size)?;
+            let take_digest = || request.digest.map_or_else(|| digest(&whole, size), Ok);
             if request.kind == InputKind::Sbom {
                 let facts = read_sbom(&image, size, &request.limits)?;
                 let (remembered, lasting) = (Vec::new(), false);
@@ -57,9 +58,13 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
                 serde_json::to_writer(&mut out, &inspection)?;
                 return out.flush().context("write the answer");
             }
-            let input = Input { sha256, size, kind: request.kind };
+            let input = Input { sha256: Sha256([0; 32]), size, kind: request.kind };
             let sources = [(image, spill), (again, spill_again)];
-            let (facts, lasting) = inspect(sources, &input, limits, memo.as_ref())?;
+            // The digest of the whole takes as long as much of the rest, and nothing waits for it.
+            let (sha256, inspected) =
+                rayon::join(take_digest, || inspect(sources, &input, limits, memo.as_ref()));
+            let (mut facts, lasting) = inspected?;
+            facts.input.sha256 = sha256?;
             let remembered = memo.map_or(Ok(Vec::new()), |memo| remembered(&memo))?;
             let inspection = Inspection { isolation, facts, remembered, lasting };
             serde_json::to_writer(&mut out, &inspection)?;
