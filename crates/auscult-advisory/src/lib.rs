@@ -17,6 +17,7 @@ mod matching;
 mod names;
 mod record;
 mod snapshot;
+mod support;
 
 pub use build::{Build, BuildOptions, Selection, build};
 pub use cvss::base_score;
@@ -24,7 +25,7 @@ pub use device::{DeviceMatch, DeviceOutcome, DeviceStatus, match_device};
 pub use error::{Error, Result};
 pub use feeds::disclosure::check_disclosure;
 pub use matching::{
-    MatchOutcome, Matched, Platform, match_build, match_component, match_component_on,
+    MatchOutcome, Matched, Platform, match_build, match_component, match_component_on, support,
 };
 pub use snapshot::{
     AdvisoryView, ClaimView, ExploitSign, Snapshot, StatementView, YearCoverage, regression,

@@ -37,7 +37,7 @@ fn names() -> &'static Names {
 }
 
 /// Normalises a component's or a package's name.
-fn normalise(name: &str) -> String {
+pub(crate) fn normalise(name: &str) -> String {
     name.trim().to_lowercase().replace('_', "-")
 }
 

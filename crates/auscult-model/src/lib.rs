@@ -21,6 +21,7 @@ mod name;
 mod operation;
 mod relations;
 mod runtime;
+mod support;
 mod verdict;
 mod vex;
 
@@ -57,5 +58,6 @@ pub use relations::{
     ComponentId, Dependency, DependencyKind, OwnedBinary, VersionConflict, component_ids,
 };
 pub use runtime::{ListenerSeen, RuntimeView, SeenListener};
+pub use support::{Support, SupportState};
 pub use verdict::{Verdict, VerdictOutcome, VerdictReason};
 pub use vex::{VexStatement, VexSubject};

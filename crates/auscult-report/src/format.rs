@@ -1,8 +1,8 @@
 //! The formats of `-o`: which exist, and one way to make each.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
-use auscult_model::{Finding, Known};
+use auscult_model::{ComponentId, Finding, Known, Support, SupportState};
 use auscult_sbom::{WriteOptions, write_csaf_vex, write_cyclonedx, write_openvex};
 
 use crate::{Error, ScanResult, TableOptions, csv, html, json, table};
@@ -74,7 +74,7 @@ impl OutputFormat {
         Ok(match self {
             Self::Table => table(result, options).into_bytes(),
             Self::Json => json(result)?.into_bytes(),
-            Self::CycloneDx => write_cyclonedx(&result.facts, &WriteOptions::default())?,
+            Self::CycloneDx => write_cyclonedx(&result.facts, &sbom_options(result))?,
             Self::OpenVex => write_openvex(&result.facts, assessed(result)?, result.as_of)?,
             Self::CsafVex => write_csaf_vex(&result.facts, assessed(result)?, result.as_of)?,
             Self::Csv => csv(result)?.into_bytes(),
@@ -89,6 +89,18 @@ fn assessed(result: &ScanResult) -> Result<&[Finding], Error> {
         Known::Known(assessment) => Ok(&assessment.findings),
         Known::Unknown(reason) => Err(Error::NotAssessed(reason.clone())),
     }
+}
+
+/// What an inventory tells beside the facts.
+fn sbom_options(result: &ScanResult) -> WriteOptions {
+    let end = |one: &Support| match (one.state, one.date) {
+        (_, Some(date)) => Some(date.to_string()),
+        (SupportState::Ended, None) => Some("ended".to_owned()),
+        (SupportState::Ends | SupportState::Supported, None) => None,
+    };
+    let ends = result.support().iter().filter_map(|one| Some((one.component.clone(), end(one)?)));
+    let end_of_support: BTreeMap<ComponentId, String> = ends.collect();
+    WriteOptions { end_of_support, ..WriteOptions::default() }
 }
 
 impl FromStr for OutputFormat {

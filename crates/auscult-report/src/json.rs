@@ -9,8 +9,8 @@ use auscult_model::{
     AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
     Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
     Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, RuntimeView, Severity,
-    SnapshotInfo, SourceInfo, ToolIdentity, UnreadRegion, Verdict, VersionClaim, VersionConflict,
-    Vex, component_ids,
+    SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict, VersionClaim,
+    VersionConflict, Vex, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -59,6 +59,7 @@ struct Document<'a> {
     isolation: &'a [String],
     no_data: &'a [Unmatched],
     version_unknown: &'a [Unmatched],
+    support: &'a [Support],
     identities: &'a [IdentityFact],
     formats: &'a [FormatSeen],
     kernels: Vec<KernelView<'a>>,
@@ -100,6 +101,7 @@ fn document(result: &ScanResult) -> Document<'_> {
         isolation: &result.isolation,
         no_data: assessment.map_or(&[], |assessment| &assessment.no_data),
         version_unknown: assessment.map_or(&[], |assessment| &assessment.version_unknown),
+        support: result.support(),
         identities: &facts.identities,
         formats: &facts.formats,
         kernels: facts.kernels.iter().map(kernel).collect(),
@@ -159,8 +161,11 @@ fn coverage(result: &ScanResult) -> CoverageView<'_> {
     let mut unknown: BTreeMap<&str, &str> =
         questions.map(|(question, reason)| (question.as_str(), reason.as_str())).collect();
     unknown.insert("gaps", GAPS_NOT_MEASURED);
-    if let Known::Unknown(reason) = &result.assessment {
-        unknown.insert("findings", reason);
+    match &result.assessment {
+        Known::Known(assessment) => {
+            unknown.extend(assessment.support.reason().map(|reason| ("support", reason)));
+        }
+        Known::Unknown(reason) => unknown.extend([("findings", &**reason), ("support", reason)]),
     }
     CoverageView {
         bytes_total: coverage.bytes_total,

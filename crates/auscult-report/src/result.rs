@@ -1,7 +1,8 @@
 //! The result of a scan: what the command line fills and every output reads.
 
 use auscult_model::{
-    Facts, Finding, Known, RuntimeView, SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, Verdict,
+    Facts, Finding, Known, RuntimeView, SNAPSHOT_AGE_DAYS_MAX, Sha256, SnapshotInfo, Support,
+    Verdict,
 };
 use jiff::civil::Date;
 
@@ -40,6 +41,9 @@ pub struct Assessment {
     pub no_data: Vec<Unmatched>,
     /// Components that could not be matched, or not in full, as their version is not known.
     pub version_unknown: Vec<Unmatched>,
+    /// Until when components are maintained, for each whose release cycle a source tells; unknown
+    /// where the snapshot holds no such source.
+    pub support: Known<Vec<Support>>,
 }
 
 /// A component of which the advisories could not tell.
@@ -86,12 +90,21 @@ impl ScanResult {
                 list.sort();
                 list.dedup();
             }
+            if let Known::Known(support) = &mut assessment.support {
+                support.sort();
+            }
         }
     }
 
     /// The findings; none where nothing was assessed.
     pub fn findings(&self) -> &[Finding] {
         self.assessment.known().map_or(&[], |assessment| &assessment.findings)
+    }
+
+    /// Until when components are maintained; none where no source tells.
+    pub fn support(&self) -> &[Support] {
+        let told = self.assessment.known().and_then(|assessment| assessment.support.known());
+        told.map_or(&[], Vec::as_slice)
     }
 
     /// The snapshot's age at the date asked for, in days; negative when it is newer.

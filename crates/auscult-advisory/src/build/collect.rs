@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use auscult_model::{Exploitation, SourceInfo};
 use jiff::civil::Date;
 
-use super::advisories::Advisories;
+use super::{advisories::Advisories, support::Supported};
 use crate::{
     build::{BuildOptions, Selection},
     codec::Writer,
-    feeds::{EpssRow, Recognised, Record, SOURCES, dyad},
+    feeds::{EpssRow, Recognised, Record, SOURCES, dyad, endoflife},
     names,
     record::{Claim, Exploits, Statement, Vulnerability},
     snapshot::{
-        EPSS, EXPLOITATION, PROSE, RANGES,
+        EPSS, EXPLOITATION, PROSE, RANGES, SUPPORT,
         counts::{Counts, Known, by_year},
         table::Compression,
         write::{Contents, Rows},
@@ -81,8 +81,10 @@ const MEDICAL_VENDORS: &[&str] = &[
 /// How the ids of CISA's advisories for medical devices begin.
 const MEDICAL_ADVISORY: &str = "ICSMA-";
 
-/// Sources whose records carry no date of their own.
-const DATED_BY_ARCHIVE: &[&str] = &["kernel-cna", dyad::SOURCE, "nvd-overrides", "cve-enrichment"];
+/// Sources that do not date a snapshot: their records carry no date of their own, or they speak of no
+/// vulnerability.
+const NOT_DATING: &[&str] =
+    &["kernel-cna", dyad::SOURCE, "nvd-overrides", "cve-enrichment", endoflife::SOURCE];
 
 /// Date and counts of a source while it is read.
 #[derive(Default)]
@@ -101,6 +103,7 @@ pub(crate) struct Collector {
     epss: (Option<Date>, Vec<EpssRow>),
     known_files: HashSet<String>,
     advisories: Advisories,
+    support: Supported,
 }
 
 impl Collector {
@@ -112,6 +115,7 @@ impl Collector {
             epss: (None, Vec::new()),
             known_files: HashSet::new(),
             advisories: Advisories::default(),
+            support: Supported::default(),
         }
     }
 
@@ -139,6 +143,10 @@ impl Collector {
                 self.tally(source, None, 1);
             }
             Recognised::Epss { date, rows, failures } => self.take_epss(date, rows, failures),
+            Recognised::Support { date, products, failures } => {
+                self.tally(endoflife::SOURCE, date, failures);
+                self.support.take(date, products);
+            }
             Recognised::Records { source, records, failures, date } => {
                 self.tally(source, date, failures);
                 for record in records {
@@ -244,6 +252,7 @@ impl Collector {
         }
         let rows = self.epss.1.len();
         counts.insert("epss", u64::try_from(rows).unwrap_or(u64::MAX));
+        counts.insert(endoflife::SOURCE, self.support.count());
         // A publisher of advisories is a source of its own, after those that are always known.
         let fixed = SOURCES.iter().map(|(name, licence)| (*name, (*licence).to_owned()));
         let own = self.tallies.keys().filter(|name| !SOURCES.iter().any(|(n, _)| n == *name));
@@ -262,7 +271,7 @@ impl Collector {
             })
             .collect();
         // An archive's date may be that of its packing; it must not make old data look new.
-        let own = |source: &&SourceInfo| !DATED_BY_ARCHIVE.contains(&source.name.as_str());
+        let own = |source: &&SourceInfo| !NOT_DATING.contains(&source.name.as_str());
         let newest = sources.iter().filter(own).filter_map(|source| source.date).max();
         let date = newest.or_else(|| sources.iter().filter_map(|source| source.date).max());
         let date = date.unwrap_or_default();
@@ -285,15 +294,9 @@ impl Collector {
         {
             coverage = format!("{coverage}; {year}");
         }
-        let contents = Contents {
-            date,
-            coverage,
-            counts,
-            sources,
-            layers: merged.layers(self.options.prose),
-            compression,
-        };
-        (contents, ahead)
+        let mut layers = merged.layers(self.options.prose);
+        layers.extend(self.support.layer().map(|tables| (SUPPORT, tables)));
+        (Contents { date, coverage, counts, sources, layers, compression }, ahead)
     }
 }
 

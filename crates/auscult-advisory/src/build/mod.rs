@@ -4,6 +4,7 @@ mod advisories;
 mod archive;
 mod collect;
 mod held;
+mod support;
 mod walk;
 
 use std::{io::Write as _, path::Path};

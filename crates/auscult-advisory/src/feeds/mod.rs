@@ -11,6 +11,7 @@ pub(crate) mod debian;
 pub(crate) mod debian_tracker;
 pub(crate) mod disclosure;
 pub(crate) mod dyad;
+pub(crate) mod endoflife;
 pub(crate) mod epss;
 pub(crate) mod exploits;
 pub(crate) mod kev;
@@ -30,6 +31,7 @@ pub(crate) use crate::record::Statement;
 use crate::{
     csaf::trust::{self, Checked, Companions, Mirror},
     record::{Claim, Entry, Status},
+    support::Product,
 };
 
 /// Sources, with their licence and attribution.
@@ -55,6 +57,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = &[
     ("routersploit", "RouterSploit module list (facts)"),
     ("poc-lists", "public proof-of-concept lists (facts)"),
     ("exploit-db", "Exploit Database (facts)"),
+    (endoflife::SOURCE, "endoflife.date, MIT"),
 ];
 
 /// One record of a source.
@@ -97,6 +100,8 @@ pub(crate) enum Recognised {
     Records { source: &'static str, records: Vec<Record>, failures: u64, date: Option<Date> },
     /// A day of EPSS.
     Epss { date: Option<Date>, rows: Vec<EpssRow>, failures: u64 },
+    /// Products with the ends of their release cycles.
+    Support { date: Option<Date>, products: Vec<Product>, failures: u64 },
     /// An advisory of the Common Security Advisory Framework, with what was checked of it.
     Csaf { advisory: Box<csaf::Advisory>, checked: Checked },
     /// One that is not what its provider published; it is not used.

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use crate::{
     csaf::trust,
     feeds::{
-        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, disclosure, dyad, epss,
-        exploits, kev, nvd, osv, rustsec, stream_fixes,
+        Recognised, alpine, csaf, curl, cve5, debian, debian_tracker, disclosure, dyad, endoflife,
+        epss, exploits, kev, nvd, osv, rustsec, stream_fixes,
     },
 };
 
@@ -37,6 +37,8 @@ struct Probe<'a> {
     document: Option<&'a RawValue>,
     feed: Option<IgnoredAny>,
     canonical_url: Option<IgnoredAny>,
+    schema_version: Option<IgnoredAny>,
+    result: Option<IgnoredAny>,
 }
 
 /// Recognises a document and reads it. `archived` is the date that its archive gives it.
@@ -47,7 +49,7 @@ pub(crate) fn recognise(path: &str, bytes: &[u8], archived: Option<Date>) -> Rec
         Some(b'[') if bytes.get(start + 1..).is_some_and(is_list_of_objects) => {
             list(path, bytes, archived)
         }
-        Some(_) => text(path, bytes),
+        Some(_) => text(path, bytes, archived),
         None => Recognised::Nothing,
     }
 }
@@ -97,6 +99,9 @@ fn json(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     if probe.distroversion.is_some() && probe.packages.is_some() {
         return alpine::parse_json(path, bytes);
     }
+    if probe.schema_version.is_some() && probe.result.is_some() {
+        return endoflife::parse(bytes);
+    }
     // Maps whose keys are their content.
     [stream_fixes::parse, debian_tracker::parse, exploits::parse_modules]
         .iter()
@@ -117,7 +122,7 @@ fn list(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     all
 }
 
-fn text(path: &str, bytes: &[u8]) -> Recognised {
+fn text(path: &str, bytes: &[u8], archived: Option<Date>) -> Recognised {
     // Binary members of an archive are not looked at further. Old lists are in old encodings;
     // what is looked for in them is ASCII.
     if bytes.iter().take(1024).any(|byte| *byte == 0) {
@@ -127,6 +132,9 @@ fn text(path: &str, bytes: &[u8]) -> Recognised {
     let first = text.lines().next().unwrap_or_default();
     if dyad::is_dyad(first) {
         return dyad::parse(path, text);
+    }
+    if endoflife::is_page(text) {
+        return endoflife::parse_page(text, archived);
     }
     if epss::is_epss(text) {
         return epss::parse(path, text);
@@ -162,7 +170,7 @@ mod tests {
     use super::recognise;
 
     /// Beginnings that lead into every parser.
-    const SEEDS: [&str; 20] = [
+    const SEEDS: [&str; 22] = [
         r#"{"document":{"csaf_version":"2.0","tracking":{"id":"A-1","current_release_date":"2026-01-01"}},
             "product_tree":{"branches":[{"category":"vendor","name":"V","branches":[{"category":
             "product_name","name":"P","branches":[{"category":"product_version_range","name":
@@ -188,6 +196,9 @@ mod tests {
         r#"{"a": {"CVE-2026-0001": {"releases": {"sid": {"status": "resolved", "fixed_version": "1"}}}}}"#,
         r#"{"exploit/a": {"references": ["CVE-2026-0001"]}}"#,
         "# dyad version: 1\n5.4.1:a:5.4.9:b\n6.5:a:0:0\n",
+        r#"{"schema_version":"1","generated_at":"2026-01-01","result":[{"name":"a","identifiers":[
+            {"id":"cpe:2.3:a:b:c","type":"cpe"}],"releases":[{"name":"1","eolFrom":"2026-01-01"}]}]}"#,
+        "---\npermalink: /a\nidentifiers:\n- purl: pkg:generic/a\nreleases:\n- releaseCycle: '1'\n  eol: 2026-01-01\n---\n",
         "id,file,description,codes\n1,a.py,Text,CVE-2026-0001;OSVDB-1\n",
         r#"[{"id":"OSV-1","modified":"2026","affected":[{"package":{"name":"a"},"versions":["v1"]}]}]"#,
         "[disclosure]\nid = \"A\"\nmaker = \"B\"\ndate = 2026-01-01\nfrom = \"c\"\nentered-by = \"d\"\n\

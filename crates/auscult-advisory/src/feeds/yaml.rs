@@ -160,12 +160,8 @@ fn key_of(text: &str) -> Option<(String, &str)> {
 }
 
 fn scalar(text: &str) -> Option<Value> {
-    if let Some(body) = text.strip_prefix('\'') {
-        return Some(Value::String(body.strip_suffix('\'')?.replace("''", "'")));
-    }
-    if text.starts_with('"') {
-        // The escapes of JSON are those that occur.
-        return serde_json::from_str(text).ok();
+    if text.starts_with(['\'', '"']) {
+        return quoted(text);
     }
     match text {
         "[]" => Some(Value::Array(Vec::new())),
@@ -177,6 +173,36 @@ fn scalar(text: &str) -> Option<Value> {
             Some(Value::String(text.get(..end).unwrap_or(text).trim_end().to_owned()))
         }
     }
+}
+
+/// A quoted scalar, which may have a comment behind it.
+fn quoted(text: &str) -> Option<Value> {
+    let (scalar, rest) = text.split_at_checked(quoted_length(text)?)?;
+    if !rest.is_empty() && !rest.trim_start().starts_with('#') {
+        return None;
+    }
+    match scalar.strip_prefix('\'') {
+        Some(body) => Some(Value::String(body.strip_suffix('\'')?.replace("''", "'"))),
+        // The escapes of JSON are those that occur.
+        None => serde_json::from_str(scalar).ok(),
+    }
+}
+
+/// The length of the quoted scalar that a text begins with.
+fn quoted_length(text: &str) -> Option<usize> {
+    let mut characters = text.char_indices().peekable();
+    let (_, quote) = characters.next()?;
+    while let Some((at, character)) = characters.next() {
+        if character == '\\' && quote == '"' {
+            characters.next();
+        } else if character == quote {
+            let doubled = quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
+            if !doubled {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -199,8 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn comments_behind_quotes_are_left_out() {
+        let text = "a: \"1 # \\\"2\" # it's \"3\"\nb: 'it''s' # 'four'\n";
+        assert_eq!(parse(text), Some(json!({"a": "1 # \"2", "b": "it's"})));
+    }
+
+    #[test]
     fn what_is_not_supported_is_refused() {
-        for text in ["a: &x 1\n", "a: [1, 2]\n", "just text\n"] {
+        for text in ["a: &x 1\n", "a: [1, 2]\n", "just text\n", "a: \"1\" 2\n", "a: '1\n"] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -9,10 +9,12 @@ mod distribution;
 mod gather;
 mod platform;
 mod subject;
+mod support;
 
 use auscult_model::{Component, Finding};
 pub use build::{Matched, match_build};
 pub use platform::Platform;
+pub use support::support;
 
 use crate::{
     Result, Snapshot,

@@ -24,3 +24,4 @@ pub(crate) const RANGES: &str = "ranges";
 pub(crate) const EXPLOITATION: &str = "exploitation";
 pub(crate) const EPSS: &str = "epss";
 pub(crate) const PROSE: &str = "prose";
+pub(crate) const SUPPORT: &str = "support";

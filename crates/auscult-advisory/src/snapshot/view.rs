@@ -12,11 +12,12 @@ use crate::{
     device::Catalogue,
     record::{Claim, Exploits, Statement, Vulnerability},
     snapshot::{
-        EPSS, EXPLOITATION, PROSE, RANGES,
+        EPSS, EXPLOITATION, PROSE, RANGES, SUPPORT,
         counts::{Counts, YearCoverage},
         format::{Header, Source, read_header},
         table::{Table, read_tables},
     },
+    support::Cycle,
 };
 
 /// An open snapshot. Opening reads the header only; blocks are verified as they are read.
@@ -332,6 +333,24 @@ impl Snapshot {
             text: statement.prose,
         };
         Ok(read.into_iter().map(view).collect())
+    }
+
+    /// Whether a source tells until when products are maintained. Snapshots of older programs hold
+    /// none.
+    pub(crate) fn tells_support(&self) -> bool {
+        self.header.layers.iter().any(|layer| layer.name == SUPPORT)
+    }
+
+    /// The release cycles of a product.
+    pub(crate) fn cycles(&self, product: &str) -> Result<Vec<Cycle>> {
+        let Some(bytes) = self.get(SUPPORT, 0, product)? else { return Ok(Vec::new()) };
+        Reader::new(&bytes).list(Cycle::read).map_err(|Short| malformed(SUPPORT))
+    }
+
+    /// The products with release cycles that a key stands for.
+    pub(crate) fn products_with_cycles(&self, key: &str) -> Result<Vec<String>> {
+        let Some(bytes) = self.get(SUPPORT, 1, key)? else { return Ok(Vec::new()) };
+        Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(SUPPORT))
     }
 
     pub(crate) fn source_name(&self, source: u16) -> String {

@@ -15,6 +15,7 @@ mod matching;
 mod pitfalls;
 mod real;
 mod snapshot;
+mod support;
 mod truth;
 
 use auscult_model::{

@@ -43,6 +43,7 @@ pub(crate) fn full() -> Option<&'static Snapshot> {
             "kev",
             "epss",
             "metasploit",
+            "endoflife",
         ] {
             assert!(names.contains(name), "{name} was not found");
         }

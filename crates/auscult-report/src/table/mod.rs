@@ -7,6 +7,7 @@ mod explain;
 mod findings;
 mod input;
 mod operation;
+mod support;
 
 use auscult_model::{Component, Origin, Verdict, VerdictOutcome, VersionClaim};
 pub use explain::explain;
@@ -51,6 +52,7 @@ pub fn table(result: &ScanResult, options: &TableOptions) -> String {
     let mut page = Page::new(options.colour, options.width);
     input::header(&mut page, result, options);
     components(&mut page, result, options);
+    support::section(&mut page, result, options);
     operation::section(&mut page, result, options);
     operation::seen(&mut page, result, options);
     findings::section(&mut page, result, options);

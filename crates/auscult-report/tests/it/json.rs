@@ -21,7 +21,14 @@ fn schema() -> jsonschema::Validator {
 #[test]
 fn results_are_valid_by_the_published_schema() {
     let schema = schema();
-    for result in [results::ordinary(), results::empty(), results::hostile(), results::flooded()] {
+    let all = [
+        results::ordinary(),
+        results::maintained(),
+        results::empty(),
+        results::hostile(),
+        results::flooded(),
+    ];
+    for result in all {
         let document = parsed(&result);
         let errors: Vec<String> = schema
             .iter_errors(&document)
@@ -118,8 +125,31 @@ fn what_was_not_measured_is_named_unknown() {
     let ordinary = unknown(&results::ordinary());
     assert!(ordinary["gaps"].as_str().unwrap().starts_with("not measured"));
     assert_eq!(ordinary.get("findings"), None);
+    assert_eq!(ordinary["support"], "the snapshot tells none");
+    assert_eq!(unknown(&results::maintained()).get("support"), None);
     assert_eq!(unknown(&results::empty())["findings"], "no snapshot was given");
+    assert_eq!(unknown(&results::empty())["support"], "no snapshot was given");
     assert_eq!(parsed(&results::empty())["snapshot"], Value::Null);
+}
+
+#[test]
+fn the_end_of_support_is_told_by_component() {
+    let document = parsed(&results::maintained());
+    let of = |product: &str| {
+        let rows = document["support"].as_array().unwrap();
+        rows.iter().find(|row| row["product"] == product).unwrap().clone()
+    };
+    let ended = of("product-1");
+    assert_eq!((&ended["state"], &ended["date"]), (&"ended".into(), &"2022-02-03".into()));
+    assert_eq!((&ended["cycle"], &ended["latest"]), (&"4.4".into(), &"4.4.9".into()));
+    assert!(
+        document["components"].as_array().unwrap().iter().any(|c| c["id"] == ended["component"])
+    );
+    assert_eq!(
+        (&of("product-3")["state"], &of("product-3")["date"]),
+        (&"supported".into(), &Value::Null)
+    );
+    assert_eq!(parsed(&results::ordinary())["support"], Value::Array(Vec::new()));
 }
 
 #[test]

@@ -7,8 +7,9 @@ use auscult_model::{
     CvssScore, DecisionPoint, Epss, Evidence, EvidenceClass, Exploitation, FACTS_SCHEMA, Facts,
     Finding, FormatSeen, IdentityFact, Input, InputKind, KernelFacts, KevEntry, Known, Limits,
     MatchSource, Mention, ModuleFacts, Origin, Outcome, Perspective, Problem, RiskDecision,
-    Severity, Sha256, SnapshotInfo, SourceInfo, Technique, ToolIdentity, UnreadRegion, Verdict,
-    VerdictOutcome, VerdictReason, Version, VersionClaim, VersionConflict, Vex, VexStatus,
+    Severity, Sha256, SnapshotInfo, SourceInfo, Support, SupportState, Technique, ToolIdentity,
+    UnreadRegion, Verdict, VerdictOutcome, VerdictReason, Version, VersionClaim, VersionConflict,
+    Vex, VexStatus, component_ids,
 };
 use auscult_report::{Assessment, ScanResult, Unmatched};
 use jiff::civil::{Date, date};
@@ -270,6 +271,46 @@ fn unmatched(name: &str, version: &str, reason: &str) -> Unmatched {
     Unmatched { name: name.into(), version: version.into(), reason: reason.into() }
 }
 
+fn support(
+    component: &str,
+    cycle: (&str, &str),
+    state: SupportState,
+    date: Option<Date>,
+) -> Support {
+    Support {
+        component: ComponentId(component.into()),
+        product: cycle.0.into(),
+        cycle: cycle.1.into(),
+        state,
+        date,
+        extended_until: None,
+        latest: Some(format!("{}.9", cycle.1)),
+        source: "endoflife".into(),
+    }
+}
+
+/// An ordinary build of which it is known until when some components are maintained.
+pub(crate) fn maintained() -> ScanResult {
+    let mut result = ordinary();
+    let ids = component_ids(&result.facts.components);
+    let states = [
+        (SupportState::Ended, None),
+        (SupportState::Ended, Some(date(2022, 2, 3))),
+        (SupportState::Ends, Some(date(2030, 1, 1))),
+        (SupportState::Supported, None),
+    ];
+    let rows = states.into_iter().enumerate().map(|(number, (state, date))| {
+        let product = format!("product-{number}");
+        support(&ids[number % ids.len()].0, (&product, "4.4"), state, date)
+    });
+    let rows = rows.collect();
+    if let Known::Known(assessment) = &mut result.assessment {
+        assessment.support = Known::Known(rows);
+    }
+    result.canonicalise();
+    result
+}
+
 /// An ordinary build with a few findings, one of each state, and a gate that failed.
 pub(crate) fn ordinary() -> ScanResult {
     let mut exploited = finding("CVE-2026-0001", "busybox", Some(98), Outcome::Immediate);
@@ -299,6 +340,7 @@ pub(crate) fn ordinary() -> ScanResult {
         ],
         no_data: vec![unmatched("zlib1g", "1:1.2.13", "no record of Debian 12")],
         version_unknown: vec![unmatched("u-boot", "unknown", "no banner")],
+        support: Known::unknown("the snapshot tells none"),
     });
     result.verdict = Some(Verdict::from_reasons(vec![VerdictReason {
         outcome: VerdictOutcome::Fail,
@@ -343,6 +385,7 @@ pub(crate) fn hostile() -> ScanResult {
         findings: vec![hostile],
         no_data: vec![unmatched(NAME, NAME, NAME)],
         version_unknown: Vec::new(),
+        support: Known::Known(vec![support(NAME, (NAME, NAME), SupportState::Ended, None)]),
     });
     result.isolation = vec![NAME.into()];
     result.canonicalise();

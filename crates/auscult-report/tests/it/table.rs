@@ -43,6 +43,15 @@ fn thousands_of_findings_are_counted_not_listed() {
 }
 
 #[test]
+fn what_is_maintained_no_more_is_listed_the_earliest_first() {
+    assert!(!drawn(&results::ordinary()).contains("SUPPORT"), "no source tells");
+    let text = drawn(&results::maintained());
+    let support = text.lines().skip_while(|line| !line.starts_with("SUPPORT"));
+    let section: Vec<&str> = support.take_while(|line| !line.is_empty()).collect();
+    insta::assert_snapshot!("support", section.join("\n"));
+}
+
+#[test]
 fn stale_snapshot_warns_and_a_fresh_one_does_not() {
     let mut result = results::ordinary();
     assert!(!drawn(&result).contains("stale"));

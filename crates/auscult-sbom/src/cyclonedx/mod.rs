@@ -34,4 +34,5 @@ mod property {
     pub(super) const PACKAGE_SOURCE_VERSION: &str = "auscult:package:source-version";
     pub(super) const PACKAGE_ARCHITECTURE: &str = "auscult:package:architecture";
     pub(super) const RULE: &str = "auscult:rule";
+    pub(super) const END_OF_SUPPORT: &str = "auscult:end-of-support";
 }

@@ -41,6 +41,8 @@ pub struct WriteOptions {
     /// The date to put into `metadata.timestamp`. Without one the document carries no time, and
     /// the same facts give the same bytes on any day.
     pub as_of: Option<Date>,
+    /// From when on components are maintained no more: a date, or `ended` where none is known.
+    pub end_of_support: BTreeMap<ComponentId, String>,
 }
 
 /// Writes the inventory of these facts as indented CycloneDX JSON.
@@ -66,7 +68,10 @@ fn bom(facts: &Facts, digest: Sha256, options: &WriteOptions) -> Bom {
         .components
         .iter()
         .zip(&ids)
-        .map(|(found, id)| component(found, id, &files, &facts.conflicts))
+        .map(|(found, id)| Component {
+            properties: properties(found, id, &facts.conflicts, options),
+            ..component(found, id, &files)
+        })
         .collect();
     components.sort_by(|a, b| (&a.name, &a.bom_ref).cmp(&(&b.name, &b.bom_ref)));
     let listed: Vec<String> = components.iter().filter_map(|one| one.bom_ref.clone()).collect();
@@ -192,13 +197,7 @@ fn component(
     found: &Found,
     id: &ComponentId,
     files: &BTreeMap<&Locator, &BinaryFacts>,
-    conflicts: &[VersionConflict],
 ) -> Component {
-    let conflicts = conflicts.iter().filter(|conflict| conflict.component == *id);
-    let conflicts = conflicts.map(|conflict| {
-        let text = format!("{} at {}", conflict.seen, conflict.evidence.locator);
-        Property::new("auscult:version-conflict", text)
-    });
     Component {
         kind: kind_name(found.kind),
         bom_ref: Some(id.0.clone()),
@@ -211,7 +210,7 @@ fn component(
         cpe: found.cpes.first().map(ToString::to_string),
         purl: found.purl.as_ref().map(ToString::to_string),
         evidence: Some(evidence(found)),
-        properties: properties(found).into_iter().chain(conflicts).collect(),
+        properties: Vec::new(),
     }
 }
 
@@ -344,7 +343,24 @@ fn occurrences(found: &Found) -> Vec<Occurrence> {
         .collect()
 }
 
-fn properties(found: &Found) -> Vec<Property> {
+/// What our readers understand beside the standard: of the component, and of what others say of it.
+fn properties(
+    found: &Found,
+    id: &ComponentId,
+    conflicts: &[VersionConflict],
+    options: &WriteOptions,
+) -> Vec<Property> {
+    let conflicts = conflicts.iter().filter(|conflict| conflict.component == *id);
+    let conflicts = conflicts.map(|conflict| {
+        let text = format!("{} at {}", conflict.seen, conflict.evidence.locator);
+        Property::new("auscult:version-conflict", text)
+    });
+    let end = options.end_of_support.get(id);
+    let end = end.map(|end| Property::new(property::END_OF_SUPPORT, end.clone()));
+    own_properties(found).into_iter().chain(conflicts).chain(end).collect()
+}
+
+fn own_properties(found: &Found) -> Vec<Property> {
     let mut properties = Vec::new();
     match &found.version {
         VersionClaim::Exact(version) if version.0.chars().count() > VERSION_CHARACTERS_MAX => {

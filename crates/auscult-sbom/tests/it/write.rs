@@ -18,7 +18,9 @@ fn by_name(document: &Value, name: &str) -> Value {
 fn document_is_valid_by_the_official_schema() {
     let Some(folder) = shared::folder() else { return };
     let schema = shared::schema(&folder);
-    let options = WriteOptions { as_of: Some(jiff::civil::date(2026, 7, 1)) };
+    let ids = auscult_model::component_ids(&facts().components);
+    let end_of_support = ids.into_iter().map(|id| (id, "2023-09-11".to_owned())).collect();
+    let options = WriteOptions { as_of: Some(jiff::civil::date(2026, 7, 1)), end_of_support };
     let mut empty = facts();
     empty.components.clear();
     for facts in [facts(), empty] {
@@ -35,6 +37,21 @@ fn document_is_valid_by_the_official_schema() {
     let mut wrong = written();
     wrong["components"][0]["type"] = json!("gadget");
     assert!(!schema.is_valid(&wrong), "the schema must be in force");
+}
+
+#[test]
+fn the_end_of_support_is_a_property_where_it_is_known() {
+    let mut sorted = facts();
+    sorted.canonicalise();
+    let ids = auscult_model::component_ids(&sorted.components);
+    let told = sorted.components.iter().zip(ids).find(|(found, _)| found.name == "busybox");
+    let end_of_support = [(told.unwrap().1, "ended".to_owned())].into();
+    let options = WriteOptions { end_of_support, ..WriteOptions::default() };
+    let document = serde_json::from_slice(&write_cyclonedx(&sorted, &options).unwrap()).unwrap();
+    let property = json!({"name": "auscult:end-of-support", "value": "ended"});
+    let properties = |document: &Value| by_name(document, "busybox")["properties"].clone();
+    assert!(properties(&document).as_array().unwrap().contains(&property));
+    assert!(!written().to_string().contains("end-of-support"));
 }
 
 #[test]

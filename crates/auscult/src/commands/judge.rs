@@ -87,6 +87,7 @@ impl Question {
             findings: matched.findings,
             no_data: matched.no_data.into_iter().map(without_data).collect(),
             version_unknown: matched.version_unknown.iter().map(without_version).collect(),
+            support: auscult_advisory::support(snapshot, facts, self.as_of)?,
         };
         auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
         self.stated.apply(facts, &mut assessment.findings, self.as_of);
