@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: whole-process timings as ratios to a peer or a physical limit of the same
-//! run. A time counts only if the output of the timed run is right, so each is checked.
+//! run, or against limits. A time counts only if the output of the timed run is right, so each is
+//! checked.
 
 use std::{
     path::Path,
@@ -14,6 +15,7 @@ use crate::shell::{release_program, release_program_with, shared};
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
 
+mod advisories;
 mod backtest;
 mod identify;
 mod measure;
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         scan(&program, &shared)?;
     }
     if wanted("advisories") {
-        advisories(&program, &shared)?;
+        advisories::bench(&program, &shared)?;
     }
     Ok(())
 }
@@ -63,28 +65,6 @@ fn scan(program: &Path, shared: &Path) -> anyhow::Result<()> {
         }
         report("scan / sha256sum", &image, &mut ours, &mut peers);
     }
-    Ok(())
-}
-
-/// The snapshot from all shared feeds: ratio to reading them (`cat`).
-fn advisories(program: &Path, shared: &Path) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let feeds = shared.join("feeds");
-    let out = folder.path().join("all.snapshot");
-    let ours = timed(
-        Command::new(program)
-            .args(["advisories", "build", "--from"])
-            .arg(&feeds)
-            .arg("--out")
-            .arg(&out),
-    )?;
-    let peer = timed(
-        Command::new("sh")
-            .arg("-c")
-            .arg(format!("find {} -type f -exec cat {{}} +", feeds.display())),
-    )?;
-    timed(Command::new(program).args(["advisories", "status", "--advisories"]).arg(&out))?;
-    report("advisories build / cat", &feeds, &mut [ours], &mut [peer]);
     Ok(())
 }
 
