@@ -15,6 +15,9 @@ use crate::{
     snapshot::format::{LayerHeader, Source},
 };
 
+/// Room made for a block before it is unpacked; a larger one makes its room as it grows.
+const ROOM_BYTES_MAX: u64 = 1 << 20;
+
 /// How blocks are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
@@ -104,11 +107,16 @@ fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec
 }
 
 impl Table {
-    /// The value of a key.
-    pub(crate) fn get(&self, source: &Source, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    /// Reads the value of a key where it stands: that of the kernel has megabytes.
+    pub(crate) fn get<T>(
+        &self,
+        source: &Source,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>> {
         let after = self.blocks.partition_point(|block| block.first_key.as_slice() <= key);
         let Some(index) = after.checked_sub(1) else { return Ok(None) };
-        Ok(self.block(source, index)?.find(key).map(<[u8]>::to_vec))
+        Ok(self.block(source, index)?.find(key).map(read))
     }
 
     /// Calls a function with every key and value, in order.
@@ -200,9 +208,9 @@ impl Table {
 }
 
 fn unpack(packed: &[u8], compression: u8, raw_length: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
     // One byte more than announced is read, so that a longer stream shows.
     let limit = raw_length.checked_add(1)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(limit.min(ROOM_BYTES_MAX)).ok()?);
     match compression {
         0 => flate2::read::DeflateDecoder::new(packed).take(limit).read_to_end(&mut bytes).ok()?,
         1 => lzma_rust2::XzReader::new(packed, false).take(limit).read_to_end(&mut bytes).ok()?,

@@ -288,16 +288,15 @@ impl Snapshot {
         Exploits::read(&mut Reader::new(&bytes)).map_err(|Short| malformed(EXPLOITATION))
     }
 
-    /// All claims about a product; `None` where no source knows it.
     /// Tells whether any source speaks of this product.
     pub(crate) fn knows(&self, product: &str) -> Result<bool> {
-        Ok(self.get(RANGES, 0, product)?.is_some())
+        Ok(self.read(RANGES, 0, product, |_| ())?.is_some())
     }
 
+    /// All claims about a product; `None` where no source knows it.
     pub(crate) fn claims(&self, product: &str) -> Result<Option<Vec<Claim>>> {
-        let Some(bytes) = self.get(RANGES, 0, product)? else { return Ok(None) };
-        let mut reader = Reader::new(&bytes);
-        reader.list(Claim::read).map(Some).map_err(|Short| malformed(RANGES))
+        let claims = self.read(RANGES, 0, product, |bytes| Reader::new(bytes).list(Claim::read))?;
+        claims.transpose().map_err(|Short| malformed(RANGES))
     }
 
     /// The keys of all products that begin with a text, in order.
@@ -421,8 +420,19 @@ impl Snapshot {
     }
 
     fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<Vec<u8>>> {
+        self.read(layer, table, key, <[u8]>::to_vec)
+    }
+
+    /// Reads the value of a key without a copy of it.
+    fn read<T>(
+        &self,
+        layer: &str,
+        table: usize,
+        key: &str,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>> {
         match self.table(layer, table)? {
-            Some(table) => table.get(&self.source, key.as_bytes()),
+            Some(table) => table.get(&self.source, key.as_bytes(), read),
             None => Ok(None),
         }
     }
