@@ -111,7 +111,7 @@ pub fn tool() -> ToolIdentity {
 
 /// The digest over the rules and over the histories, which both decide what is found.
 fn rules_digest() -> Sha256 {
-    Sha256::of(format!("{} {}", RuleSet::builtin().digest(), symbols::digest()).as_bytes())
+    Sha256::of(format!("{} {}", RuleSet::builtin_digest(), symbols::digest()).as_bytes())
 }
 
 /// Every container of the image.

@@ -69,6 +69,12 @@ impl RuleSet {
         &BUILTIN
     }
 
+    /// The digest of the rules that the program carries, without making them ready: reading an SBOM
+    /// needs no more.
+    pub fn builtin_digest() -> Sha256 {
+        digest_of(FILES)
+    }
+
     /// Reads rule files, given as `(GROUP/ID.toml, text)`, and checks their expressions.
     pub fn from_files(files: &[(&str, &str)]) -> Result<Self, RuleError> {
         let set = Self::assemble(files)?;
@@ -96,16 +102,8 @@ impl RuleSet {
     }
 
     fn assemble(files: &[(&str, &str)]) -> Result<Self, RuleError> {
-        let mut canonical = Vec::new();
-        let mut rules = Vec::with_capacity(files.len());
-        for (file, text) in files {
-            rules.push(Rule::from_toml(file, text)?);
-            // Name and text with their lengths: no two sets share the canonical bytes.
-            for part in [file, text] {
-                canonical.extend_from_slice(&u64::try_from(part.len()).unwrap_or(0).to_le_bytes());
-                canonical.extend_from_slice(part.as_bytes());
-            }
-        }
+        let rules = files.iter().map(|(file, text)| Rule::from_toml(file, text));
+        let rules = rules.collect::<Result<Vec<Rule>, RuleError>>()?;
         let names = index_names(&rules)?;
         let file_names = compile_names(&rules)?;
         let mut literals = Literals::default();
@@ -122,7 +120,7 @@ impl RuleSet {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&literals.texts)
             .map_err(RuleError::Automaton)?;
-        Ok(Self { rules, programs, automaton, file_names, names, digest: Sha256::of(&canonical) })
+        Ok(Self { rules, programs, automaton, file_names, names, digest: digest_of(files) })
     }
 
     /// How many rules there are.
@@ -166,6 +164,17 @@ impl RuleSet {
         let (stem, _) = soname.split_once(".so")?;
         self.for_name(stem)
     }
+}
+
+/// The digest over the names and texts of rule files.
+fn digest_of(files: &[(&str, &str)]) -> Sha256 {
+    let mut canonical = Vec::new();
+    // Name and text with their lengths: no two sets share the canonical bytes.
+    for part in files.iter().flat_map(|(file, text)| [file, text]) {
+        canonical.extend_from_slice(&u64::try_from(part.len()).unwrap_or(0).to_le_bytes());
+        canonical.extend_from_slice(part.as_bytes());
+    }
+    Sha256::of(&canonical)
 }
 
 fn compile_names(rules: &[Rule]) -> Result<Vec<(usize, Regex)>, RuleError> {
