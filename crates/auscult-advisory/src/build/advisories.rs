@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     csaf::trust::{Checked, Signature},
-    feeds::csaf::{Advisory, BY_HAND, source_name},
+    feeds::csaf::{Advisory, Origin, source_name},
 };
 
 /// Refused documents of a source are told by name up to this number.
@@ -33,21 +33,28 @@ fn plus(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
+impl Source {
+    /// Counts what was checked of a document that its publisher serves.
+    fn count(&mut self, checked: Checked) {
+        plus(&mut self.documents);
+        if checked.digest {
+            plus(&mut self.with_digest);
+        }
+        match checked.signature {
+            Signature::Holds => {}
+            Signature::NoKey => plus(&mut self.no_key),
+            Signature::None => plus(&mut self.unsigned),
+        }
+    }
+}
+
 impl Advisories {
     /// Takes a document; gives its source.
     pub(crate) fn take(&mut self, advisory: Advisory, checked: Checked) -> &'static str {
-        let name = source_name(&advisory.publisher);
+        let name = source_name(advisory.origin, &advisory.publisher);
         let source = self.sources.entry(name).or_default();
-        plus(&mut source.documents);
-        // Nothing lies beside what somebody wrote down.
-        let by_hand = advisory.publisher.starts_with(BY_HAND);
-        if checked.digest || by_hand {
-            plus(&mut source.with_digest);
-        }
-        match checked.signature {
-            Signature::NoKey => plus(&mut source.no_key),
-            Signature::None if !by_hand => plus(&mut source.unsigned),
-            Signature::Holds | Signature::None => {}
+        if advisory.origin == Origin::Published {
+            source.count(checked);
         }
         let key = (name, advisory.id.clone());
         let older = self.newest.get(&key).is_some_and(|known| known.release >= advisory.release);
@@ -57,9 +64,8 @@ impl Advisories {
         name
     }
 
-    /// Notes a document that is not used; gives its source.
-    pub(crate) fn refuse(&mut self, publisher: &str, path: &str, reason: &str) -> &'static str {
-        let name = source_name(publisher);
+    /// Notes a document of a source that is not used; gives the source.
+    pub(crate) fn refuse(&mut self, name: &'static str, path: &str, reason: &str) -> &'static str {
         let source = self.sources.entry(name).or_default();
         plus(&mut source.refused_count);
         if source.refused.len() < TOLD_MAX {

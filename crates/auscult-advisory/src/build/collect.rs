@@ -11,7 +11,7 @@ use super::{advisories::Advisories, support::Supported};
 use crate::{
     build::{BuildOptions, Selection},
     codec::Writer,
-    feeds::{EpssRow, Recognised, Record, SOURCES, dyad, endoflife},
+    feeds::{EpssRow, Recognised, Record, SOURCES, csaf::source_name, dyad, endoflife},
     record::{Claim, Exploits, Statement, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES, SUPPORT,
@@ -78,13 +78,13 @@ impl Collector {
                 let source = self.advisories.take(*advisory, checked);
                 self.tally(source, None, 0);
             }
-            Recognised::Refused { publisher, reason } => {
-                let source = self.advisories.refuse(&publisher, path, &reason);
+            Recognised::Refused { origin, publisher, reason } => {
+                let source = self.advisories.refuse(source_name(origin, &publisher), path, &reason);
                 self.tally(source, None, 1);
             }
             Recognised::Epss { date, rows, failures } => self.take_epss(date, rows, failures),
             Recognised::Support { date, products, failures } => {
-                self.tally(endoflife::SOURCE, date, failures);
+                let date = self.tally(endoflife::SOURCE, date, failures);
                 self.support.take(date, products);
             }
             Recognised::Records { source, records, failures, date } => {
@@ -103,20 +103,18 @@ impl Collector {
         }
     }
 
-    fn tally(&mut self, source: &'static str, date: Option<Date>, failures: u64) {
-        let is_ahead = self.is_ahead(date);
+    /// Counts a document of a source; gives its date, unless that is still to come and does not
+    /// count.
+    fn tally(&mut self, source: &'static str, date: Option<Date>, failures: u64) -> Option<Date> {
+        let newest = self.options.newest;
+        let counted = date.filter(|date| newest.is_none_or(|newest| *date <= newest));
         let tally = self.tallies.entry(source).or_default();
-        if is_ahead {
+        if counted != date {
             tally.ahead = (tally.ahead.0.saturating_add(1), tally.ahead.1.max(date));
-        } else {
-            tally.date = tally.date.max(date);
         }
+        tally.date = tally.date.max(counted);
         tally.failures += failures;
-    }
-
-    /// Whether a date lies behind the last day that a source can be of.
-    fn is_ahead(&self, date: Option<Date>) -> bool {
-        date.zip(self.options.newest).is_some_and(|(date, newest)| date > newest)
+        counted
     }
 
     /// What is to be told of dates that are still to come.
@@ -133,8 +131,7 @@ impl Collector {
 
     /// The newest day wins; a day without a date never replaces one with.
     fn take_epss(&mut self, date: Option<Date>, rows: Vec<EpssRow>, failures: u64) {
-        self.tally("epss", date, failures);
-        let date = date.filter(|_| !self.is_ahead(date));
+        let date = self.tally("epss", date, failures);
         if self.epss.1.is_empty() || date > self.epss.0 {
             self.epss = (date, rows);
         }

@@ -12,10 +12,13 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::csaf::BY_HAND;
 use crate::{
     cpe::Name,
-    feeds::{Recognised, csaf, is_cve},
+    feeds::{
+        Recognised,
+        csaf::{self, Origin},
+        is_cve,
+    },
 };
 
 /// How a remedy is called (CSAF 2.0 section 3.2.3.12.1).
@@ -98,10 +101,7 @@ pub(crate) fn is_disclosure(text: &str) -> bool {
 
 /// Reads a disclosure.
 pub(crate) fn parse(text: &str) -> Recognised {
-    match csaf_of(text) {
-        Ok(document) => csaf::recognised(document.to_string().as_bytes()),
-        Err(reason) => Recognised::Refused { publisher: BY_HAND.to_owned(), reason },
-    }
+    csaf::of_document(Origin::ByHand, read(text).map(|document| document.csaf()))
 }
 
 /// The id of a disclosure whose every part is understood.
@@ -112,18 +112,17 @@ pub fn check_disclosure(text: &str) -> Result<String, String> {
     if !is_disclosure(text) {
         return Err("it does not begin with [disclosure]".to_owned());
     }
-    csaf_of(text)?;
-    let document = read(text)?;
-    Ok(document.disclosure.id)
+    read(text).map(|document| document.disclosure.id)
 }
 
+/// A disclosure whose every part is understood, or what is wrong with it.
 fn read(text: &str) -> Result<Document, String> {
-    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
-}
-
-fn csaf_of(text: &str) -> Result<Value, String> {
-    let document = read(text)?;
-    document.fault().map_or_else(|| Ok(document.csaf()), Err)
+    let document: Document =
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+    match document.fault() {
+        None => Ok(document),
+        Some(fault) => Err(fault),
+    }
 }
 
 /// The day of a date in TOML.
@@ -171,7 +170,7 @@ impl Document {
                 "csaf_version": "2.0",
                 "title": format!("{} {}", head.maker, head.id),
                 "publisher": {
-                    "name": format!("{BY_HAND}{}", head.maker),
+                    "name": head.maker,
                     "namespace": "entered by hand",
                     "category": "translator",
                 },
@@ -180,7 +179,7 @@ impl Document {
                     "id": head.id,
                     "status": "final",
                     "version": "1",
-                    "current_release_date": format!("{}T00:00:00Z", head.date),
+                    "current_release_date": day(&head.date).map(|day| format!("{day}T00:00:00Z")),
                 },
             },
             "product_tree": { "branches": branches },
@@ -293,8 +292,8 @@ impl Product {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_disclosure, parse};
-    use crate::feeds::Recognised;
+    use super::{Origin, check_disclosure, parse};
+    use crate::feeds::{Recognised, csaf::source_name};
 
     const TEXT: &str = r#"
 # A letter.
@@ -338,6 +337,25 @@ text = "Take it off the network."
             "{keys:?}"
         );
         assert_eq!(record.statements[0].label, "mitigation");
+    }
+
+    /// Only the way that a document came says so: an unsigned one must not pass by its name.
+    #[test]
+    fn no_publisher_can_call_itself_entered_by_hand() {
+        let Recognised::Csaf { advisory, .. } = parse(TEXT) else { panic!("no advisory") };
+        let name = source_name(advisory.origin, &advisory.publisher);
+        assert_eq!(name, "disclosure-acme-medical");
+        let posing = source_name(Origin::Published, "disclosure: Acme Medical");
+        assert_eq!(posing, "csaf-disclosure-acme-medical");
+    }
+
+    #[test]
+    fn of_a_time_the_day_counts() {
+        for date in ["2026-11-18", "2026-11-18T23:59:00-05:00"] {
+            let text = TEXT.replace("date = 2026-11-18", &format!("date = {date}"));
+            let Recognised::Csaf { advisory, .. } = parse(&text) else { panic!("no advisory") };
+            assert_eq!(advisory.records[0].updated.as_deref(), Some("2026-11-18T00:00:00Z"));
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub(crate) enum Recognised {
     /// An advisory of the Common Security Advisory Framework, with what was checked of it.
     Csaf { advisory: Box<csaf::Advisory>, checked: Checked },
     /// One that is not what its provider published; it is not used.
-    Refused { publisher: String, reason: String },
+    Refused { origin: csaf::Origin, publisher: String, reason: String },
     /// A part of a feed that holds no record: a list of its documents.
     List,
     /// No feed: a licence, a read-me, a schema.
@@ -138,21 +138,27 @@ impl Recognised {
         Self::Records { source, records: Vec::new(), failures: 1, date: None }
     }
 
-    /// Checks an advisory against what lies beside it and its provider's keys; other feeds have
-    /// nothing to check.
+    /// Checks an advisory against what lies beside it and its provider's keys; other feeds, and what
+    /// was entered by hand, have nothing to check.
     pub(crate) fn checked(
         self,
         bytes: &[u8],
         companions: &Companions,
         mirror: Option<&Mirror>,
     ) -> Self {
-        let Self::Csaf { mut advisory, .. } = self else { return self };
+        let mut advisory = match self {
+            Self::Csaf { advisory, .. } if advisory.origin == csaf::Origin::Published => advisory,
+            other => return other,
+        };
         if let Some(mirror) = mirror.filter(|mirror| !mirror.name.is_empty()) {
             advisory.publisher.clone_from(&mirror.name);
         }
         match trust::check(bytes, companions, mirror) {
             Ok(checked) => Self::Csaf { advisory, checked },
-            Err(reason) => Self::Refused { publisher: advisory.publisher, reason },
+            Err(reason) => {
+                let (origin, publisher) = (advisory.origin, advisory.publisher);
+                Self::Refused { origin, publisher, reason }
+            }
         }
     }
 }

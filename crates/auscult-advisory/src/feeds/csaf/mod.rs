@@ -32,9 +32,20 @@ use crate::{
 /// A longer list of vulnerabilities is cut, with a failure counted.
 const VULNERABILITIES_MAX: usize = 20_000;
 
+/// How a document came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Its publisher serves it.
+    #[default]
+    Published,
+    /// Somebody entered what it says: nothing lies beside it.
+    ByHand,
+}
+
 /// An advisory that was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Advisory {
+    pub(crate) origin: Origin,
     /// The publisher's name and its licence-like terms.
     pub(crate) publisher: String,
     pub(crate) terms: String,
@@ -72,13 +83,19 @@ impl PartialOrd for Release {
 
 /// Reads a document. What was checked of it is not known yet.
 pub(crate) fn recognised(bytes: &[u8]) -> Recognised {
-    let read = serde_json::from_slice::<Value>(bytes).map_err(|error| error.to_string());
-    match read.and_then(|document| read_document(&document)) {
+    let document = serde_json::from_slice::<Value>(bytes).map_err(|error| error.to_string());
+    of_document(Origin::Published, document)
+}
+
+/// The same of a document, or of why there is none.
+pub(crate) fn of_document(origin: Origin, document: Result<Value, String>) -> Recognised {
+    match document.and_then(|document| read_document(&document)) {
         Ok(advisory) => {
             let checked = Checked { digest: false, signature: Signature::None };
-            Recognised::Csaf { advisory: Box::new(advisory), checked }
+            let advisory = Box::new(Advisory { origin, ..advisory });
+            Recognised::Csaf { advisory, checked }
         }
-        Err(reason) => Recognised::Refused { publisher: String::new(), reason },
+        Err(reason) => Recognised::Refused { origin, publisher: String::new(), reason },
     }
 }
 
@@ -92,18 +109,15 @@ pub(crate) fn is_list(text: &str) -> bool {
 /// More publishers in one program are one source.
 const SOURCES_MAX: usize = 1024;
 
-/// How the publisher is called of a document that somebody entered by hand.
-pub(crate) const BY_HAND: &str = "disclosure: ";
-
-/// The name of a publisher as a source: `csaf-cisa`, `disclosure-acme-medical`. Names of sources are few and live as long as
-/// the program, as those of the other feeds do.
-pub(crate) fn source_name(publisher: &str) -> &'static str {
+/// The name of a publisher as a source: `csaf-cisa`, `disclosure-acme-medical`. Names of sources are
+/// few and live as long as the program, as those of the other feeds do.
+pub(crate) fn source_name(origin: Origin, publisher: &str) -> &'static str {
     static KNOWN: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
-    let (prefix, publisher) = match publisher.strip_prefix(BY_HAND) {
-        Some(maker) => ("disclosure", maker),
-        None => ("csaf", publisher),
-    };
-    let mut name = format!("{prefix}-");
+    let mut name = match origin {
+        Origin::Published => "csaf-",
+        Origin::ByHand => "disclosure-",
+    }
+    .to_owned();
     for character in publisher.chars().flat_map(char::to_lowercase).take(60) {
         if character.is_alphanumeric() {
             name.push(character);
