@@ -4,7 +4,7 @@
 //! findings does not read as clean. A field that a spreadsheet would take for a formula gets an
 //! apostrophe in front.
 
-use auscult_model::{Finding, Known, Perspective, RiskDecision};
+use auscult_model::{Finding, Perspective, RiskDecision};
 
 use crate::{Error, ScanResult, Unmatched, json::word, rank, text::clean};
 
@@ -38,10 +38,7 @@ const HEADER: [&str; 22] = [
 /// # Errors
 /// Fails when no advisories were asked: an empty list would read as "no findings".
 pub fn csv(result: &ScanResult) -> Result<String, Error> {
-    let assessment = match &result.assessment {
-        Known::Known(assessment) => assessment,
-        Known::Unknown(reason) => return Err(Error::NotAssessed(reason.clone())),
-    };
+    let assessment = result.assessed()?;
     let mut text = String::new();
     push_row(&mut text, &HEADER.map(str::to_owned));
     for finding in &assessment.findings {

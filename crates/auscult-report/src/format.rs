@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use auscult_model::{ComponentId, Finding, Known, Support, SupportState};
+use auscult_model::{ComponentId, Support, SupportState};
 use auscult_sbom::{WriteOptions, write_csaf_vex, write_cyclonedx, write_openvex};
 
 use crate::{Error, ScanResult, TableOptions, csv, html, json, table};
@@ -75,19 +75,15 @@ impl OutputFormat {
             Self::Table => table(result, options).into_bytes(),
             Self::Json => json(result)?.into_bytes(),
             Self::CycloneDx => write_cyclonedx(&result.facts, &sbom_options(result))?,
-            Self::OpenVex => write_openvex(&result.facts, assessed(result)?, result.as_of)?,
-            Self::CsafVex => write_csaf_vex(&result.facts, assessed(result)?, result.as_of)?,
+            Self::OpenVex => {
+                write_openvex(&result.facts, &result.assessed()?.findings, result.as_of)?
+            }
+            Self::CsafVex => {
+                write_csaf_vex(&result.facts, &result.assessed()?.findings, result.as_of)?
+            }
             Self::Csv => csv(result)?.into_bytes(),
             Self::Html => html(result).into_bytes(),
         })
-    }
-}
-
-/// The findings: an empty list would read as "no findings" where nothing was asked.
-fn assessed(result: &ScanResult) -> Result<&[Finding], Error> {
-    match &result.assessment {
-        Known::Known(assessment) => Ok(&assessment.findings),
-        Known::Unknown(reason) => Err(Error::NotAssessed(reason.clone())),
     }
 }
 

@@ -96,6 +96,18 @@ impl ScanResult {
         }
     }
 
+    /// What the advisories say, for outputs that consist of it: without it an empty list would read
+    /// as "no findings".
+    ///
+    /// # Errors
+    /// No advisories were asked.
+    pub fn assessed(&self) -> Result<&Assessment, crate::Error> {
+        match &self.assessment {
+            Known::Known(assessment) => Ok(assessment),
+            Known::Unknown(reason) => Err(crate::Error::NotAssessed(reason.clone())),
+        }
+    }
+
     /// The findings; none where nothing was assessed.
     pub fn findings(&self) -> &[Finding] {
         self.assessment.known().map_or(&[], |assessment| &assessment.findings)

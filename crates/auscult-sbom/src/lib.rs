@@ -22,6 +22,13 @@ pub use vex::{VexDocument, read_vex, write_csaf_vex, write_openvex};
 
 use auscult_model::Sha256;
 
+/// A document as indented JSON.
+pub(crate) fn pretty(document: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
+    let mut bytes = serde_json::to_vec_pretty(document).map_err(Error::Write)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// An identifier `urn:uuid:…` of a content (RFC 9562, version 8): the same for the same digest.
 pub(crate) fn uuid(purpose: &[u8], digest: Sha256) -> String {
     let hash = Sha256::of(&[purpose, &digest.0].concat());

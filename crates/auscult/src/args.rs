@@ -68,7 +68,8 @@ pub(crate) struct LimitArgs {
 pub(crate) struct ScanArgs {
     /// Firmware image, directory, disk image, SBOM file, or - for standard input
     pub(crate) target: PathBuf,
-    /// Output: table (default), json, cyclonedx, openvex, csaf-vex, csv, html; =FILE writes to a file. Repeatable
+    /// Output: table (default), json, cyclonedx, openvex, csaf-vex, csv, html; =FILE writes to a
+    /// file. Repeatable
     #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
     pub(crate) outputs: Vec<String>,
     #[command(flatten)]

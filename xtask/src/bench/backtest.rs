@@ -12,7 +12,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read as _,
     path::Path,
-    process::Command,
 };
 
 use anyhow::{Context as _, ensure};
@@ -24,7 +23,7 @@ use auscult_priority::{DecisionPolicy, decide};
 use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
 
-use crate::shell::output_bytes;
+use super::unpacked;
 
 /// The day of the oldest EPSS file at hand.
 const AS_OF: Date = jiff::civil::date(2024, 8, 18);
@@ -130,10 +129,6 @@ fn tell(name: &str, places: &[f64]) {
         within(0.05),
         within(0.10),
     );
-}
-
-fn unpacked(path: &Path) -> anyhow::Result<Vec<u8>> {
-    output_bytes(Command::new("zstd").arg("-dqc").arg(path))
 }
 
 /// The one file in a folder whose name begins so.

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::shell::{release_program, release_program_with, shared};
+use crate::shell::{output_bytes, release_program, release_program_with, shared};
 
 /// Runs of each command; the median counts.
 const RUNS: usize = 5;
@@ -66,6 +66,11 @@ fn scan(program: &Path, shared: &Path) -> anyhow::Result<()> {
         report("scan / sha256sum", &image, &mut ours, &mut peers);
     }
     Ok(())
+}
+
+/// The content of a file that zstd packed.
+fn unpacked(path: &Path) -> anyhow::Result<Vec<u8>> {
+    output_bytes(Command::new("zstd").arg("-dqc").arg(path))
 }
 
 fn images(shared: &Path, folder: &str, ending: &str) -> anyhow::Result<Vec<std::path::PathBuf>> {

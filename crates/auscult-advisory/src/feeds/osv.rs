@@ -15,7 +15,7 @@ use crate::{
 
 const SOURCE: &str = "osv";
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Document {
     id: String,
@@ -30,12 +30,12 @@ struct Document {
     affected: Vec<Affected>,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 struct Severity {
     score: String,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Affected {
     package: Package,
@@ -43,7 +43,7 @@ struct Affected {
     versions: Vec<String>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Package {
     ecosystem: String,
@@ -51,7 +51,7 @@ struct Package {
     purl: Option<String>,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 struct OsvRange {
     #[serde(rename = "type", default)]
     kind: String,
@@ -59,7 +59,7 @@ struct OsvRange {
     events: Vec<OsvEvent>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct OsvEvent {
     introduced: Option<String>,
@@ -76,15 +76,16 @@ pub(crate) fn is_yaml(text: &str) -> bool {
 /// Reads a record in YAML.
 pub(crate) fn parse_yaml(text: &str) -> Recognised {
     let document = yaml::parse(text).and_then(|value| serde_json::from_value(value).ok());
-    document.map_or_else(|| Recognised::failed(SOURCE), recognised)
+    document.map_or_else(|| Recognised::failed(SOURCE), |document| recognised(&document))
 }
 
 /// Reads a record in JSON.
 pub(crate) fn parse_json(bytes: &[u8]) -> Recognised {
-    serde_json::from_slice(bytes).map_or_else(|_| Recognised::failed(SOURCE), recognised)
+    serde_json::from_slice(bytes)
+        .map_or_else(|_| Recognised::failed(SOURCE), |document| recognised(&document))
 }
 
-fn recognised(document: Document) -> Recognised {
+fn recognised(document: &Document) -> Recognised {
     let date = day(&document.modified);
     if document.id.is_empty() {
         return Recognised::failed(SOURCE);
@@ -95,7 +96,7 @@ fn recognised(document: Document) -> Recognised {
 /// A record for each vulnerability that a document speaks of. An announcement of a distribution
 /// often repairs several, which are different things that it names in `upstream`; AlmaLinux and
 /// Rocky Linux named them in `related`, where others put what only resembles.
-fn records(document: Document) -> Vec<Record> {
+fn records(document: &Document) -> Vec<Record> {
     let of = |names: &[String]| names.iter().filter(|name| is_cve(name)).cloned().collect();
     let mut repaired: Vec<String> = of(&document.upstream);
     if repaired.is_empty() && document.is_announcement() {
@@ -107,41 +108,33 @@ fn records(document: Document) -> Vec<Record> {
     if is_one || repaired.len() < 2 {
         return vec![record(document, repaired.first().map(String::as_str))];
     }
-    let parts = repaired.iter().map(|cve| {
-        let mut part = Document { aliases: Vec::new(), ..document.clone() };
-        // The worst of several is not that of each.
-        part.severity.clear();
-        let unique = format!("{}/{cve}", document.id);
-        let record = record(part, Some(cve));
-        // It is no other name of any of them: they would become one vulnerability.
-        Record { unique, aliases: Vec::new(), ..record }
-    });
-    parts.collect()
+    // The announcement is no other name of any of them, as they would become one vulnerability, and
+    // the worst score of several is not that of each.
+    let part = |cve: &String| Record {
+        unique: format!("{}/{cve}", document.id),
+        aliases: Vec::new(),
+        cvss: Vec::new(),
+        ..record(document, Some(cve))
+    };
+    repaired.iter().map(part).collect()
 }
 
 impl Document {
     /// Whether it speaks of packages of distributions only.
     fn is_announcement(&self) -> bool {
-        let name = |affected: &Affected| {
-            let ecosystem = &affected.package.ecosystem;
-            ecosystem.split_once(':').map_or(ecosystem.as_str(), |(name, _)| name).to_owned()
-        };
-        let known = |affected: &Affected| {
-            let name = name(affected);
-            DISTRIBUTIONS.iter().any(|(known, _)| *known == name)
-        };
-        !self.affected.is_empty() && self.affected.iter().all(known)
+        let distributed = |one: &Affected| ecosystem(&one.package).0.starts_with("d:");
+        !self.affected.is_empty() && self.affected.iter().all(distributed)
     }
 }
 
 /// A document as the word on one vulnerability; `repaired` is what it calls its upstream.
-fn record(document: Document, repaired: Option<&str>) -> Record {
+fn record(document: &Document, repaired: Option<&str>) -> Record {
     // A CVE among the aliases is the name under which all sources meet.
     let aliases = document.aliases.iter().map(String::as_str);
     let cve = aliases.chain(repaired).find(|alias| is_cve(alias));
     let id = if is_cve(&document.id) { &document.id } else { cve.unwrap_or(&document.id) };
     let id = id.to_owned();
-    let mut aliases = document.aliases;
+    let mut aliases = document.aliases.clone();
     aliases.push(document.id.clone());
     aliases.retain(|alias| *alias != id);
     aliases.sort();
@@ -159,11 +152,11 @@ fn record(document: Document, repaired: Option<&str>) -> Record {
         source: SOURCE,
         unique: document.id.clone(),
         claims: claims.collect(),
-        updated: Some(document.modified),
+        updated: Some(document.modified.clone()),
         withdrawn: document.withdrawn.is_some(),
         cvss: scores.collect(),
-        title: document.summary,
-        description: document.details,
+        title: document.summary.clone(),
+        description: document.details.clone(),
         aliases,
         id,
         ..Record::default()

@@ -70,7 +70,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn of(component: &Component) -> Self {
-        let given: Vec<Name> = component.cpes.iter().filter_map(|Cpe(t)| Name::parse(t)).collect();
+        let given = given(component);
         let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
         let ecosystem = ECOSYSTEMS.iter().find(|(known, _)| *known == kind);
         let mut names = Names::default();
@@ -119,7 +119,17 @@ impl Subject {
     }
 }
 
+/// The CPE names of a component, those that are any.
+pub(super) fn given(component: &Component) -> Vec<Name> {
+    component.cpes.iter().filter_map(|Cpe(text)| Name::parse(text)).collect()
+}
+
 impl Told {
+    /// What is told of a component's version.
+    pub(super) fn by(component: &Component) -> Self {
+        Self::of(component, &given(component))
+    }
+
     fn of(component: &Component, given: &[Name]) -> Self {
         let plain = |version: &Version| upstream(component, &version.0, given);
         match &component.version {

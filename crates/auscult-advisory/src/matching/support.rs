@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    Component, ComponentId, ComponentKind, Cpe, EvidenceClass, Facts, Known, Locator, Origin,
-    Support, SupportState, component_ids,
+    Component, ComponentId, ComponentKind, EvidenceClass, Facts, Known, Locator, Origin, Support,
+    SupportState, component_ids,
 };
 use jiff::civil::Date;
 
 use super::{
     distribution::publishes,
-    subject::{Subject, Told, database},
+    subject::{Told, database, given},
 };
 use crate::{
     Result, Snapshot,
@@ -147,7 +147,7 @@ fn is_repaired_kernel(component: &Component) -> bool {
 
 /// The first two numbers of an exact version.
 fn series(component: &Component) -> Option<String> {
-    let Told::Exact(version) = Subject::of(component).version else { return None };
+    let Told::Exact(version) = Told::by(component) else { return None };
     let mut numbers = version.split(|c: char| !c.is_ascii_digit());
     Some(format!("{}.{}", numbers.next()?, numbers.next()?))
 }
@@ -155,7 +155,10 @@ fn series(component: &Component) -> Option<String> {
 /// The product and the cycle of a component. What names it most exactly is asked first; a name that
 /// leads to cycles of two products leads nowhere.
 fn cycle_of(snapshot: &Snapshot, component: &Component) -> Result<Option<(String, Cycle)>> {
-    let told = Subject::of(component).version;
+    let told = Told::by(component);
+    if told == Told::Nothing {
+        return Ok(None);
+    }
     for keys in keys(component) {
         let mut products = BTreeSet::new();
         for key in keys {
@@ -178,9 +181,9 @@ fn cycle_of(snapshot: &Snapshot, component: &Component) -> Result<Option<(String
 
 /// The keys of a component by CPE, by purl and by name.
 fn keys(component: &Component) -> [Vec<String>; 3] {
-    let cpes = component.cpes.iter().filter_map(|Cpe(text)| Some(Name::parse(text)?.key()));
+    let cpes = given(component).iter().map(Name::key).collect();
     let purl = component.purl.iter().map(|purl| format!("p:{}", purl.without_version()));
-    [cpes.collect(), purl.collect(), names(component)]
+    [cpes, purl.collect(), names(component)]
 }
 
 /// The names by which a product may be found. In the world of a language a name means another thing,

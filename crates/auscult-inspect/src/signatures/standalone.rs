@@ -22,11 +22,13 @@ const TABLE_TAIL_MAX: usize = 3;
 pub(super) struct Standalone<'b> {
     bytes: &'b [u8],
     strings: OnceCell<Vec<usize>>,
+    /// Versions that are not the file's.
+    others: OnceCell<Vec<Foreign>>,
 }
 
 impl<'b> Standalone<'b> {
     pub(super) fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes, strings: OnceCell::new() }
+        Self { bytes, strings: OnceCell::new(), others: OnceCell::new() }
     }
 
     /// Offset of a string that the expression matches whole; none if several such strings have
@@ -44,12 +46,13 @@ impl<'b> Standalone<'b> {
             let version = captures.get_group(1).and_then(|group| self.bytes.get(group.range()))?;
             found.entry(version).or_insert(start);
         }
-        let others = foreign(self.bytes);
-        if found.len() > 1 {
-            found.retain(|version, _| !others.iter().any(|other| other.is(text(version))));
-        } else {
-            found.retain(|version, _| !self.is_of_a_library(rule, version, &others));
-        }
+        let alone = found.len() == 1;
+        found.retain(|version, _| {
+            let mut others = self.others.get_or_init(|| foreign(self.bytes)).iter();
+            !others.any(|other| {
+                other.is(text(version)) && (!alone || self.must_be(rule, version, other))
+            })
+        });
         let mut starts = found.into_values();
         let start = starts.next().filter(|_| starts.next().is_none())?;
         let length = string_at(self.bytes, start).len();
@@ -57,19 +60,16 @@ impl<'b> Standalone<'b> {
         Some(start)
     }
 
-    /// Whether this version is in the range of a library of which the file must hold the version,
-    /// and no other string of the file is.
-    fn is_of_a_library(&self, rule: &str, version: &[u8], others: &[Foreign]) -> bool {
-        others.iter().any(|other| {
-            let Foreign::Library { rule: library, .. } = other else { return false };
-            let mut strings = self.strings.get_or_init(|| collect(self.bytes)).iter();
-            rule != *library
-                && other.is(text(version))
-                && strings.all(|&start| {
-                    let string = string_at(self.bytes, start);
-                    string == version || !other.is(text(string))
-                })
-        })
+    /// Whether the only version that was found must be that of a library: the file holds the
+    /// library's, and no other of its strings can be it.
+    fn must_be(&self, rule: &str, version: &[u8], other: &Foreign) -> bool {
+        let Foreign::Library { rule: library, .. } = other else { return false };
+        let mut strings = self.strings.get_or_init(|| collect(self.bytes)).iter();
+        rule != *library
+            && strings.all(|&start| {
+                let string = string_at(self.bytes, start);
+                string == version || !other.is(text(string))
+            })
     }
 
     fn input(&self, start: usize, length: usize) -> Input<'b> {

@@ -54,9 +54,7 @@ pub fn write_cyclonedx(facts: &Facts, options: &WriteOptions) -> Result<Vec<u8>,
     sorted.canonicalise();
     let digest = sorted.digest().map_err(Error::Write)?;
     let document = bom(&sorted, digest, options);
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(Error::Write)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    crate::pretty(&document)
 }
 
 fn bom(facts: &Facts, digest: Sha256, options: &WriteOptions) -> Bom {

@@ -66,16 +66,24 @@ pub(super) fn reasons(vex: &Vex) -> Option<String> {
     (!evidence.is_empty()).then(|| format!("{strength}{evidence}"))
 }
 
-/// What the holder of an affected component can do, as far as the data tell.
-pub(super) fn action(finding: &Finding) -> String {
+/// Why a finding does not apply.
+pub(super) fn impact(vex: &Vex) -> String {
+    let why = reasons(vex).or_else(|| vex.justification.clone());
+    why.unwrap_or_else(|| "no reason was given".to_owned())
+}
+
+/// What the holder of an affected component can do, as far as the data tell: the category of a
+/// remediation (CSAF 2.0 section 3.2.3.12.1), and the words.
+pub(super) fn action(finding: &Finding) -> (&'static str, String) {
     let name = &finding.component;
     let mut fixed: Vec<&str> =
         finding.matches.iter().filter_map(|one| Some(one.fixed.as_ref()?.0.as_str())).collect();
     fixed.sort_unstable();
     fixed.dedup();
-    match fixed.as_slice() {
+    let text = match fixed.as_slice() {
         [] => format!("No repaired version of {name} is known to the advisories that were asked."),
         [one] => format!("Update {name} to {one} or later."),
         all => format!("Update {name} to a repaired version: {}.", all.join(", ")),
-    }
+    };
+    (if fixed.is_empty() { "none_available" } else { "vendor_fix" }, text)
 }

@@ -6,7 +6,7 @@ use auscult_model::{Facts, Finding, VexStatus};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::write::{Subject, action, component, justification, reasons};
+use super::write::{Subject, action, component, impact, justification};
 use crate::Error;
 
 /// The product id of the input as a whole.
@@ -25,9 +25,7 @@ pub fn write_csaf_vex(facts: &Facts, findings: &[Finding], as_of: Date) -> Resul
         "product_tree": product_tree(&subject, &parts),
         "vulnerabilities": vulnerabilities(&subject, &parts),
     });
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(Error::Write)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    crate::pretty(&document)
 }
 
 fn head(subject: &Subject<'_>) -> Value {
@@ -116,7 +114,8 @@ struct Word {
     status: BTreeMap<&'static str, Vec<String>>,
     flags: BTreeMap<String, Vec<String>>,
     threats: BTreeMap<String, Vec<String>>,
-    remediations: BTreeMap<String, Vec<String>>,
+    /// By category and words.
+    remediations: BTreeMap<(&'static str, String), Vec<String>>,
 }
 
 impl Word {
@@ -133,9 +132,7 @@ impl Word {
                 if let Some(word) = justification(vex) {
                     self.flags.entry(word.to_owned()).or_default().push(product.clone());
                 }
-                let why = reasons(vex).or_else(|| vex.justification.clone());
-                let why = why.unwrap_or_else(|| "no reason was given".to_owned());
-                self.threats.entry(why).or_default().push(product.clone());
+                self.threats.entry(impact(vex)).or_default().push(product.clone());
             }
             VexStatus::Affected => {
                 self.remediations.entry(action(finding)).or_default().push(product.clone());
@@ -153,9 +150,8 @@ impl Word {
         let threats = threats
             .map(|(why, ids)| json!({ "category": "impact", "details": why, "product_ids": ids }));
         let remediations = self.remediations.iter();
-        let remediations = remediations.map(|(what, ids)| {
-            let known = if what.starts_with("No ") { "none_available" } else { "vendor_fix" };
-            json!({ "category": known, "details": what, "product_ids": ids })
+        let remediations = remediations.map(|((category, what), ids)| {
+            json!({ "category": category, "details": what, "product_ids": ids })
         });
         let text = format!("{id} in the components of the image.");
         let mut all = json!({

@@ -4,7 +4,7 @@ use auscult_model::{Facts, Finding, VexStatus};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::write::{Subject, action, component, justification, reasons};
+use super::write::{Subject, action, component, impact, justification, reasons};
 use crate::Error;
 
 /// Writes what was found out about each finding as an OpenVEX document: the input is the product,
@@ -27,9 +27,7 @@ pub fn write_openvex(facts: &Facts, findings: &[Finding], as_of: Date) -> Result
         "tooling": format!("{} {}", tool.name, tool.version),
         "statements": statements,
     });
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(Error::Write)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    crate::pretty(&document)
 }
 
 fn statement(finding: &Finding, subject: &Subject<'_>) -> Value {
@@ -51,25 +49,17 @@ fn statement(finding: &Finding, subject: &Subject<'_>) -> Value {
     );
     let vex = &finding.vex;
     put("status", json!(vex.status));
-    match vex.status {
-        VexStatus::NotAffected => {
-            if let Some(word) = justification(vex) {
-                put("justification", json!(word));
-            }
-            let why = reasons(vex).or_else(|| vex.justification.clone());
-            put("impact_statement", json!(why.unwrap_or_else(|| "no reason was given".to_owned())));
+    if vex.status == VexStatus::NotAffected {
+        if let Some(word) = justification(vex) {
+            put("justification", json!(word));
         }
-        VexStatus::Affected => {
-            put("action_statement", json!(action(finding)));
-            if let Some(notes) = reasons(vex) {
-                put("status_notes", json!(notes));
-            }
-        }
-        VexStatus::Fixed | VexStatus::UnderInvestigation => {
-            if let Some(notes) = reasons(vex) {
-                put("status_notes", json!(notes));
-            }
-        }
+        put("impact_statement", json!(impact(vex)));
+    } else if let Some(notes) = reasons(vex) {
+        put("status_notes", json!(notes));
+    }
+    if vex.status == VexStatus::Affected {
+        let (_, what) = action(finding);
+        put("action_statement", json!(what));
     }
     Value::Object(statement)
 }

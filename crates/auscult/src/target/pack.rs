@@ -22,8 +22,8 @@ const BLOCK_BYTES: u64 = 512;
 const END_BYTES: u64 = 2 * BLOCK_BYTES;
 /// What is read of a file at a time.
 const BUFFER_BYTES: usize = 128 << 10;
-/// Contents that are remembered until they are copied.
-const CONTENTS_MAX: usize = 16_384;
+/// Files that are kept open until they are copied; a process may have 1024.
+const CONTENTS_MAX: usize = 256;
 
 /// Packs a directory into an anonymous file, in the order of the names, without times, so that the
 /// same tree gives the same bytes.
@@ -54,6 +54,7 @@ pub(super) fn pack(root: &Path) -> anyhow::Result<Target> {
 
 /// The content of a file on its way into the packed directory.
 struct Content {
+    file: File,
     path: PathBuf,
     place: u64,
     size: u64,
@@ -160,7 +161,7 @@ impl Packer {
         self.append(header, inside)?;
         let place = self.position;
         self.position = place.saturating_add(size.next_multiple_of(BLOCK_BYTES));
-        self.contents.push(Content { path: path.to_owned(), place, size });
+        self.contents.push(Content { file, path: path.to_owned(), place, size });
         if self.contents.len() < CONTENTS_MAX { Ok(()) } else { self.copy_contents() }
     }
 
@@ -205,7 +206,7 @@ impl Packer {
 /// Copies a content to its place. A file that shrinks meanwhile ends in zeros: what follows it must
 /// not shift.
 fn copy(content: &Content, file: &File, buffer: &mut [u8]) -> io::Result<()> {
-    let mut source = File::open(&content.path)?.take(content.size);
+    let mut source = (&content.file).take(content.size);
     let mut place = content.place;
     loop {
         let count = source.read(buffer)?;

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::shell::output_bytes;
+use super::super::unpacked;
 
 /// Records that a delta changes.
 pub(super) const CHANGED: usize = 2_000;
@@ -266,7 +266,7 @@ fn each_record(
     archive: &Path,
     mut each: impl FnMut(Value) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let bytes = output_bytes(Command::new("zstd").arg("-dqc").arg(archive))?;
+    let bytes = unpacked(archive)?;
     for member in tar::Archive::new(bytes.as_slice()).entries()? {
         let mut text = Vec::new();
         std::io::Read::read_to_end(&mut member?, &mut text)?;

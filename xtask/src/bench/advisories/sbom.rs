@@ -6,14 +6,12 @@ use std::{
     fs,
     io::Read as _,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::mirror::Versions;
-use crate::shell::output_bytes;
+use super::{super::unpacked, mirror::Versions};
 
 /// Components without the kernel.
 const COMPONENTS: usize = 1_000;
@@ -61,7 +59,7 @@ fn is_wanted(name: &str) -> bool {
 /// Packages spread over Debian's announcements, in the newest version that these name.
 fn packages(feeds: &Path) -> anyhow::Result<Vec<Value>> {
     let archive = feeds.join("distro.tar.zst");
-    let bytes = output_bytes(Command::new("zstd").arg("-dqc").arg(&archive))?;
+    let bytes = unpacked(&archive)?;
     let mut found = BTreeMap::new();
     for member in tar::Archive::new(bytes.as_slice()).entries()? {
         let mut member = member?;

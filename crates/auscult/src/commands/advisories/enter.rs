@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::Context as _;
 use auscult_advisory::check_disclosure;
-use sha2::{Digest as _, Sha256};
+use auscult_fetch::Mirror;
+use auscult_model::Sha256;
 
 use crate::{args::EnterArgs, data, exit::Exit, failure::Hinted, target::read_text};
 
@@ -25,7 +26,7 @@ pub(super) fn run(arguments: &EnterArgs) -> anyhow::Result<Exit> {
             "write it as docs/disclosures.md shows",
         )
     })?;
-    let folder = data::folder(arguments.data.as_deref())?.join("mirror").join(FOLDER);
+    let folder = Mirror::new(&data::folder(arguments.data.as_deref())?).feeds().join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let place = folder.join(format!("{}.toml", file_name(&id)));
     let replaced = place.try_exists().with_context(|| format!("look for {}", place.display()))?;
@@ -44,7 +45,7 @@ fn file_name(id: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     let name: String = id.chars().map(plain).take(80).collect();
     let name = name.trim_start_matches('.').to_owned();
-    let digest = auscult_model::Sha256(Sha256::digest(id).into()).to_string();
+    let digest = Sha256::of(id.as_bytes()).to_string();
     if name == id { name } else { format!("{name}-{}", digest.get(..8).unwrap_or_default()) }
 }
 

@@ -16,7 +16,6 @@ use std::{
 };
 
 use auscult_advisory::{Build, BuildOptions, Selection};
-use jiff::civil::Date;
 
 use super::judge::as_of;
 use crate::{args::AdvisoriesCommand, exit::Exit, failure::Hinted};
@@ -38,8 +37,7 @@ pub(crate) fn run(command: &AdvisoriesCommand) -> anyhow::Result<Exit> {
 }
 
 fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Exit> {
-    let options = BuildOptions { prose, selection: Selection::Full, newest: Some(newest()) };
-    let built = auscult_advisory::build(from, &options).map_err(|error| {
+    let built = auscult_advisory::build(from, &options(prose)).map_err(|error| {
         Hinted::error(
             format!("{:#}", anyhow::Error::new(error)),
             "name a folder that holds feeds as they are served or archived",
@@ -54,10 +52,12 @@ fn build(from: &Path, out: &Path, prose: bool, force: bool) -> anyhow::Result<Ex
     status::of(out)
 }
 
-/// The last day that a source can be of: tomorrow, as it is that day already in other places.
-fn newest() -> Date {
+/// How snapshots are built for users. The last day that a source can be of is tomorrow, as it is that
+/// day already in other places.
+fn options(prose: bool) -> BuildOptions {
     let today = as_of(None);
-    today.tomorrow().unwrap_or(today)
+    let newest = Some(today.tomorrow().unwrap_or(today));
+    BuildOptions { prose, selection: Selection::Full, newest }
 }
 
 /// Tells on standard error what a build could not use.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use auscult_advisory::{Build, BuildOptions, Selection, Snapshot};
+use auscult_advisory::{Build, BuildOptions, Snapshot};
 use auscult_fetch::{
     Config, FeedReport, FeedState, Judge, Judged, Mirror, Options, Outcome, Secret,
 };
@@ -17,7 +17,7 @@ use auscult_report::clean;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{newest, progress, status, told};
+use super::{options, progress, status, told};
 use crate::{
     args::UpdateArgs,
     data,
@@ -163,8 +163,7 @@ fn build(arguments: &UpdateArgs, from: &Path, out: &Path, folder: &Path) -> anyh
     {
         return Ok(false);
     }
-    let options = BuildOptions { prose, selection: Selection::Full, newest: Some(newest()) };
-    let built = auscult_advisory::build(from, &options).map_err(|error| {
+    let built = auscult_advisory::build(from, &options(prose)).map_err(|error| {
         let hint = "no feed is in the mirror; name a folder with feeds, or look why they failed";
         hinted(error.into(), Some(hint))
     })?;
