@@ -19,7 +19,7 @@ use crate::{
     packages::carried::{self, Carried},
     projects, remembered,
     signatures::{FileKind, Hit},
-    traces,
+    startup, traces,
     twins::Twins,
     uboot, upstream,
 };
@@ -69,7 +69,14 @@ pub(crate) fn all(tree: &Tree, limits: &Limits) -> Vec<Examined> {
     let subjects: Vec<NodeId> =
         tree.nodes().map(|(id, _)| id).filter(|&id| is_subject(tree, id, &whole)).collect();
     let twins = Twins::among(tree, &subjects);
-    subjects.into_par_iter().map(|id| one(tree, id, limits, &twins)).collect()
+    let mut examined: Vec<Examined> =
+        subjects.into_par_iter().map(|id| one(tree, id, limits, &twins)).collect();
+    examined.extend(startup::read(tree).into_iter().map(|(id, hit)| {
+        let mut seen = Examined::nothing(tree, id);
+        seen.hits.push((hit.offset, hit));
+        seen
+    }));
+    examined
 }
 
 /// Whether these bytes are looked at themselves, and not through what lies in them or around them;
@@ -138,20 +145,7 @@ pub(crate) fn place(tree: &Tree, id: NodeId, offset: u64) -> Locator {
 
 fn one(tree: &Tree, id: NodeId, limits: &Limits, twins: &Twins) -> Examined {
     let node = tree.node(id);
-    let mut examined = Examined {
-        node: id,
-        file: file_of(tree, id),
-        binary: None,
-        kernels: Vec::new(),
-        config: None,
-        is_config: false,
-        boot_loaders: Vec::new(),
-        statements: Vec::new(),
-        hits: Vec::new(),
-        own_version: None,
-        carried: Carried::default(),
-        problems: Vec::new(),
-    };
+    let mut examined = Examined::nothing(tree, id);
     let Some(content) = &node.content else { return examined };
     let appended = node.children.iter().find_map(|&child| appended_at(tree, child));
     let content = if let Some(at) = appended.filter(|_| node.is_file()) {
@@ -281,6 +275,24 @@ fn own_version(tree: &Tree, bytes: &[u8], kind: FileKind, examined: &mut Examine
 }
 
 impl Examined {
+    /// Bytes that showed nothing yet.
+    fn nothing(tree: &Tree, id: NodeId) -> Self {
+        Self {
+            node: id,
+            file: file_of(tree, id),
+            binary: None,
+            kernels: Vec::new(),
+            config: None,
+            is_config: false,
+            boot_loaders: Vec::new(),
+            statements: Vec::new(),
+            hits: Vec::new(),
+            own_version: None,
+            carried: Carried::default(),
+            problems: Vec::new(),
+        }
+    }
+
     /// Whether there is nothing to it but headers, symbols and signature hits.
     pub(crate) fn is_plain(&self) -> bool {
         self.kernels.is_empty()

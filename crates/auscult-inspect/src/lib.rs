@@ -19,6 +19,7 @@ mod remembered;
 mod roots;
 pub mod signatures;
 mod stanza;
+mod startup;
 pub mod symbols;
 mod traces;
 mod twins;

@@ -1,6 +1,9 @@
 //! Compares a result with the ground truth of a file.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::Value;
 
@@ -12,6 +15,8 @@ pub(crate) struct Score {
     pub(crate) total: usize,
     /// Truths whose name was found.
     pub(crate) names: usize,
+    /// Truths whose name, or that of the project that the package was built from, was found.
+    pub(crate) projects: usize,
     /// Truths whose name and version were found; a truth without a version needs its name only.
     pub(crate) exact: usize,
     /// Truths whose name was found only with other, exact versions.
@@ -22,10 +27,35 @@ pub(crate) struct Score {
     pub(crate) rows_missing: usize,
 }
 
-pub(crate) const HEADER: &str = "file                                               exit  names   exact wrong   read%  time s  MiB  formats";
+pub(crate) const HEADER: &str = "file                                               exit  names project   exact wrong   read%  time s  MiB  formats";
 
-pub(crate) fn of(case: &Case, result: &Value) -> Score {
+/// The names of the project that a package was built from, by its name and version, as the package
+/// databases of the images tell that were scanned before.
+#[derive(Debug, Default)]
+pub(crate) struct Projects(BTreeMap<(String, String), BTreeSet<String>>);
+
+impl Projects {
+    /// Takes the source package and the CPE products of each package of a result.
+    pub(crate) fn learn(&mut self, result: &Value) {
+        let components = result.get("components").and_then(Value::as_array);
+        for component in components.into_iter().flatten() {
+            let text = |path: &str| component.pointer(path).and_then(Value::as_str);
+            let (Some(name), Some(version)) = (text("/name"), text("/version")) else { continue };
+            let Some(source) = text("/origin/source") else { continue };
+            let names = self.0.entry((name.to_owned(), version.to_owned())).or_default();
+            names.insert(plain(source));
+            names.extend(cpe_names(component));
+        }
+    }
+
+    fn of(&self, truth: &Truth) -> impl Iterator<Item = &String> {
+        self.0.get(&(truth.name.clone(), truth.version.clone())).into_iter().flatten()
+    }
+}
+
+pub(crate) fn of(case: &Case, result: &Value, projects: &Projects) -> Score {
     let found = components(result);
+    let is_found = |wanted: &String| found.iter().any(|(names, _)| names.contains(wanted));
     let mut score = Score { total: case.components.len(), ..Score::default() };
     for truth in &case.components {
         let wanted = plain(&truth.name);
@@ -34,6 +64,8 @@ pub(crate) fn of(case: &Case, result: &Value) -> Score {
             .filter(|(names, _)| names.contains(&wanted))
             .map(|(_, version)| version)
             .collect();
+        let project = !versions.is_empty() || projects.of(truth).any(is_found);
+        score.projects += usize::from(project);
         if versions.is_empty() {
             score.missed.push(truth.name.clone());
             score.rows_missing += usize::from(truth.source_db.is_some());
@@ -66,21 +98,35 @@ fn components(result: &Value) -> Vec<(BTreeSet<String>, Option<String>)> {
         .map(|component| {
             let mut names = BTreeSet::new();
             let text = |field: &str| component.get(field).and_then(Value::as_str);
-            names.extend(text("name").map(plain));
+            let name = text("name").unwrap_or_default();
+            let supplier = text("supplier").unwrap_or_default();
+            names.extend([plain(name), plain(&format!("{supplier}{name}"))]);
+            if text("kind") == Some("operating-system") {
+                names.insert(plain(&format!("{name}os")));
+            }
             if let Some(purl) = text("purl") {
                 let stem = purl.split(['@', '?']).next().unwrap_or_default();
                 names.extend(stem.rsplit('/').next().map(plain));
             }
-            let cpes = component.get("cpes").and_then(Value::as_array);
-            for cpe in cpes.into_iter().flatten().filter_map(Value::as_str) {
-                names.extend(cpe.split(':').nth(4).map(plain));
-            }
+            names.extend(cpe_names(component));
             let version = component.get("version").and_then(|version| {
                 version.as_str().or_else(|| version.get("exact").and_then(Value::as_str))
             });
             (names, version.map(str::to_owned))
         })
         .collect()
+}
+
+/// The products of a component's CPE names, alone and behind their vendors.
+fn cpe_names(component: &Value) -> BTreeSet<String> {
+    let cpes = component.get("cpes").and_then(Value::as_array);
+    let mut names = BTreeSet::new();
+    for cpe in cpes.into_iter().flatten().filter_map(Value::as_str) {
+        let mut fields = cpe.split(':').skip(3);
+        let (Some(vendor), Some(product)) = (fields.next(), fields.next()) else { continue };
+        names.extend([plain(product), plain(&format!("{vendor}{product}"))]);
+    }
+    names
 }
 
 /// A name without case, punctuation and what stands in brackets.
@@ -118,9 +164,11 @@ pub(crate) fn row(case: &Case, outcome: &Outcome, score: &Score) -> String {
     let exit = outcome.exit.map_or("?".to_owned(), |code| code.to_string());
     let tenths = (total - unread.min(total)) * 1000 / total;
     let mut row = format!(
-        "{:50} {exit:>4} {:>3}/{:<3} {:>3}/{:<3} {:>4}  {:>4}.{} {:>7.2} {:>4}  {}",
+        "{:50} {exit:>4} {:>3}/{:<3} {:>3}/{:<3} {:>3}/{:<3} {:>4}  {:>4}.{} {:>7.2} {:>4}  {}",
         case.file,
         score.names,
+        score.total,
+        score.projects,
         score.total,
         score.exact,
         score.total,

@@ -94,7 +94,7 @@ fn generic_scheme() -> String {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pattern {
     /// The bytes that are sought; the case counts.
-    pub literal: String,
+    pub literal: Literal,
     /// The expression that reads the version. It starts at the literal, or with `before` it must
     /// cover it. Its groups are joined with dots. Without it the version stays unknown.
     pub version: Option<String>,
@@ -129,13 +129,13 @@ pub struct Pattern {
     pub confidence: u8,
     /// Literals that must all stand in the same file.
     #[serde(default)]
-    pub requires: Vec<String>,
+    pub requires: Vec<Literal>,
     /// Literals of which one must stand in the same file.
     #[serde(default)]
-    pub requires_any: Vec<String>,
+    pub requires_any: Vec<Literal>,
     /// Literals none of which may stand in the same file.
     #[serde(default)]
-    pub excludes: Vec<String>,
+    pub excludes: Vec<Literal>,
     /// Patterns of the file's name or soname, of which one must match.
     #[serde(default)]
     pub file: Vec<String>,
@@ -144,6 +144,47 @@ pub struct Pattern {
     pub kinds: Vec<FileKind>,
     /// Why the version read is only a part of the true one, if it is.
     pub incomplete: Option<String>,
+}
+
+/// Bytes to be sought: in a rule file a text, or `{ hex = "…" }` for what is no text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "WrittenLiteral")]
+pub struct Literal(pub Vec<u8>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenLiteral {
+    Text(String),
+    Bytes { hex: String },
+}
+
+impl TryFrom<WrittenLiteral> for Literal {
+    type Error = String;
+
+    fn try_from(written: WrittenLiteral) -> Result<Self, Self::Error> {
+        match written {
+            WrittenLiteral::Text(text) => Ok(Self(text.into_bytes())),
+            WrittenLiteral::Bytes { hex } => bytes_of_hex(&hex)
+                .map(Self)
+                .ok_or_else(|| format!("{hex:?} is no bytes in hexadecimal")),
+        }
+    }
+}
+
+impl std::fmt::Debug for Literal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// Reads pairs of hexadecimal digits; blanks between pairs are for the eye.
+pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let pairs = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs.collect()
 }
 
 fn default_after() -> usize {
@@ -280,16 +321,15 @@ impl Rule {
 
 impl Pattern {
     /// Every literal it needs in the automaton.
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn literals(&self) -> impl Iterator<Item = &Literal> {
         std::iter::once(&self.literal)
             .chain(&self.requires)
             .chain(&self.requires_any)
             .chain(&self.excludes)
-            .map(String::as_str)
     }
 
     fn fault(&self) -> Option<String> {
-        if let Some(short) = self.literals().find(|literal| literal.len() < LITERAL_MIN) {
+        if let Some(short) = self.literals().find(|literal| literal.0.len() < LITERAL_MIN) {
             return Some(format!("the literal {short:?} is shorter than {LITERAL_MIN} bytes"));
         }
         if self.before > WINDOW_MAX || self.after > WINDOW_MAX {

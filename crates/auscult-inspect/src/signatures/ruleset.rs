@@ -9,7 +9,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use auscult_model::Sha256;
 use regex_automata::{meta::Regex, util::syntax};
 
-use super::rule::{Pattern, Rule, RuleError};
+use super::rule::{Literal, Pattern, Rule, RuleError};
 
 /// `(GROUP/ID.toml, text)` of every rule file, sorted; written by the build script.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rule_files.rs"));
@@ -118,7 +118,7 @@ impl RuleSet {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals.texts)
+            .build(&literals.bytes)
             .map_err(RuleError::Automaton)?;
         Ok(Self { rules, programs, automaton, file_names, names, digest: digest_of(files) })
     }
@@ -194,24 +194,24 @@ fn compile_names(rules: &[Rule]) -> Result<Vec<(usize, Regex)>, RuleError> {
 /// Literals and their numbers; equal ones share a number.
 #[derive(Default)]
 struct Literals {
-    texts: Vec<String>,
-    numbers: BTreeMap<String, LiteralId>,
+    bytes: Vec<Vec<u8>>,
+    numbers: BTreeMap<Literal, LiteralId>,
 }
 
 impl Literals {
-    fn number(&mut self, text: &str) -> LiteralId {
-        if let Some(&number) = self.numbers.get(text) {
+    fn number(&mut self, literal: &Literal) -> LiteralId {
+        if let Some(&number) = self.numbers.get(literal) {
             return number;
         }
-        let number = self.texts.len();
-        self.texts.push(text.to_owned());
-        self.numbers.insert(text.to_owned(), number);
+        let number = self.bytes.len();
+        self.bytes.push(literal.0.clone());
+        self.numbers.insert(literal.clone(), number);
         number
     }
 
     fn program(&mut self, rule: usize, pattern: usize, source: &Pattern) -> Program {
         let mut numbers =
-            |texts: &[String]| texts.iter().map(|text| self.number(text)).collect::<Vec<_>>();
+            |all: &[Literal]| all.iter().map(|one| self.number(one)).collect::<Vec<_>>();
         Program {
             rule,
             pattern,

@@ -226,7 +226,7 @@ struct Reading<'b> {
 /// Reads the record that points to the literal.
 fn read_record<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option<Reading<'b>> {
     let (version, record) = pattern.record?.read(bytes, start)?;
-    let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
+    let matched = bytes.get(start..start.checked_add(pattern.literal.0.len())?)?;
     Some(Reading { version: claim(pattern, version), start: record, matched })
 }
 
@@ -235,7 +235,7 @@ fn read_presence<'b>(pattern: &Pattern, bytes: &'b [u8], start: usize) -> Option
         Some(release) => claim(pattern, release.clone()),
         None => VersionClaim::Unknown("the trace found carries no version".to_owned()),
     };
-    let matched = bytes.get(start..start.checked_add(pattern.literal.len())?)?;
+    let matched = bytes.get(start..start.checked_add(pattern.literal.0.len())?)?;
     Some(Reading { version, start, matched })
 }
 
@@ -245,7 +245,7 @@ fn read<'b>(
     bytes: &'b [u8],
     start: usize,
 ) -> Option<Reading<'b>> {
-    let literal_end = start.checked_add(pattern.literal.len())?;
+    let literal_end = start.checked_add(pattern.literal.0.len())?;
     let window_end = literal_end.saturating_add(pattern.after).min(bytes.len());
     let mode = if pattern.before == 0 { Anchored::Yes } else { Anchored::No };
     let mut captures = regex.create_captures();

@@ -6,7 +6,7 @@ use auscult_model::{EvidenceClass, VersionClaim};
 
 use super::{
     FileContext, FileKind, Hit, RuleSet,
-    rule::{Rule, RuleTest},
+    rule::{Rule, RuleTest, bytes_of_hex},
 };
 
 fn scan<'r>(set: &'r RuleSet, bytes: &[u8]) -> Vec<Hit<'r>> {
@@ -53,7 +53,10 @@ fn version_schemes_are_those_of_the_version_crate() {
 }
 
 fn check(set: &RuleSet, rule: &Rule, test: &RuleTest) -> Option<String> {
-    let bytes = test.hex.as_deref().map_or_else(|| test.text.clone().into_bytes(), unhex);
+    let bytes = match &test.hex {
+        Some(hex) => bytes_of_hex(hex).unwrap(),
+        None => test.text.clone().into_bytes(),
+    };
     let file = FileContext { path: test.file.as_bytes(), soname: None, kind: test.kind };
     let hits = set.scan(&file, &bytes);
     let hit = hits.iter().find(|hit| hit.rule.id == rule.id);
@@ -76,12 +79,6 @@ fn check(set: &RuleSet, rule: &Rule, test: &RuleTest) -> Option<String> {
         _ => false,
     };
     (!right).then(|| format!("{}: {:?} gave {seen:?}, want {:?}", rule.id, test.text, test.version))
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 #[test]
