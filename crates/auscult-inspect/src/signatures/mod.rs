@@ -13,6 +13,7 @@
 //! Not here: package databases, kernel banners and image headers, which are structures.
 
 mod glob;
+mod literals;
 mod record;
 mod rule;
 mod ruleset;

@@ -11,7 +11,7 @@ use super::{record::Record, scan::FileKind};
 /// How far around its literal an expression may look, in bytes.
 const WINDOW_MAX: usize = 512;
 /// The shortest literal: shorter ones meet everywhere and make the scan slow.
-const LITERAL_MIN: usize = 4;
+pub(super) const LITERAL_MIN: usize = 4;
 
 /// A rule file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +33,6 @@ pub enum RuleError {
         /// What is wrong.
         reason: String,
     },
-    /// The automaton over all literals could not be built.
-    #[error("build the automaton over all literals")]
-    Automaton(#[source] aho_corasick::BuildError),
 }
 
 /// One component and the traces by which it is known.
@@ -320,7 +317,7 @@ impl Rule {
 }
 
 impl Pattern {
-    /// Every literal it needs in the automaton.
+    /// Every literal that it asks for.
     pub(super) fn literals(&self) -> impl Iterator<Item = &Literal> {
         std::iter::once(&self.literal)
             .chain(&self.requires)

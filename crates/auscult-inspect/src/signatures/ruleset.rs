@@ -1,27 +1,26 @@
-//! All rules together: the automaton over their literals, their expressions, their names.
+//! All rules together: their literals, their expressions, their names.
 
 use std::{
     collections::BTreeMap,
     sync::{LazyLock, OnceLock},
 };
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use auscult_model::Sha256;
 use regex_automata::{meta::Regex, util::syntax};
 
-use super::rule::{Literal, Pattern, Rule, RuleError};
+use super::{
+    literals::{LiteralId, Literals},
+    rule::{Literal, Pattern, Rule, RuleError},
+};
 
 /// `(GROUP/ID.toml, text)` of every rule file, sorted; written by the build script.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rule_files.rs"));
-
-/// The number of a literal in the automaton.
-pub(super) type LiteralId = usize;
 
 /// A set of rules, ready to scan with.
 pub struct RuleSet {
     pub(super) rules: Vec<Rule>,
     pub(super) programs: Vec<Program>,
-    pub(super) automaton: AhoCorasick,
+    pub(super) literals: Literals,
     /// Index of a rule and an expression that a whole file name must match.
     pub(super) file_names: Vec<(usize, Regex)>,
     names: BTreeMap<String, usize>,
@@ -113,14 +112,9 @@ impl RuleSet {
             .flat_map(|(index, rule)| {
                 rule.patterns.iter().enumerate().map(move |(number, p)| (index, number, p))
             })
-            .map(|(rule, pattern, source)| literals.program(rule, pattern, source))
+            .map(|(rule, pattern, source)| program(&mut literals, rule, pattern, source))
             .collect();
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals.bytes)
-            .map_err(RuleError::Automaton)?;
-        Ok(Self { rules, programs, automaton, file_names, names, digest: digest_of(files) })
+        Ok(Self { rules, programs, literals, file_names, names, digest: digest_of(files) })
     }
 
     /// How many rules there are.
@@ -191,36 +185,18 @@ fn compile_names(rules: &[Rule]) -> Result<Vec<(usize, Regex)>, RuleError> {
     Ok(expressions)
 }
 
-/// Literals and their numbers; equal ones share a number.
-#[derive(Default)]
-struct Literals {
-    bytes: Vec<Vec<u8>>,
-    numbers: BTreeMap<Literal, LiteralId>,
-}
-
-impl Literals {
-    fn number(&mut self, literal: &Literal) -> LiteralId {
-        if let Some(&number) = self.numbers.get(literal) {
-            return number;
-        }
-        let number = self.bytes.len();
-        self.bytes.push(literal.0.clone());
-        self.numbers.insert(literal.clone(), number);
-        number
-    }
-
-    fn program(&mut self, rule: usize, pattern: usize, source: &Pattern) -> Program {
-        let mut numbers =
-            |all: &[Literal]| all.iter().map(|one| self.number(one)).collect::<Vec<_>>();
-        Program {
-            rule,
-            pattern,
-            requires: numbers(&source.requires),
-            requires_any: numbers(&source.requires_any),
-            excludes: numbers(&source.excludes),
-            literal: self.number(&source.literal),
-            regex: OnceLock::new(),
-        }
+/// The pattern with its literals made known.
+fn program(literals: &mut Literals, rule: usize, pattern: usize, source: &Pattern) -> Program {
+    let mut numbers =
+        |all: &[Literal]| all.iter().map(|one| literals.number(one)).collect::<Vec<_>>();
+    Program {
+        rule,
+        pattern,
+        requires: numbers(&source.requires),
+        requires_any: numbers(&source.requires_any),
+        excludes: numbers(&source.excludes),
+        literal: literals.number(&source.literal),
+        regex: OnceLock::new(),
     }
 }
 

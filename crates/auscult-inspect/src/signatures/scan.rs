@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::{
     glob,
+    literals::LiteralId,
     rule::{Pattern, Rule, Transform},
-    ruleset::{LiteralId, Program, RuleSet},
+    ruleset::{Program, RuleSet},
     standalone::Standalone,
     text::printable,
 };
@@ -110,14 +111,14 @@ impl RuleSet {
 
     /// Where each literal stands, by its number.
     fn places(&self, bytes: &[u8]) -> Vec<Vec<usize>> {
-        let mut places = vec![Vec::new(); self.automaton.patterns_len()];
-        for found in self.automaton.find_overlapping_iter(bytes) {
-            if let Some(list) = places.get_mut(found.pattern().as_usize())
+        let mut places = vec![Vec::new(); self.literals.len()];
+        self.literals.find(bytes, |literal, at| {
+            if let Some(list) = places.get_mut(literal)
                 && list.len() < PLACES_MAX
             {
-                list.push(found.start());
+                list.push(at);
             }
-        }
+        });
         places
     }
 
