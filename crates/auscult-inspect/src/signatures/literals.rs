@@ -23,19 +23,25 @@ pub(super) struct Literals {
     numbers: BTreeMap<Literal, LiteralId>,
     /// A bit for each hash that an anchor has.
     hashes: Box<[u64; WORDS]>,
-    /// The literals with the anchors that have a hash, and how far in each anchor stands.
-    anchors: BTreeMap<u32, Vec<Anchored>>,
+    /// The literals whose anchors have a hash, by that hash.
+    anchors: Vec<Vec<Anchored>>,
 }
 
 struct Anchored {
     literal: LiteralId,
+    /// The four bytes, and how far in they stand.
+    anchor: u32,
     offset: usize,
     bytes: Vec<u8>,
 }
 
 impl Default for Literals {
     fn default() -> Self {
-        Self { numbers: BTreeMap::new(), hashes: Box::new([0; WORDS]), anchors: BTreeMap::new() }
+        Self {
+            numbers: BTreeMap::new(),
+            hashes: Box::new([0; WORDS]),
+            anchors: std::iter::repeat_with(Vec::new).take(1 << HASH_BITS).collect(),
+        }
     }
 }
 
@@ -53,12 +59,14 @@ impl Literals {
         let number = self.numbers.len();
         self.numbers.insert(literal.clone(), number);
         let (offset, anchor) = rarest(&literal.0);
-        let (word, bit) = place(hash(anchor));
+        let hash = hash(anchor);
+        let (word, bit) = place(hash);
         if let Some(word) = self.hashes.get_mut(word) {
             *word |= bit;
         }
-        let entry = Anchored { literal: number, offset, bytes: literal.0.clone() };
-        self.anchors.entry(anchor).or_default().push(entry);
+        if let Some(list) = self.anchors.get_mut(hash) {
+            list.push(Anchored { literal: number, anchor, offset, bytes: literal.0.clone() });
+        }
         number
     }
 
@@ -67,38 +75,36 @@ impl Literals {
         for (at, window) in bytes.windows(ANCHOR_BYTES).enumerate() {
             let Some(&window) = window.first_chunk() else { continue };
             let anchor = u32::from_le_bytes(window);
-            let (word, bit) = place(hash(anchor));
+            let hash = hash(anchor);
+            let (word, bit) = place(hash);
             if self.hashes.get(word).is_some_and(|word| word & bit != 0) {
-                self.compare(bytes, at, anchor, &mut found);
+                let anchors = self.anchors.get(hash).into_iter().flatten();
+                for one in anchors.filter(|one| one.anchor == anchor) {
+                    if let Some(start) = one.start(bytes, at) {
+                        found(one.literal, start);
+                    }
+                }
             }
         }
     }
+}
 
-    #[cold]
-    fn compare(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        anchor: u32,
-        found: &mut impl FnMut(LiteralId, usize),
-    ) {
-        for one in self.anchors.get(&anchor).into_iter().flatten() {
-            let Some(start) = at.checked_sub(one.offset) else { continue };
-            if bytes.get(start..).is_some_and(|rest| rest.starts_with(&one.bytes)) {
-                found(one.literal, start);
-            }
-        }
+impl Anchored {
+    /// Where the literal starts whose anchor stands at this place, if the rest of it is there too.
+    fn start(&self, bytes: &[u8], anchor_at: usize) -> Option<usize> {
+        let start = anchor_at.checked_sub(self.offset)?;
+        bytes.get(start..)?.starts_with(&self.bytes).then_some(start)
     }
 }
 
 /// A multiplicative hash (Knuth, The Art of Computer Programming, volume 3, section 6.4).
-fn hash(anchor: u32) -> u32 {
-    anchor.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)
+fn hash(anchor: u32) -> usize {
+    usize::try_from(anchor.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)).unwrap_or(0)
 }
 
 /// The word of a hash and its bit in it.
-fn place(hash: u32) -> (usize, u64) {
-    (usize::try_from(hash >> 6).unwrap_or(usize::MAX), 1 << (hash & 63))
+fn place(hash: usize) -> (usize, u64) {
+    (hash >> 6, 1 << (hash & 63))
 }
 
 /// The rarest four bytes of a literal, and where they stand in it.
