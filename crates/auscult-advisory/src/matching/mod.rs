@@ -12,18 +12,24 @@ mod subject;
 mod support;
 
 use auscult_model::{Component, Finding};
+use rayon::prelude::*;
+
 pub use build::{Matched, match_build};
 pub use platform::Platform;
 pub use support::support;
 
 use crate::{
     Result, Snapshot,
+    affected::Verdict,
     matching::{
         gather::Gathered,
         subject::{Subject, Told},
     },
     record::Claim,
 };
+
+/// So many claims or findings are worth another thread.
+const CLAIMS_MIN: usize = 256;
 
 /// What the snapshot says about a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +82,13 @@ fn match_group(
     for name in &subject.names {
         let Some(claims) = snapshot.claims(&name.key)? else { continue };
         names_known.push(name.label.clone());
-        for claim in claims.iter().filter(|claim| subject.accepts(claim)) {
-            if decided.is_fixed(&claim.id) {
-                continue;
-            }
-            gathered.add(name, claim, subject.version.judge(claim), platform);
+        let asked = |claim: &Claim<&str>| subject.accepts(claim) && !decided.is_fixed(claim.id);
+        let judge = |claim: Claim<_>| (subject.version.judge(&claim), claim);
+        // A kernel has as many claims as all else together.
+        let claims = claims.into_par_iter().with_min_len(CLAIMS_MIN).filter(asked);
+        let judged: Vec<(Verdict, Claim<&str>)> = claims.map(judge).collect();
+        for (verdict, claim) in judged {
+            gathered.add(name, &claim, verdict, platform);
         }
     }
     names_known.sort();
@@ -104,6 +112,6 @@ fn match_group(
 }
 
 /// The id of a claim's record.
-fn record_of(claim: &Claim) -> String {
-    if claim.record.is_empty() { claim.id.clone() } else { claim.record.clone() }
+fn record_of<'a>(claim: &Claim<&'a str>) -> &'a str {
+    if claim.record.is_empty() { claim.id } else { claim.record }
 }

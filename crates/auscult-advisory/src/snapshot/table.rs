@@ -1,22 +1,21 @@
 //! A layer's tables: sorted keys with values, in compressed blocks that are verified when read.
 
-use std::{
-    io::Read,
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::{cell::RefCell, io::Read as _, ops::Range, sync::OnceLock};
 
 use auscult_model::Sha256;
+use flate2::{Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
 use crate::{
     Error, Result,
     codec::{Decoded, Reader, Short},
-    snapshot::format::{LayerHeader, Source},
+    snapshot::format::{LayerHeader, PART_BYTES_MAX, Source},
 };
 
 /// Room made for a block before it is unpacked; a larger one makes its room as it grows.
 const ROOM_BYTES_MAX: u64 = 1 << 20;
+/// Deflate packs nothing smaller than this part of it (258 bytes in two bits).
+const DEFLATE_RATIO_MAX: u64 = 1032;
 
 /// How blocks are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +24,8 @@ pub(crate) enum Compression {
     Deflate,
     /// XZ: small; for the snapshot inside the program.
     Xz,
+    /// Not at all.
+    Stored,
 }
 
 impl Compression {
@@ -32,8 +33,14 @@ impl Compression {
         match self {
             Self::Deflate => 0,
             Self::Xz => 1,
+            Self::Stored => 2,
         }
     }
+}
+
+/// The checksum of a block as it is stored.
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+    twox_hash::XxHash3_64::oneshot(bytes)
 }
 
 /// The directory entry of a block.
@@ -42,6 +49,7 @@ struct BlockHeader {
     length: u64,
     raw_length: u64,
     digest: Sha256,
+    checksum: u64,
     first_key: Vec<u8>,
 }
 
@@ -67,7 +75,7 @@ pub(crate) struct Table {
     layer: String,
     compression: u8,
     blocks: Vec<BlockHeader>,
-    cache: Vec<OnceLock<Arc<Block>>>,
+    cache: Vec<OnceLock<Block>>,
 }
 
 /// Reads the directory of a layer, verifies it, and gives its tables in order.
@@ -92,10 +100,11 @@ fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec
         let blocks = reader.list(|reader| {
             let length = reader.number()?;
             let raw_length = reader.number()?;
-            let digest = reader.fixed(32)?.try_into().map_err(|_| Short)?;
+            let digest = Sha256(reader.fixed(32)?.try_into().map_err(|_| Short)?);
+            let checksum = reader.fixed(8)?.try_into().map_err(|_| Short)?;
+            let checksum = u64::from_le_bytes(checksum);
             let first_key = reader.slice()?.to_vec();
-            let block =
-                BlockHeader { offset, length, raw_length, digest: Sha256(digest), first_key };
+            let block = BlockHeader { offset, length, raw_length, digest, checksum, first_key };
             offset = offset.checked_add(length).ok_or(Short)?;
             Ok(block)
         })?;
@@ -107,16 +116,11 @@ fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec
 }
 
 impl Table {
-    /// Reads the value of a key where it stands: that of the kernel has megabytes.
-    pub(crate) fn get<T>(
-        &self,
-        source: &Source,
-        key: &[u8],
-        read: impl FnOnce(&[u8]) -> T,
-    ) -> Result<Option<T>> {
+    /// The value of a key where it stands: that of the kernel has megabytes.
+    pub(crate) fn get(&self, source: &Source, key: &[u8]) -> Result<Option<&[u8]>> {
         let after = self.blocks.partition_point(|block| block.first_key.as_slice() <= key);
         let Some(index) = after.checked_sub(1) else { return Ok(None) };
-        Ok(self.block(source, index)?.find(key).map(read))
+        Ok(self.block(source, index)?.find(key))
     }
 
     /// Calls a function with every key and value, in order.
@@ -157,27 +161,32 @@ impl Table {
         Ok(())
     }
 
-    fn block(&self, source: &Source, index: usize) -> Result<Arc<Block>> {
+    fn block(&self, source: &Source, index: usize) -> Result<&Block> {
         let Some(slot) = self.cache.get(index) else { return Err(self.malformed()) };
         if let Some(block) = slot.get() {
-            return Ok(Arc::clone(block));
+            return Ok(block);
         }
-        let block = Arc::new(self.read_block(source, index)?);
-        Ok(Arc::clone(slot.get_or_init(|| block)))
+        // Two threads may both read it; the second result is dropped.
+        let block = self.read_block(source, index)?;
+        Ok(slot.get_or_init(|| block))
     }
 
     fn malformed(&self) -> Error {
         Error::Malformed { layer: self.layer.clone(), what: "a block of sorted keys" }
     }
 
-    /// Compares every block with its digest, without unpacking it.
+    /// Compares every block with its checksum, without unpacking it.
     pub(crate) fn check(&self, source: &Source) -> Result<()> {
-        let indices = (0..self.blocks.len()).into_par_iter();
-        indices.map(|index| self.packed_block(source, index).map(drop)).collect()
+        let blocks = self.blocks.par_iter().enumerate();
+        blocks.try_for_each_init(Vec::new, |room, (index, header)| {
+            let packed = source.read_in(header.offset, header.length, room)?;
+            if checksum(packed) == header.checksum { Ok(()) } else { Err(self.damaged(index)) }
+        })
     }
 
-    /// Compares every block with its digest, unpacks it.
+    /// Compares every block with its checksum and its digest, unpacks it.
     pub(crate) fn verify(&self, source: &Source) -> Result<()> {
+        self.check(source)?;
         let indices = (0..self.blocks.len()).into_par_iter();
         indices.map(|index| self.read_block(source, index).map(drop)).collect()
     }
@@ -187,36 +196,58 @@ impl Table {
         self.blocks.iter().map(|block| (block.digest, block.offset, block.length))
     }
 
-    /// The bytes of a block as they are stored, verified.
-    fn packed_block(&self, source: &Source, index: usize) -> Result<(&BlockHeader, Vec<u8>)> {
-        let header = self.blocks.get(index).ok_or_else(|| self.malformed())?;
-        let packed = source.read(header.offset, header.length)?;
-        if Sha256::of(&packed) != header.digest {
-            let what = format!("block {index}");
-            return Err(Error::Digest { layer: self.layer.clone(), what });
-        }
-        Ok((header, packed))
+    fn damaged(&self, index: usize) -> Error {
+        Error::Digest { layer: self.layer.clone(), what: format!("block {index}") }
     }
 
     fn read_block(&self, source: &Source, index: usize) -> Result<Block> {
-        let (header, packed) = self.packed_block(source, index)?;
-        let bytes =
-            unpack(&packed, self.compression, header.raw_length).ok_or_else(|| self.malformed())?;
+        let header = self.blocks.get(index).ok_or_else(|| self.malformed())?;
+        let bytes = ROOM.with_borrow_mut(|room| {
+            let packed = source.read_in(header.offset, header.length, room)?;
+            if Sha256::of(packed) != header.digest {
+                return Err(self.damaged(index));
+            }
+            unpack(packed, self.compression, header.raw_length).ok_or_else(|| self.malformed())
+        })?;
         let entries = places(&bytes).map_err(|Short| self.malformed())?;
         Ok(Block { bytes, entries })
     }
 }
 
+thread_local! {
+    /// Where a thread reads the blocks that it unpacks.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// What unpacks them: making it anew takes as long as a small block.
+    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+/// Unpacks a block, which must be exactly as long as announced.
 fn unpack(packed: &[u8], compression: u8, raw_length: u64) -> Option<Vec<u8>> {
-    // One byte more than announced is read, so that a longer stream shows.
-    let limit = raw_length.checked_add(1)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(limit.min(ROOM_BYTES_MAX)).ok()?);
+    let packed_length = u64::try_from(packed.len()).ok()?;
     match compression {
-        0 => flate2::read::DeflateDecoder::new(packed).take(limit).read_to_end(&mut bytes).ok()?,
-        1 => lzma_rust2::XzReader::new(packed, false).take(limit).read_to_end(&mut bytes).ok()?,
-        _ => return None,
-    };
-    (u64::try_from(bytes.len()).ok()? == raw_length).then_some(bytes)
+        0 => {
+            let most = packed_length.saturating_mul(DEFLATE_RATIO_MAX).min(PART_BYTES_MAX);
+            let room = usize::try_from(raw_length).ok().filter(|_| raw_length <= most)?;
+            INFLATER.with_borrow_mut(|inflater| {
+                inflater.reset(false);
+                let mut bytes = Vec::with_capacity(room);
+                let finish = FlushDecompress::Finish;
+                let status = inflater.decompress_vec(packed, &mut bytes, finish).ok()?;
+                let whole = status == Status::StreamEnd && bytes.len() == room;
+                whole.then_some(bytes)
+            })
+        }
+        1 => {
+            // One byte more than announced is read, so that a longer stream shows.
+            let limit = raw_length.checked_add(1)?;
+            let mut bytes = Vec::with_capacity(usize::try_from(limit.min(ROOM_BYTES_MAX)).ok()?);
+            let reader = lzma_rust2::XzReader::new(packed, false);
+            reader.take(limit).read_to_end(&mut bytes).ok()?;
+            (u64::try_from(bytes.len()).ok()? == raw_length).then_some(bytes)
+        }
+        2 => (packed_length == raw_length).then(|| packed.to_vec()),
+        _ => None,
+    }
 }
 
 fn places(bytes: &[u8]) -> Decoded<Vec<(Range<usize>, Range<usize>)>> {
