@@ -86,7 +86,8 @@ fn status_in<S: AsRef<str>>(scheme: Scheme, entry: &Entry<S>, version: &str) -> 
 /// Judges a version by a claim.
 pub(crate) fn judge<S: AsRef<str>>(claim: &Claim<S>, version: &str) -> Verdict {
     let scheme = claim.scheme;
-    let (mut found, mut unclear): (Option<(&Entry<S>, Status)>, Option<&Entry<S>>) = (None, None);
+    let mut found: Option<(&Entry<S>, Status)> = None;
+    let mut unclear = None;
     for entry in &claim.entries {
         match contains(scheme, &entry.span, version) {
             Some(false) => {}

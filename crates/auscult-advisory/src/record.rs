@@ -222,7 +222,17 @@ fn entry<'a, S: From<&'a str>>(reader: &mut Reader<'a>) -> Decoded<Entry<S>> {
 }
 
 impl Claim {
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    /// Writes the claims of a product, each with its length: those of a kernel are read on all cores.
+    pub(crate) fn write_all(claims: &[Self], writer: &mut Writer) {
+        let mut one = Writer::default();
+        writer.list(claims, |writer, claim| {
+            one.bytes.clear();
+            claim.write(&mut one);
+            writer.slice(&one.bytes);
+        });
+    }
+
+    fn write(&self, writer: &mut Writer) {
         writer.text(&self.id);
         writer.number(u64::from(self.source));
         writer.text(&self.record);

@@ -14,8 +14,8 @@ const FORMS: [(&str, &[&str]); 4] = [
 const TEXT: u8 = u8::MAX;
 
 pub(crate) fn write(writer: &mut Writer, vector: &str) {
-    let forms = (0..TEXT).zip(FORMS);
-    let found = forms.filter_map(|(code, form)| Some((code, letters(form, vector)?))).next();
+    let mut forms = (0..TEXT).zip(FORMS);
+    let found = forms.find_map(|(code, form)| Some((code, letters(form, vector)?)));
     if let Some((code, letters)) = found {
         writer.byte(code);
         writer.bytes.extend_from_slice(&letters);

@@ -441,9 +441,7 @@ impl Merged {
 
     fn layers(self, prose: bool) -> Vec<(&'static str, Vec<Rows>)> {
         let aliases = self.alias_rows();
-        let products = rows(self.products, |writer, claims| {
-            writer.list(&claims, |writer, claim| claim.write(writer));
-        });
+        let products = rows(self.products, |writer, claims| Claim::write_all(&claims, writer));
         let (mut vulnerabilities, mut all_details) = (BTreeMap::new(), self.details);
         for (id, (keys, vulnerability)) in self.vulnerabilities {
             if !keys.is_empty() {

@@ -13,7 +13,6 @@ use crate::{
     Result, Snapshot,
     affected::{Verdict, describe},
     matching::{
-        CLAIMS_MIN,
         platform::{Holds, Platform},
         record_of,
         subject::{LookupName, Subject},
@@ -26,6 +25,9 @@ use crate::{
 const BACKPORT_CONFIDENCE_MAX: u8 = 40;
 /// Confidence of a claim that could not be decided.
 const OPEN_CONFIDENCE_MAX: u8 = 30;
+
+/// So many cases are worth another thread.
+const CASES_MIN: usize = 64;
 
 /// One claim that touches the component, or may.
 struct Hit<'a> {
@@ -70,9 +72,7 @@ impl<'a> Gathered<'a> {
         let case = self.cases.entry(claim.id).or_default();
         let (range, fixed, mut open) = match verdict {
             Verdict::NotAffected => {
-                // The kernel has one authority per vulnerability: nobody to disagree with. A claim
-                // without affected versions says nothing against others.
-                if claim.scheme != Scheme::Kernel && says_something(claim) {
+                if counts(claim, &verdict) {
                     case.against.insert((claim.source, describe(claim)));
                 }
                 return;
@@ -135,14 +135,19 @@ impl<'a> Gathered<'a> {
     ) -> Result<Vec<Finding>> {
         let cases: Vec<_> =
             self.cases.into_iter().filter(|(_, case)| !case.hits.is_empty()).collect();
-        let cases = cases.into_par_iter().with_min_len(CLAIMS_MIN);
+        let cases = cases.into_par_iter().with_min_len(CASES_MIN);
         cases.map(|(id, case)| finding(snapshot, component, subject, id, case)).collect()
     }
 }
 
-fn says_something(claim: &Claim<&str>) -> bool {
-    claim.default == Status::Affected
-        || claim.entries.iter().any(|entry| entry.status == Status::Affected)
+/// Whether the verdict of a claim says something for or against a finding.
+pub(super) fn counts(claim: &Claim<&str>, verdict: &Verdict) -> bool {
+    // The kernel has one authority per vulnerability: nobody to disagree with. A claim without
+    // affected versions says nothing against others.
+    *verdict != Verdict::NotAffected
+        || claim.scheme != Scheme::Kernel
+            && (claim.default == Status::Affected
+                || claim.entries.iter().any(|entry| entry.status == Status::Affected))
 }
 
 fn finding(

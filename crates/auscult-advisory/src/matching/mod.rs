@@ -12,24 +12,18 @@ mod subject;
 mod support;
 
 use auscult_model::{Component, Finding};
-use rayon::prelude::*;
-
 pub use build::{Matched, match_build};
 pub use platform::Platform;
 pub use support::support;
 
 use crate::{
     Result, Snapshot,
-    affected::Verdict,
     matching::{
-        gather::Gathered,
+        gather::{Gathered, counts},
         subject::{Subject, Told},
     },
     record::Claim,
 };
-
-/// So many claims or findings are worth another thread.
-const CLAIMS_MIN: usize = 256;
 
 /// What the snapshot says about a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +74,14 @@ fn match_group(
     let mut names_known = Vec::new();
     let decided = distribution::decide(snapshot, component, group, &mut names_known)?;
     for name in &subject.names {
-        let Some(claims) = snapshot.claims(&name.key)? else { continue };
+        let judge = |claim: Claim<_>| {
+            let asked = subject.accepts(&claim) && !decided.is_fixed(claim.id);
+            asked.then(|| (subject.version.judge(&claim), claim)).filter(|(verdict, claim)| {
+                subject.version == Told::Nothing || counts(claim, verdict)
+            })
+        };
+        let Some(judged) = snapshot.claims_with(&name.key, judge)? else { continue };
         names_known.push(name.label.clone());
-        let asked = |claim: &Claim<&str>| subject.accepts(claim) && !decided.is_fixed(claim.id);
-        let judge = |claim: Claim<_>| (subject.version.judge(&claim), claim);
-        // A kernel has as many claims as all else together.
-        let claims = claims.into_par_iter().with_min_len(CLAIMS_MIN).filter(asked);
-        let judged: Vec<(Verdict, Claim<&str>)> = claims.map(judge).collect();
         for (verdict, claim) in judged {
             gathered.add(name, &claim, verdict, platform);
         }

@@ -1,6 +1,10 @@
 //! A layer's tables: sorted keys with values, in compressed blocks that are verified when read.
 
-use std::{cell::RefCell, io::Read as _, ops::Range, sync::OnceLock};
+use std::{
+    cell::RefCell,
+    io::Read as _,
+    sync::{Arc, OnceLock},
+};
 
 use auscult_model::Sha256;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -50,23 +54,45 @@ struct BlockHeader {
     raw_length: u64,
     digest: Sha256,
     checksum: u64,
-    first_key: Vec<u8>,
+    /// In the directory: thousands of keys are quick to search where they stand side by side.
+    first_key: Place,
+}
+
+/// A place in the bytes of a directory or a block, which are less than [`PART_BYTES_MAX`].
+#[derive(Clone, Copy)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    /// The place of what a reader of these bytes took last.
+    fn of_last(taken: &[u8], reader: &Reader<'_>, bytes: &[u8]) -> Decoded<Self> {
+        let end = bytes.len() - reader.remaining();
+        let narrow = |at: usize| u32::try_from(at).map_err(|_| Short);
+        Ok(Self { start: narrow(end - taken.len())?, end: narrow(end)? })
+    }
+
+    fn in_bytes(self, bytes: &[u8]) -> &[u8] {
+        let range = usize::try_from(self.start).ok().zip(usize::try_from(self.end).ok());
+        range.and_then(|(start, end)| bytes.get(start..end)).unwrap_or_default()
+    }
 }
 
 /// A block in memory, with the places of its keys and values.
 struct Block {
     bytes: Vec<u8>,
-    entries: Vec<(Range<usize>, Range<usize>)>,
+    entries: Vec<(Place, Place)>,
 }
 
 impl Block {
-    fn slice(&self, range: &Range<usize>) -> &[u8] {
-        self.bytes.get(range.clone()).unwrap_or_default()
+    fn slice(&self, place: Place) -> &[u8] {
+        place.in_bytes(&self.bytes)
     }
 
     fn find(&self, key: &[u8]) -> Option<&[u8]> {
-        let at = self.entries.binary_search_by(|(k, _)| self.slice(k).cmp(key)).ok()?;
-        self.entries.get(at).map(|(_, value)| self.slice(value))
+        let at = self.entries.binary_search_by(|(known, _)| self.slice(*known).cmp(key)).ok()?;
+        self.entries.get(at).map(|(_, value)| self.slice(*value))
     }
 }
 
@@ -74,6 +100,7 @@ impl Block {
 pub(crate) struct Table {
     layer: String,
     compression: u8,
+    directory: Arc<[u8]>,
     blocks: Vec<BlockHeader>,
     cache: Vec<OnceLock<Block>>,
 }
@@ -81,7 +108,7 @@ pub(crate) struct Table {
 /// Reads the directory of a layer, verifies it, and gives its tables in order.
 pub(crate) fn read_tables(source: &Source, base: u64, header: &LayerHeader) -> Result<Vec<Table>> {
     let start = base.saturating_add(header.offset);
-    let directory = source.read(start, header.directory_bytes)?;
+    let directory: Arc<[u8]> = source.read(start, header.directory_bytes)?.into();
     if Sha256::of(&directory) != header.digest {
         return Err(Error::Digest { layer: header.name.clone(), what: "its directory".into() });
     }
@@ -92,7 +119,7 @@ pub(crate) fn read_tables(source: &Source, base: u64, header: &LayerHeader) -> R
     })
 }
 
-fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec<Table>> {
+fn directory_tables(bytes: &Arc<[u8]>, layer: &str, at: u64, end: u64) -> Decoded<Vec<Table>> {
     let mut reader = Reader::new(bytes);
     let mut offset = at;
     let tables = reader.list(|reader| {
@@ -103,13 +130,15 @@ fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec
             let digest = Sha256(reader.fixed(32)?.try_into().map_err(|_| Short)?);
             let checksum = reader.fixed(8)?.try_into().map_err(|_| Short)?;
             let checksum = u64::from_le_bytes(checksum);
-            let first_key = reader.slice()?.to_vec();
+            let key = reader.slice()?;
+            let first_key = Place::of_last(key, reader, bytes)?;
             let block = BlockHeader { offset, length, raw_length, digest, checksum, first_key };
             offset = offset.checked_add(length).ok_or(Short)?;
             Ok(block)
         })?;
         let cache = blocks.iter().map(|_| OnceLock::new()).collect();
-        Ok(Table { layer: layer.to_owned(), compression, blocks, cache })
+        let directory = Arc::clone(bytes);
+        Ok(Table { layer: layer.to_owned(), compression, directory, blocks, cache })
     })?;
     // Blocks fill the layer to its last byte: nothing can hide between them.
     if offset == end && reader.is_empty() { Ok(tables) } else { Err(Short) }
@@ -118,7 +147,7 @@ fn directory_tables(bytes: &[u8], layer: &str, at: u64, end: u64) -> Decoded<Vec
 impl Table {
     /// The value of a key where it stands: that of the kernel has megabytes.
     pub(crate) fn get(&self, source: &Source, key: &[u8]) -> Result<Option<&[u8]>> {
-        let after = self.blocks.partition_point(|block| block.first_key.as_slice() <= key);
+        let after = self.blocks.partition_point(|block| self.first_key(block) <= key);
         let Some(index) = after.checked_sub(1) else { return Ok(None) };
         Ok(self.block(source, index)?.find(key))
     }
@@ -128,7 +157,7 @@ impl Table {
         for index in 0..self.blocks.len() {
             let block = self.read_block(source, index)?;
             for (key, value) in &block.entries {
-                visit(block.slice(key), block.slice(value));
+                visit(block.slice(*key), block.slice(*value));
             }
         }
         Ok(())
@@ -142,23 +171,28 @@ impl Table {
         prefix: &[u8],
         mut visit: impl FnMut(&[u8]),
     ) -> Result<()> {
-        let start = self.blocks.partition_point(|block| block.first_key.as_slice() <= prefix);
+        let start = self.blocks.partition_point(|block| self.first_key(block) <= prefix);
         for index in start.saturating_sub(1)..self.blocks.len() {
             let past = |block: &BlockHeader| {
-                block.first_key.as_slice() > prefix && !block.first_key.starts_with(prefix)
+                let first_key = self.first_key(block);
+                first_key > prefix && !first_key.starts_with(prefix)
             };
             if self.blocks.get(index).is_none_or(past) {
                 break;
             }
             let block = self.block(source, index)?;
             for (key, _) in &block.entries {
-                let key = block.slice(key);
+                let key = block.slice(*key);
                 if key.starts_with(prefix) {
                     visit(key);
                 }
             }
         }
         Ok(())
+    }
+
+    fn first_key(&self, block: &BlockHeader) -> &[u8] {
+        block.first_key.in_bytes(&self.directory)
     }
 
     fn block(&self, source: &Source, index: usize) -> Result<&Block> {
@@ -250,13 +284,13 @@ fn unpack(packed: &[u8], compression: u8, raw_length: u64) -> Option<Vec<u8>> {
     }
 }
 
-fn places(bytes: &[u8]) -> Decoded<Vec<(Range<usize>, Range<usize>)>> {
+fn places(bytes: &[u8]) -> Decoded<Vec<(Place, Place)>> {
     let mut reader = Reader::new(bytes);
-    let mut entries = Vec::new();
+    // Short rows are some thirty bytes; room that is not used costs nothing.
+    let mut entries = Vec::with_capacity(bytes.len() / 32);
     let place = |reader: &mut Reader<'_>| {
-        let length = reader.slice()?.len();
-        let end = bytes.len() - reader.remaining();
-        Ok(end - length..end)
+        let taken = reader.slice()?;
+        Place::of_last(taken, reader, bytes)
     };
     while !reader.is_empty() {
         entries.push((place(&mut reader)?, place(&mut reader)?));

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::OnceLock};
 
 use auscult_model::{CvssScore, Epss, Exploitation, KevEntry, Sha256, SnapshotInfo};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
@@ -21,6 +22,9 @@ use crate::{
     },
     support::Cycle,
 };
+
+/// So many claims are worth another thread.
+const CLAIMS_MIN: usize = 256;
 
 /// An open snapshot. Opening reads the header only; blocks are verified as they are read.
 pub struct Snapshot {
@@ -286,13 +290,27 @@ impl Snapshot {
     }
 
     /// All claims about a product; `None` where no source knows it.
-    pub(crate) fn claims<'a, S: From<&'a str>>(
+    pub(crate) fn claims<'a, S: From<&'a str> + Send>(
         &'a self,
         product: &str,
     ) -> Result<Option<Vec<Claim<S>>>> {
-        let value = self.get(RANGES, PRODUCTS, product)?;
-        let claims = value.map(|bytes| Reader::new(bytes).list(Claim::read));
-        claims.transpose().map_err(|Short| malformed(RANGES))
+        self.claims_with(product, Some)
+    }
+
+    /// Reads each claim about a product and keeps what is made of it, in order; `None` where no source
+    /// knows the product.
+    pub(crate) fn claims_with<'a, S: From<&'a str>, T: Send>(
+        &'a self,
+        product: &str,
+        make: impl Fn(Claim<S>) -> Option<T> + Sync,
+    ) -> Result<Option<Vec<T>>> {
+        let Some(bytes) = self.get(RANGES, PRODUCTS, product)? else { return Ok(None) };
+        let packed = Reader::new(bytes).list(Reader::slice).map_err(|Short| malformed(RANGES))?;
+        let made = packed.par_iter().with_min_len(CLAIMS_MIN).filter_map(|bytes| {
+            let claim = Claim::read(&mut Reader::new(bytes));
+            claim.map(&make).transpose()
+        });
+        made.collect::<Decoded<_>>().map(Some).map_err(|Short| malformed(RANGES))
     }
 
     /// The keys of all products that begin with a text, in order.
@@ -384,29 +402,24 @@ impl Snapshot {
     fn claims_of(&self, id: &str, products: &[String]) -> Result<Vec<ClaimView>> {
         let mut views = Vec::new();
         for key in products {
-            let Some(bytes) = self.get(RANGES, PRODUCTS, key)? else { continue };
             let product = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
-            // One at a time: the kernel has tens of thousands of claims, and few are asked for.
-            let read = Reader::new(bytes).list(|reader| {
-                let claim = Claim::read(reader)?;
-                if claim.id == id {
-                    views.push(self.claim_view(product, claim));
-                }
-                Ok(())
-            });
-            read.map_err(|Short| malformed(RANGES))?;
+            // The kernel has tens of thousands of claims, and few are asked for.
+            let view =
+                |claim: Claim<&str>| (claim.id == id).then(|| self.claim_view(product, &claim));
+            views.extend(self.claims_with(key, view)?.unwrap_or_default());
         }
         Ok(views)
     }
 
-    fn claim_view(&self, product: &str, claim: Claim) -> ClaimView {
+    fn claim_view(&self, product: &str, claim: &Claim<&str>) -> ClaimView {
+        let owned = |names: &Vec<&str>| names.iter().map(|&name| name.to_owned()).collect();
         ClaimView {
             source: self.source_name(claim.source),
             product: product.to_owned(),
-            range: describe(&claim),
-            record: if claim.record.is_empty() { claim.id } else { claim.record },
-            release: claim.release,
-            requires: claim.conditions,
+            range: describe(claim),
+            record: if claim.record.is_empty() { claim.id } else { claim.record }.to_owned(),
+            release: claim.release.to_owned(),
+            requires: claim.conditions.iter().map(owned).collect(),
         }
     }
 

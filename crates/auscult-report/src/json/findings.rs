@@ -4,7 +4,11 @@
 //! Most findings share the way to their decisions with others. What is shared is serialised once for
 //! a piece.
 
-use std::{collections::HashMap, io::Write, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io::Write,
+    sync::Arc,
+};
 
 use auscult_model::{
     AffectedMatch, CvssScore, Exploitation, Finding, KevEntry, Locator, Outcome, Perspective,
@@ -17,10 +21,10 @@ use serde_json::value::RawValue;
 
 use crate::Error;
 
-/// Findings of one piece: some hundred kilobytes.
-const PIECE: usize = 128;
-/// Pieces that are made while those before them are written; they bound the memory.
-const PIECES: usize = 8;
+/// Findings of one piece.
+const PIECE: usize = 64;
+/// Room for a piece: its findings have some six kilobytes each.
+const PIECE_BYTES: usize = 512 << 10;
 /// What stands around the list in an object that holds it alone.
 const OPENING: &[u8] = b"{\n  \"findings\": [";
 const CLOSING: &[u8] = b"\n  ]\n}";
@@ -33,9 +37,11 @@ pub(super) fn write(findings: &[Finding], out: &mut (dyn Write + Send)) -> Resul
     if findings.is_empty() {
         return out.write_all(b"]").map_err(Error::Write);
     }
-    let (mut ready, mut next) = (Vec::new(), vec![Vec::new(); PIECES]);
+    // So many are made while those before them are written; they bound the memory.
+    let pieces = 2 * rayon::current_num_threads();
+    let (mut ready, mut next) = (Vec::new(), vec![Vec::new(); pieces]);
     let mut separator: &'static [u8] = b"";
-    for group in findings.chunks(PIECE * PIECES) {
+    for group in findings.chunks(PIECE * pieces) {
         let (written, made) = rayon::join(
             || write_pieces(&ready, &mut separator, out),
             || {
@@ -47,7 +53,7 @@ pub(super) fn write(findings: &[Finding], out: &mut (dyn Write + Send)) -> Resul
         made?;
         next.iter_mut().skip(group.len().div_ceil(PIECE)).for_each(Vec::clear);
         std::mem::swap(&mut ready, &mut next);
-        next.resize(PIECES, Vec::new());
+        next.resize(pieces, Vec::new());
     }
     write_pieces(&ready, &mut separator, out)?;
     out.write_all(b"\n  ]").map_err(Error::Write)
@@ -70,6 +76,7 @@ fn write_pieces(
 /// Serialises some findings as an object that holds them alone, so that they are indented rightly.
 fn make(findings: &[Finding], piece: &mut Vec<u8>) -> Result<(), Error> {
     piece.clear();
+    piece.reserve(PIECE_BYTES);
     let mut shared = Shared::default();
     for decision in findings.iter().flat_map(|finding| &finding.decisions) {
         shared.take(decision)?;
@@ -89,10 +96,9 @@ impl Shared {
     }
 
     fn take_list<T: Serialize>(&mut self, list: &Arc<[T]>) -> Result<(), Error> {
-        let place = place(list);
-        if !self.0.contains_key(&place) {
+        if let Entry::Vacant(vacant) = self.0.entry(place(list)) {
             let text = serde_json::to_string_pretty(&**list)?.replace('\n', FIELD);
-            self.0.insert(place, RawValue::from_string(text)?);
+            vacant.insert(RawValue::from_string(text)?);
         }
         Ok(())
     }
