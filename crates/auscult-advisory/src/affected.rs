@@ -37,18 +37,18 @@ fn order(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {
     })
 }
 
-fn contains(scheme: Scheme, span: &Span, version: &str) -> Option<bool> {
+fn contains<S: AsRef<str>>(scheme: Scheme, span: &Span<S>, version: &str) -> Option<bool> {
     match span {
         Span::Unreadable(_) => None,
         Span::Exactly { version: named, any_update } => {
-            let same = order(scheme, version, named).map(Ordering::is_eq);
+            let same = order(scheme, version, named.as_ref()).map(Ordering::is_eq);
             match same {
                 Some(false) if *any_update => {
                     let (core, update) = split_update(version);
                     if update.is_empty() {
                         return Some(false);
                     }
-                    order(scheme, core, named).map(Ordering::is_eq)
+                    order(scheme, core, named.as_ref()).map(Ordering::is_eq)
                 }
                 // A list of names: one that cannot be compared is another one.
                 None => Some(false),
@@ -66,26 +66,28 @@ fn contains(scheme: Scheme, span: &Span, version: &str) -> Option<bool> {
 }
 
 /// The status that an entry gives to a version inside it.
-fn status_in(scheme: Scheme, entry: &Entry, version: &str) -> Status {
+fn status_in<S: AsRef<str>>(scheme: Scheme, entry: &Entry<S>, version: &str) -> Status {
     let mut status = entry.status;
     let mut latest: Option<&str> = None;
     for (at, changed) in &entry.changes {
+        let at = at.as_ref();
         // A change that cannot be placed counts where it makes the version affected, and does not
         // where it would clear it.
         let reached =
             order(scheme, version, at).map_or(*changed == Status::Affected, Ordering::is_ge);
         let later = latest.is_none_or(|known| order(scheme, at, known).is_none_or(Ordering::is_ge));
         if reached && later {
-            (status, latest) = (*changed, Some(at.as_str()));
+            (status, latest) = (*changed, Some(at));
         }
     }
     status
 }
 
 /// Judges a version by a claim.
-pub(crate) fn judge(claim: &Claim, version: &str) -> Verdict {
+pub(crate) fn judge<S: AsRef<str>>(claim: &Claim<S>, version: &str) -> Verdict {
     let scheme = claim.scheme;
-    let (mut found, mut unclear): (Option<(&Entry, Status)>, Option<&Entry>) = (None, None);
+    let mut found: Option<(&Entry<S>, Status)> = None;
+    let mut unclear = None;
     for entry in &claim.entries {
         match contains(scheme, &entry.span, version) {
             Some(false) => {}
@@ -119,7 +121,7 @@ pub(crate) fn judge(claim: &Claim, version: &str) -> Verdict {
 }
 
 /// Tells whether an entry that cannot be compared could change the answer.
-fn may_matter(default: Status, entry: &Entry) -> bool {
+fn may_matter<S: AsRef<str>>(default: Status, entry: &Entry<S>) -> bool {
     match entry.status {
         Status::Affected => true,
         Status::Unaffected => default == Status::Affected,
@@ -127,50 +129,51 @@ fn may_matter(default: Status, entry: &Entry) -> bool {
     }
 }
 
-fn fixed_in(scheme: Scheme, entry: &Entry, version: &str) -> Option<String> {
+fn fixed_in<S: AsRef<str>>(scheme: Scheme, entry: &Entry<S>, version: &str) -> Option<String> {
     let change = entry.changes.iter().find(|(at, status)| {
-        *status == Status::Unaffected && order(scheme, at, version).is_some_and(Ordering::is_gt)
+        *status == Status::Unaffected
+            && order(scheme, at.as_ref(), version).is_some_and(Ordering::is_gt)
     });
     if let Some((at, _)) = change {
-        return Some(at.clone());
+        return Some(at.as_ref().to_owned());
     }
     match &entry.span {
-        Span::Between { upper: Some(Bound::Exclusive(version)), .. } => Some(version.clone()),
+        Span::Between { upper: Some(Bound::Exclusive(version)), .. } => {
+            Some(version.as_ref().to_owned())
+        }
         _ => None,
     }
 }
 
 /// The smallest version after this one that the claim calls unaffected.
-fn next_unaffected(claim: &Claim, version: &str) -> Option<String> {
-    let starts =
-        claim.entries.iter().filter(|entry| entry.status == Status::Unaffected).filter_map(
-            |entry| match &entry.span {
-                Span::Exactly { version, .. }
-                | Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version),
-                _ => None,
-            },
-        );
+fn next_unaffected<S: AsRef<str>>(claim: &Claim<S>, version: &str) -> Option<String> {
+    let unaffected = claim.entries.iter().filter(|entry| entry.status == Status::Unaffected);
+    let starts = unaffected.filter_map(|entry| match &entry.span {
+        Span::Exactly { version, .. }
+        | Span::Between { lower: Some(Bound::Inclusive(version)), .. } => Some(version.as_ref()),
+        _ => None,
+    });
     starts
         .filter(|start| order(claim.scheme, start, version).is_some_and(Ordering::is_gt))
         .min_by(|left, right| order(claim.scheme, left, right).unwrap_or(Ordering::Equal))
-        .cloned()
+        .map(ToOwned::to_owned)
 }
 
 /// The gap between unaffected ranges that a version lies in, as text.
-fn gap(claim: &Claim, version: &str, next: Option<&str>) -> String {
+fn gap<S: AsRef<str>>(claim: &Claim<S>, version: &str, next: Option<&str>) -> String {
     let ends = claim.entries.iter().filter(|entry| entry.status == Status::Unaffected);
     let ends = ends.filter_map(|entry| match &entry.span {
         Span::Between { upper: Some(upper), .. } => Some(upper),
         _ => None,
     });
-    let number = |bound: &Bound| bound.version().trim_end_matches(".*").to_owned();
+    let number = |bound: &Bound<S>| bound.version().trim_end_matches(".*").to_owned();
     let below = ends.filter(|end| within(claim.scheme, None, Some(end), version) == Some(false));
     let last = below.max_by(|left, right| {
         order(claim.scheme, &number(left), &number(right)).unwrap_or(Ordering::Equal)
     });
     let lower = last.map(|end| match end {
-        Bound::Exclusive(version) => format!(">= {version}"),
-        Bound::Inclusive(version) => format!("> {version}"),
+        Bound::Exclusive(version) => format!(">= {}", version.as_ref()),
+        Bound::Inclusive(version) => format!("> {}", version.as_ref()),
     });
     match (lower, next) {
         (Some(lower), Some(next)) => format!("{lower}, < {next}"),
@@ -181,18 +184,18 @@ fn gap(claim: &Claim, version: &str, next: Option<&str>) -> String {
 }
 
 /// The span of an entry as text.
-fn describe_entry(entry: &Entry) -> String {
+fn describe_entry<S: AsRef<str>>(entry: &Entry<S>) -> String {
     let mut text = match &entry.span {
-        Span::Exactly { version, .. } => format!("= {version}"),
-        Span::Unreadable(text) => format!("{text:?}"),
+        Span::Exactly { version, .. } => format!("= {}", version.as_ref()),
+        Span::Unreadable(text) => format!("{:?}", text.as_ref()),
         Span::Between { lower, upper } => {
             let lower = lower.as_ref().map(|bound| match bound {
-                Bound::Inclusive(version) => format!(">= {version}"),
-                Bound::Exclusive(version) => format!("> {version}"),
+                Bound::Inclusive(version) => format!(">= {}", version.as_ref()),
+                Bound::Exclusive(version) => format!("> {}", version.as_ref()),
             });
             let upper = upper.as_ref().map(|bound| match bound {
-                Bound::Inclusive(version) => format!("<= {version}"),
-                Bound::Exclusive(version) => format!("< {version}"),
+                Bound::Inclusive(version) => format!("<= {}", version.as_ref()),
+                Bound::Exclusive(version) => format!("< {}", version.as_ref()),
             });
             match (lower, upper) {
                 (Some(lower), Some(upper)) => format!("{lower}, {upper}"),
@@ -207,13 +210,13 @@ fn describe_entry(entry: &Entry) -> String {
             Status::Unaffected => "unaffected",
             Status::Unknown => "unknown",
         };
-        text.extend([", ", word, " from ", at.as_str()]);
+        text.extend([", ", word, " from ", at.as_ref()]);
     }
     text
 }
 
 /// The affected versions of a claim as text.
-pub(crate) fn describe(claim: &Claim) -> String {
+pub(crate) fn describe<S: AsRef<str>>(claim: &Claim<S>) -> String {
     let of = |status| {
         let entries = claim.entries.iter().filter(move |entry| entry.status == status);
         entries.map(describe_entry).collect::<Vec<_>>().join(" | ")
@@ -231,7 +234,7 @@ pub(crate) fn describe(claim: &Claim) -> String {
 
 /// Versions that together stand for all that a version known in part may be: itself, its ends,
 /// and every limit of the claim within it.
-fn probes(claim: &Claim, known: &str) -> Vec<String> {
+fn probes<S: AsRef<str>>(claim: &Claim<S>, known: &str) -> Vec<String> {
     let mut probes = vec![known.to_owned()];
     if claim.scheme == Scheme::OpenSsl && may_lack_letter(known) {
         probes.extend(('a'..='z').map(|letter| format!("{known}{letter}")));
@@ -247,24 +250,28 @@ fn probes(claim: &Claim, known: &str) -> Vec<String> {
 }
 
 /// Every version at which the answer of a claim may change.
-fn limits(claim: &Claim) -> Vec<&str> {
+fn limits<S: AsRef<str>>(claim: &Claim<S>) -> Vec<&str> {
     let mut limits = Vec::new();
     for entry in &claim.entries {
         match &entry.span {
-            Span::Exactly { version, .. } => limits.push(version.as_str()),
+            Span::Exactly { version, .. } => limits.push(version.as_ref()),
             Span::Between { lower, upper } => {
                 limits.extend(lower.iter().chain(upper).map(Bound::version));
             }
             Span::Unreadable(_) => {}
         }
-        limits.extend(entry.changes.iter().map(|(at, _)| at.as_str()));
+        limits.extend(entry.changes.iter().map(|(at, _)| at.as_ref()));
     }
     limits
 }
 
 /// Versions that together stand for all between two bounds: the lower one, every limit of the
 /// claim, and some behind each. What cannot be compared with the bounds stands for nothing.
-fn probes_between(claim: &Claim, at_least: Option<&str>, below: Option<&str>) -> Vec<String> {
+fn probes_between<S: AsRef<str>>(
+    claim: &Claim<S>,
+    at_least: Option<&str>,
+    below: Option<&str>,
+) -> Vec<String> {
     let order = |left: &str, right: &str| order(claim.scheme, left, right);
     let mut starts = vec![at_least.unwrap_or("0")];
     starts.extend(limits(claim).into_iter().map(|limit| limit.trim_end_matches(".*")));
@@ -285,7 +292,11 @@ fn probes_between(claim: &Claim, at_least: Option<&str>, below: Option<&str>) ->
 
 /// Judges a version of which only bounds are known, at least one: affected if all between them are,
 /// not if none is, and undetermined in every other case.
-pub(crate) fn judge_between(claim: &Claim, at_least: Option<&str>, below: Option<&str>) -> Verdict {
+pub(crate) fn judge_between<S: AsRef<str>>(
+    claim: &Claim<S>,
+    at_least: Option<&str>,
+    below: Option<&str>,
+) -> Verdict {
     let undetermined = || Verdict::Undetermined { range: describe(claim) };
     let probes = probes_between(claim, at_least, below);
     if probes.is_empty() {
@@ -307,7 +318,7 @@ fn agreed(verdicts: Vec<Verdict>) -> Option<Verdict> {
 
 /// Judges a version of which only a part is known: affected if all that it may be are, not if
 /// none is.
-pub(crate) fn judge_incomplete(claim: &Claim, known: &str) -> Verdict {
+pub(crate) fn judge_incomplete<S: AsRef<str>>(claim: &Claim<S>, known: &str) -> Verdict {
     let verdicts: Vec<Verdict> =
         probes(claim, known).iter().map(|version| judge(claim, version)).collect();
     agreed(verdicts).unwrap_or_else(|| Verdict::Undetermined { range: describe(claim) })

@@ -29,7 +29,7 @@ pub enum Error {
     /// The file is no snapshot at all.
     #[error("read the snapshot: it does not begin with the mark of a snapshot")]
     NotASnapshot,
-    /// The snapshot was written by a newer program.
+    /// The snapshot was written by a newer program, or by one before the last change of the format.
     #[error("read the snapshot: its format is {found}, this program reads {known}")]
     Format {
         /// The format of the file.

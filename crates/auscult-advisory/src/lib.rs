@@ -18,6 +18,7 @@ mod names;
 mod record;
 mod snapshot;
 mod support;
+mod vector_code;
 
 pub use build::{Build, BuildOptions, Selection, build};
 pub use cvss::base_score;

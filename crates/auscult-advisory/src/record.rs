@@ -7,7 +7,10 @@
 use auscult_model::{CvssScore, Exploitation, Severity};
 use auscult_version::{Bound, Scheme};
 
-use crate::codec::{Decoded, Reader, Short, Writer};
+use crate::{
+    codec::{Decoded, Reader, Short, Writer},
+    vector_code,
+};
 
 /// Status of a version (CVE record format 5.1, `status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,22 +22,22 @@ pub(crate) enum Status {
 
 /// The versions that an entry speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Span {
+pub(crate) enum Span<S = String> {
     /// One version; with any update level where `any_update` is set.
-    Exactly { version: String, any_update: bool },
+    Exactly { version: S, any_update: bool },
     /// All versions between two bounds.
-    Between { lower: Option<Bound>, upper: Option<Bound> },
+    Between { lower: Option<Bound<S>>, upper: Option<Bound<S>> },
     /// A text that names no version; kept so that the product is known to be spoken of.
-    Unreadable(String),
+    Unreadable(S),
 }
 
 /// One entry of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Entry {
+pub(crate) struct Entry<S = String> {
     pub(crate) status: Status,
-    pub(crate) span: Span,
+    pub(crate) span: Span<S>,
     /// From each of these versions on the status is another.
-    pub(crate) changes: Vec<(String, Status)>,
+    pub(crate) changes: Vec<(S, Status)>,
 }
 
 impl Entry {
@@ -43,26 +46,27 @@ impl Entry {
     }
 }
 
-/// One record's word on one product.
+/// One record's word on one product. Its texts are its own, or those of an open snapshot, where a
+/// kernel alone has tens of thousands of claims.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Claim {
+pub(crate) struct Claim<S = String> {
     /// The vulnerability, by its canonical id.
-    pub(crate) id: String,
+    pub(crate) id: S,
     /// Number of the source in the snapshot's list.
     pub(crate) source: u16,
     /// Id of the record in its source; empty where it is the vulnerability's.
-    pub(crate) record: String,
+    pub(crate) record: S,
     pub(crate) scheme: Scheme,
     pub(crate) default: Status,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry<S>>,
     /// CPE part, `*` where the source names none.
     pub(crate) part: char,
     /// CPE target_sw, empty where any.
-    pub(crate) target: String,
+    pub(crate) target: S,
     /// The release of a distribution, empty elsewhere.
-    pub(crate) release: String,
+    pub(crate) release: S,
     /// What must be there too: one of each list, as `part:vendor:product`.
-    pub(crate) conditions: Vec<Vec<String>>,
+    pub(crate) conditions: Vec<Vec<S>>,
 }
 
 /// What is known of a vulnerability beside its products.
@@ -72,6 +76,13 @@ pub(crate) struct Vulnerability {
     /// Names of the sources that withdrew it.
     pub(crate) withdrawn_by: Vec<u16>,
     pub(crate) cvss: Vec<(u16, String, u8)>,
+}
+
+/// What few questions need of a vulnerability: kept apart, so that matching need not unpack it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Details {
+    /// The keys of the products that claims about it stand under.
+    pub(crate) products: Vec<String>,
     /// Source files that hold the weakness, where the record names them.
     pub(crate) files: Vec<String>,
     pub(crate) weaknesses: Vec<String>,
@@ -166,11 +177,11 @@ fn put_bound(writer: &mut Writer, bound: Option<&Bound>) {
     }
 }
 
-fn bound(reader: &mut Reader<'_>) -> Decoded<Option<Bound>> {
+fn bound<'a, S: From<&'a str>>(reader: &mut Reader<'a>) -> Decoded<Option<Bound<S>>> {
     Ok(match reader.byte()? {
         0 => None,
-        1 => Some(Bound::Inclusive(reader.string()?)),
-        2 => Some(Bound::Exclusive(reader.string()?)),
+        1 => Some(Bound::Inclusive(reader.text()?.into())),
+        2 => Some(Bound::Exclusive(reader.text()?.into())),
         _ => return Err(Short),
     })
 }
@@ -198,20 +209,30 @@ fn put_entry(writer: &mut Writer, entry: &Entry) {
     });
 }
 
-fn entry(reader: &mut Reader<'_>) -> Decoded<Entry> {
+fn entry<'a, S: From<&'a str>>(reader: &mut Reader<'a>) -> Decoded<Entry<S>> {
     let entry_status = status(reader)?;
     let span = match reader.byte()? {
-        any @ (0 | 1) => Span::Exactly { version: reader.string()?, any_update: any == 1 },
+        any @ (0 | 1) => Span::Exactly { version: reader.text()?.into(), any_update: any == 1 },
         2 => Span::Between { lower: bound(reader)?, upper: bound(reader)? },
-        3 => Span::Unreadable(reader.string()?),
+        3 => Span::Unreadable(reader.text()?.into()),
         _ => return Err(Short),
     };
-    let changes = reader.list(|reader| Ok((reader.string()?, status(reader)?)))?;
+    let changes = reader.list(|reader| Ok((reader.text()?.into(), status(reader)?)))?;
     Ok(Entry { status: entry_status, span, changes })
 }
 
 impl Claim {
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    /// Writes the claims of a product, each with its length: those of a kernel are read on all cores.
+    pub(crate) fn write_all(claims: &[Self], writer: &mut Writer) {
+        let mut one = Writer::default();
+        writer.list(claims, |writer, claim| {
+            one.bytes.clear();
+            claim.write(&mut one);
+            writer.slice(&one.bytes);
+        });
+    }
+
+    fn write(&self, writer: &mut Writer) {
         writer.text(&self.id);
         writer.number(u64::from(self.source));
         writer.text(&self.record);
@@ -227,11 +248,13 @@ impl Claim {
             writer.list(one_of, |writer, name| writer.text(name));
         });
     }
+}
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
-        let id = reader.string()?;
+impl<'a, S: From<&'a str>> Claim<S> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Decoded<Self> {
+        let id = reader.text()?.into();
         let source = u16::try_from(reader.number()?).map_err(|_| Short)?;
-        let record = reader.string()?;
+        let record = reader.text()?.into();
         let scheme = usize::try_from(reader.number()?).map_err(|_| Short)?;
         Ok(Self {
             id,
@@ -241,9 +264,9 @@ impl Claim {
             default: status(reader)?,
             entries: reader.list(entry)?,
             part: char::from(reader.byte()?),
-            target: reader.string()?,
-            release: reader.string()?,
-            conditions: reader.list(|reader| reader.list(Reader::string))?,
+            target: reader.text()?.into(),
+            release: reader.text()?.into(),
+            conditions: reader.list(|reader| reader.list(|reader| Ok(reader.text()?.into())))?,
         })
     }
 }
@@ -254,20 +277,17 @@ impl Vulnerability {
         writer.list(&self.withdrawn_by, |writer, source| writer.number(u64::from(*source)));
         writer.list(&self.cvss, |writer, (source, vector, score)| {
             writer.number(u64::from(*source));
-            writer.text(vector);
+            vector_code::write(writer, vector);
             writer.byte(*score);
         });
-        writer.list(&self.files, |writer, file| writer.text(file));
-        writer.list(&self.weaknesses, |writer, weakness| writer.text(weakness));
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
         Ok(Self {
             aliases: reader.list(Reader::string)?,
             withdrawn_by: reader.list(source)?,
-            cvss: reader.list(|reader| Ok((source(reader)?, reader.string()?, reader.byte()?)))?,
-            files: reader.list(Reader::string)?,
-            weaknesses: reader.list(Reader::string)?,
+            cvss: reader
+                .list(|reader| Ok((source(reader)?, vector_code::read(reader)?, reader.byte()?)))?,
         })
     }
 
@@ -280,6 +300,22 @@ impl Vulnerability {
             severity: Severity::of_tenths(*score),
         };
         self.cvss.iter().map(score).collect()
+    }
+}
+
+impl Details {
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        for list in [&self.products, &self.files, &self.weaknesses] {
+            writer.list(list, |writer, text| writer.text(text));
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Decoded<Self> {
+        Ok(Self {
+            products: reader.list(Reader::string)?,
+            files: reader.list(Reader::string)?,
+            weaknesses: reader.list(Reader::string)?,
+        })
     }
 }
 

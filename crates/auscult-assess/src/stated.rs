@@ -31,6 +31,9 @@ impl Stated {
     /// Writes what is said into the findings. What people decided, in decisions that hold on this
     /// day, has the strength [`DECIDED`].
     pub fn apply(&self, facts: &Facts, findings: &mut [Finding], as_of: Date) {
+        if self.statements.is_empty() && self.decisions.is_empty() {
+            return;
+        }
         let said = by_vulnerability(
             self.statements
                 .iter()

@@ -1,6 +1,6 @@
 //! Findings: an advisory that touches a component, and what to do about it from each perspective.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ impl Severity {
 }
 
 /// SSVC `Exploitation` 1.1.0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exploitation {
     /// No reliable sign of it.
@@ -228,24 +228,47 @@ pub enum Perspective {
     Hospital,
 }
 
-/// One decision about a finding, with the way that led to it.
+/// One decision about a finding, with the way that led to it. Most findings of a build give the same
+/// answers, so that its texts are shared among them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskDecision {
     /// Whose decision it is.
     pub perspective: Perspective,
     /// The table it came from, such as `ssvc:deployer:1.0.0` or `cisa:bod-26-04:1.0.0`.
-    pub policy: String,
+    pub policy: Cow<'static, str>,
     /// The outcome.
     pub outcome: Outcome,
     /// When it is due, counted from the date the result was asked for.
     pub due: Option<Date>,
     /// Every decision point with its value and where the value came from, in order.
-    pub path: Vec<DecisionPoint>,
+    #[serde(with = "shared")]
+    pub path: Arc<[DecisionPoint]>,
     /// What would change the outcome: one sentence per fact.
-    pub would_change: Vec<String>,
+    #[serde(with = "shared")]
+    pub would_change: Arc<[String]>,
     /// What can be done, where the perspective asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+}
+
+/// Lists that several values share, written as each one's own.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        list: &Arc<[T]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        list.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<[T]>, D::Error> {
+        Vec::deserialize(deserializer).map(Arc::from)
+    }
 }
 
 /// One step of a decision path.

@@ -1,14 +1,15 @@
-//! The answers that decision tables ask for, each from a finding or the device context, with the
+//! The answers that decision tables ask for, each from what a finding gives or from the device context, with the
 //! reason. One rule holds for all: what is not known takes the worst value and says so.
 
 use auscult_model::{
-    DecisionPoint, DeviceContext, Exploitation, Exposure, Finding, HarmSeverity, HazardousFunction,
+    DecisionPoint, DeviceContext, Exploitation, Exposure, HarmSeverity, HazardousFunction,
     MissionImpact,
 };
 use jiff::civil::Date;
 
 use crate::decide::DecisionPolicy;
-use crate::vector::{self, Attack, Reach};
+use crate::given::{Attacks, Given};
+use crate::vector::Reach;
 
 /// An answer to a decision point.
 #[derive(Clone, Debug)]
@@ -56,12 +57,12 @@ impl Answer {
 
 /// SSVC exploitation. A KEV entry is active exploitation. That there is none means something only
 /// when the snapshot had the catalogue.
-pub(crate) fn exploitation(finding: &Finding, policy: DecisionPolicy) -> Answer {
+pub(crate) fn exploitation(given: &Given, policy: DecisionPolicy) -> Answer {
     const POINT: &str = "exploitation";
-    if let Some(kev) = &finding.kev {
-        return Answer::known(POINT, "active", format!("in CISA KEV since {}", kev.added));
+    if let Some(added) = given.kev_added {
+        return Answer::known(POINT, "active", format!("in CISA KEV since {added}"));
     }
-    match finding.exploitation {
+    match given.exploitation {
         Exploitation::Active => Answer::known(POINT, "active", "exploitation data of the snapshot"),
         _ if !policy.kev_consulted => Answer::worst(POINT, "active", "no KEV data in the snapshot"),
         Exploitation::PublicPoc => Answer::known(POINT, "public-poc", "a public proof of concept"),
@@ -72,89 +73,62 @@ pub(crate) fn exploitation(finding: &Finding, policy: DecisionPolicy) -> Answer 
 }
 
 /// BOD 26-04 "in KEV".
-pub(crate) fn in_kev(finding: &Finding, policy: DecisionPolicy) -> Answer {
+pub(crate) fn in_kev(given: &Given, policy: DecisionPolicy) -> Answer {
     const POINT: &str = "in-kev";
-    match &finding.kev {
-        Some(kev) => Answer::known(POINT, "yes", format!("in CISA KEV since {}", kev.added)),
+    match given.kev_added {
+        Some(added) => Answer::known(POINT, "yes", format!("in CISA KEV since {added}")),
         None if policy.kev_consulted => Answer::known(POINT, "no", "not in CISA KEV"),
         None => Answer::worst(POINT, "yes", "no KEV data in the snapshot"),
     }
 }
 
-/// The worst of the finding's readable vectors, point by point, and who published them.
-pub(crate) struct Attacks {
-    attacks: Vec<Attack>,
-    sources: String,
-}
-
-impl Attacks {
-    /// Reads the vectors of a finding.
-    pub(crate) fn of(finding: &Finding) -> Self {
-        let mut sources: Vec<&str> = Vec::new();
-        let mut attacks = Vec::new();
-        for score in &finding.cvss {
-            if let Some(attack) = vector::parse(&score.vector) {
-                attacks.push(attack);
-                sources.push(&score.source);
-            }
+/// An answer derived from the vectors.
+fn derived(
+    attacks: &Attacks,
+    point: &'static str,
+    worst: &'static str,
+    read: impl Fn(&Attacks) -> &'static str,
+) -> Answer {
+    match &attacks.sources {
+        None => Answer::worst(point, worst, "no readable CVSS vector"),
+        Some(sources) => {
+            let because = format!("derived from the CVSS vector of {sources}");
+            Answer::known(point, read(attacks), because)
         }
-        sources.sort_unstable();
-        sources.dedup();
-        Self { attacks, sources: sources.join(", ") }
-    }
-
-    fn answer(
-        &self,
-        point: &'static str,
-        worst: &'static str,
-        read: impl Fn(&[Attack]) -> &'static str,
-    ) -> Answer {
-        if self.attacks.is_empty() {
-            return Answer::worst(point, worst, "no readable CVSS vector");
-        }
-        let because = format!("derived from the CVSS vector of {}", self.sources);
-        Answer::known(point, read(&self.attacks), because)
     }
 }
 
 /// SSVC automatable: published, else derived from the vector.
-pub(crate) fn automatable(finding: &Finding, attacks: &Attacks) -> Answer {
+pub(crate) fn automatable(given: &Given) -> Answer {
     const POINT: &str = "automatable";
-    match finding.automatable {
+    match given.automatable {
         Some(answer) => Answer::known(POINT, yes_no(answer), "published SSVC assessment"),
-        None => attacks.answer(POINT, "yes", |attacks| {
-            yes_no(attacks.iter().any(|attack| attack.automatable()))
-        }),
+        None => derived(&given.attacks, POINT, "yes", |attacks| yes_no(attacks.automatable)),
     }
 }
 
 /// CISA technical impact: published, else derived from the vector.
-pub(crate) fn technical_impact(finding: &Finding, attacks: &Attacks) -> Answer {
+pub(crate) fn technical_impact(given: &Given) -> Answer {
     const POINT: &str = "technical-impact";
     let word = |total| if total { "total" } else { "partial" };
-    match finding.technical_impact_total {
+    match given.technical_impact_total {
         Some(total) => Answer::known(POINT, word(total), "published SSVC assessment"),
-        None => attacks
-            .answer(POINT, "total", |attacks| word(attacks.iter().any(|attack| attack.total))),
+        None => derived(&given.attacks, POINT, "total", |attacks| word(attacks.total)),
     }
 }
 
 /// How many obstacles an attacker meets, in the words of the exploitability table.
-pub(crate) fn obstacles(attacks: &Attacks) -> Answer {
-    attacks.answer("obstacles", "none", |attacks| {
-        match attacks.iter().map(|attack| attack.obstacles).min() {
-            None | Some(0) => "none",
-            Some(1) => "some",
-            Some(_) => "several",
-        }
+pub(crate) fn obstacles(given: &Given) -> Answer {
+    derived(&given.attacks, "obstacles", "none", |attacks| match attacks.obstacles {
+        0 => "none",
+        1 => "some",
+        _ => "several",
     })
 }
 
 /// How near an attacker must come by the vector alone.
-pub(crate) fn attack_vector(attacks: &Attacks) -> Answer {
-    attacks.answer("attack-vector", "network", |attacks| {
-        attacks.iter().map(|attack| attack.reach).max().map_or("network", Reach::word)
-    })
+pub(crate) fn attack_vector(given: &Given) -> Answer {
+    derived(&given.attacks, "attack-vector", "network", |attacks| attacks.reach.word())
 }
 
 /// The attack vector as far as the exposure leaves it open: from a network that only few reach, a
@@ -249,9 +223,9 @@ pub(crate) fn mission_impact(context: Option<&DeviceContext>) -> Answer {
 ///
 /// FDA and SSVC use the word "catastrophic" differently: one death there, several here. So the harm
 /// to several patients decides; where it is not ruled out, it counts as possible.
-pub(crate) fn safety_impact(finding: &Finding, context: Option<&DeviceContext>) -> Answer {
+pub(crate) fn safety_impact(given: &Given, context: Option<&DeviceContext>) -> Answer {
     const POINT: &str = "safety-impact";
-    let worst = functions_of(finding, context)
+    let worst = functions_of(given, context)
         .map(|function| (safety_rank(function), function))
         .reduce(|worst, other| if other.0 > worst.0 { other } else { worst });
     let Some((rank, function)) = worst else {
@@ -274,9 +248,9 @@ fn safety_rank(function: &HazardousFunction) -> usize {
 }
 
 /// FDA severity of patient harm; `unassessed` where no declared function involves the component.
-pub(crate) fn severity(finding: &Finding, context: Option<&DeviceContext>) -> Answer {
+pub(crate) fn severity(given: &Given, context: Option<&DeviceContext>) -> Answer {
     const POINT: &str = "severity";
-    let worst = functions_of(finding, context)
+    let worst = functions_of(given, context)
         .reduce(|worst, other| if other.severity > worst.severity { other } else { worst });
     let Some(function) = worst else {
         let because = format!("unknown: ranks as critical, never controlled ({UNASSESSED})");
@@ -301,34 +275,11 @@ fn because_of(function: &HazardousFunction) -> String {
 
 /// The declared functions that the finding's component takes part in.
 fn functions_of<'a>(
-    finding: &'a Finding,
+    given: &'a Given,
     context: Option<&'a DeviceContext>,
 ) -> impl Iterator<Item = &'a HazardousFunction> {
     let functions = context.map_or(&[][..], |context| &context.functions);
-    let names = names_of(finding);
-    functions.iter().filter(move |function| {
-        function.components.is_empty()
-            || function.components.iter().any(|name| names.contains(&plain_name(name)))
-    })
-}
-
-/// Every name that the finding's component goes by: `libssl1.0.0` is also `openssl`, the name under
-/// which the advisory matched.
-fn names_of(finding: &Finding) -> Vec<String> {
-    let last = |text: &str| {
-        let text = text.split(['@', '?', '#']).next().unwrap_or_default();
-        plain_name(text.rsplit(['/', ':']).next().unwrap_or_default())
-    };
-    let mut names = vec![plain_name(&finding.component)];
-    names.extend(finding.purl.as_deref().map(last));
-    names.extend(finding.matches.iter().map(|matched| last(&matched.name)));
-    names
-}
-
-/// Lower case with one separator; the kernel's CPE name `linux_kernel` is `linux` to people.
-fn plain_name(name: &str) -> String {
-    let name = name.trim().to_ascii_lowercase().replace(['_', ' '], "-");
-    if name == "linux-kernel" { "linux".to_owned() } else { name }
+    given.functions.iter().filter_map(|at| functions.get(*at))
 }
 
 fn yes_no(answer: bool) -> &'static str {

@@ -10,11 +10,17 @@
 //! Dates count from the as-of date of the result: the day on which the reader learns of the finding.
 //! CISA's own catalogue dates are not used; BOD 26-04 replaced them by these timelines.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use auscult_model::{DeviceContext, Finding, Outcome, Perspective, RiskDecision, SnapshotInfo};
 use jiff::{ToSpan as _, civil::Date};
 
-use crate::answers::{self, Answer, Attacks};
-use crate::ladder;
+use crate::answers::{self, Answer};
+use crate::given::Given;
+use crate::ladder::Ladder;
 use crate::table::{
     BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
     Table,
@@ -73,138 +79,150 @@ pub fn decide(
     as_of: Date,
     policy: DecisionPolicy,
 ) -> Vec<RiskDecision> {
-    if !needs_decision(finding) {
-        return Vec::new();
-    }
-    let attacks = Attacks::of(finding);
-    vec![
-        deployer(finding, context, as_of, policy, &attacks),
-        bod_26_04(finding, context, as_of, policy, &attacks),
-        maker(finding, context, as_of, policy, &attacks),
-    ]
+    Decider::new(context, as_of, policy).decide(finding)
 }
 
-fn deployer(
-    finding: &Finding,
-    context: Option<&DeviceContext>,
+/// Decides about many findings of one device. What was decided once is remembered: of thousands of
+/// findings only few give answers that no other gave.
+#[derive(Debug)]
+pub struct Decider<'a> {
+    context: Option<&'a DeviceContext>,
     as_of: Date,
     policy: DecisionPolicy,
-    attacks: &Attacks,
-) -> RiskDecision {
-    let human_impact = match policy.human_impact {
-        HumanImpactPolicy::MedicalStrict => &*HUMAN_IMPACT_STRICT,
-        HumanImpactPolicy::CertccTable100 => &*HUMAN_IMPACT_CERTCC,
-    };
-    let questions = [
-        Question::of(&DEPLOYER, answers::exploitation(finding, policy)),
-        Question::of(&DEPLOYER, answers::exposure_on_site(context, as_of)),
-        Question::of(&DEPLOYER, answers::automatable(finding, attacks)),
-        Question::of(human_impact, answers::safety_impact(finding, context)),
-        Question::of(human_impact, answers::mission_impact(context)),
-    ];
-    let evaluate = |values: &[&str; 5]| {
-        let [exploitation, exposure, automatable, safety, mission] = *values;
-        let impact = answer_of(human_impact, &[safety, mission]);
-        outcome_of(&DEPLOYER, &[exploitation, exposure, automatable, impact])
-    };
-    let [.., safety, mission] = &questions;
-    let impact = Answer::derived(
-        "human-impact",
-        answer_of(human_impact, &[safety.answer.value, mission.answer.value]),
-        human_impact.policy,
-        &[&safety.answer, &mission.answer],
-    );
-    let (outcome, would_change) = judge(&questions, evaluate);
-    let steps = questions.iter().map(|question| &question.answer).chain([&impact]);
-    RiskDecision {
-        perspective: Perspective::Hospital,
-        policy: DEPLOYER.policy.to_owned(),
-        outcome,
-        due: None,
-        path: steps.map(Answer::step).collect(),
-        would_change,
-        action: Some(ladder::action(finding, context, as_of)),
-    }
+    ladder: Ladder,
+    decided: Mutex<HashMap<Given, [RiskDecision; 3]>>,
 }
 
-fn bod_26_04(
-    finding: &Finding,
-    context: Option<&DeviceContext>,
-    as_of: Date,
-    policy: DecisionPolicy,
-    attacks: &Attacks,
-) -> RiskDecision {
-    let questions = [
-        Question::of(&BOD_26_04, answers::in_kev(finding, policy)),
-        Question::of(&BOD_26_04, answers::publicly_exposed(context)),
-        Question::of(&BOD_26_04, answers::automatable(finding, attacks)),
-        Question::of(&BOD_26_04, answers::technical_impact(finding, attacks)),
-    ];
-    let (outcome, would_change) = judge(&questions, |values| outcome_of(&BOD_26_04, values));
-    let days = match outcome {
-        Outcome::Within60Days => Some(60),
-        Outcome::Within14Days => Some(14),
-        Outcome::Within3Days | Outcome::Within3DaysForensic => Some(3),
-        _ => None,
-    };
-    RiskDecision {
-        perspective: Perspective::Hospital,
-        policy: BOD_26_04.policy.to_owned(),
-        outcome,
-        due: days.map(|days| later(as_of, days)),
-        path: questions.iter().map(|question| question.answer.step()).collect(),
-        would_change,
-        action: None,
+impl<'a> Decider<'a> {
+    /// Takes what is the same for all findings.
+    pub fn new(context: Option<&'a DeviceContext>, as_of: Date, policy: DecisionPolicy) -> Self {
+        let ladder = Ladder::of(context, as_of);
+        Self { context, as_of, policy, ladder, decided: Mutex::default() }
     }
-}
 
-/// The maker's decision. An uncontrolled risk is due after [`FDA_COMMUNICATION_DAYS`], the first of
-/// the two clocks of the guidance.
-fn maker(
-    finding: &Finding,
-    context: Option<&DeviceContext>,
-    as_of: Date,
-    policy: DecisionPolicy,
-    attacks: &Attacks,
-) -> RiskDecision {
-    const EXPOSURES: &[&str] = &["small", "controlled", "open"];
-    let reaches = EXPLOITABILITY.values_of("attack-reach");
-    let questions = [
-        Question::of(&EXPLOITABILITY, answers::exploitation(finding, policy)),
-        Question { values: reaches, answer: answers::attack_vector(attacks) },
-        Question { values: EXPOSURES, answer: answers::exposure_by_design(context) },
-        Question::of(&EXPLOITABILITY, answers::obstacles(attacks)),
-        Question::of(&FDA_MATRIX, answers::severity(finding, context)),
-    ];
-    let exploitability = |values: &[&str; 5]| {
-        let [exploitation, vector, exposure, obstacles, _] = *values;
-        let reach = answers::attack_reach(vector, exposure);
-        answer_of(&EXPLOITABILITY, &[exploitation, reach, obstacles])
-    };
-    let evaluate = |values: &[&str; 5]| match values.last() {
-        // "Controlled" is a statement about harm; nobody made it yet.
-        Some(&"unassessed") | None => Outcome::Uncontrolled,
-        Some(severity) => outcome_of(&FDA_MATRIX, &[exploitability(values), severity]),
-    };
-    let [exploitation, vector, exposure, obstacles, severity] =
-        questions.each_ref().map(|question| &question.answer);
-    let level = Answer::derived(
-        "exploitability",
-        exploitability(&questions.each_ref().map(|question| question.answer.value)),
-        EXPLOITABILITY.policy,
-        &[exploitation, vector, exposure, obstacles],
-    );
-    let (outcome, would_change) = judge(&questions, evaluate);
-    let due = (outcome == Outcome::Uncontrolled).then(|| later(as_of, FDA_COMMUNICATION_DAYS));
-    let steps = [exploitation, vector, exposure, obstacles, &level, severity];
-    RiskDecision {
-        perspective: Perspective::Maker,
-        policy: FDA_MATRIX.policy.to_owned(),
-        outcome,
-        due,
-        path: steps.into_iter().map(Answer::step).collect(),
-        would_change,
-        action: None,
+    /// Decides about a finding from every perspective; nothing for one that needs no decision.
+    pub fn decide(&self, finding: &Finding) -> Vec<RiskDecision> {
+        if !needs_decision(finding) {
+            return Vec::new();
+        }
+        let given = Given::of(finding, self.context);
+        let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = decided.get(&given).cloned();
+        let [deployer, bod_26_04, maker] = known.unwrap_or_else(|| {
+            let made = [self.deployer(&given), self.bod_26_04(&given), self.maker(&given)];
+            decided.entry(given).or_insert(made).clone()
+        });
+        drop(decided);
+        let action = Some(self.ladder.action(finding));
+        vec![RiskDecision { action, ..deployer }, bod_26_04, maker]
+    }
+
+    /// The hospital's decision, without what can be done.
+    fn deployer(&self, given: &Given) -> RiskDecision {
+        let human_impact = match self.policy.human_impact {
+            HumanImpactPolicy::MedicalStrict => &*HUMAN_IMPACT_STRICT,
+            HumanImpactPolicy::CertccTable100 => &*HUMAN_IMPACT_CERTCC,
+        };
+        let questions = [
+            Question::of(&DEPLOYER, answers::exploitation(given, self.policy)),
+            Question::of(&DEPLOYER, answers::exposure_on_site(self.context, self.as_of)),
+            Question::of(&DEPLOYER, answers::automatable(given)),
+            Question::of(human_impact, answers::safety_impact(given, self.context)),
+            Question::of(human_impact, answers::mission_impact(self.context)),
+        ];
+        let evaluate = |values: &[&str; 5]| {
+            let [exploitation, exposure, automatable, safety, mission] = *values;
+            let impact = answer_of(human_impact, &[safety, mission]);
+            outcome_of(&DEPLOYER, &[exploitation, exposure, automatable, impact])
+        };
+        let [.., safety, mission] = &questions;
+        let impact = Answer::derived(
+            "human-impact",
+            answer_of(human_impact, &[safety.answer.value, mission.answer.value]),
+            human_impact.policy,
+            &[&safety.answer, &mission.answer],
+        );
+        let (outcome, would_change) = judge(&questions, evaluate);
+        let steps = questions.iter().map(|question| &question.answer).chain([&impact]);
+        RiskDecision {
+            perspective: Perspective::Hospital,
+            policy: DEPLOYER.policy.into(),
+            outcome,
+            due: None,
+            path: steps.map(Answer::step).collect(),
+            would_change: would_change.into(),
+            action: None,
+        }
+    }
+
+    fn bod_26_04(&self, given: &Given) -> RiskDecision {
+        let questions = [
+            Question::of(&BOD_26_04, answers::in_kev(given, self.policy)),
+            Question::of(&BOD_26_04, answers::publicly_exposed(self.context)),
+            Question::of(&BOD_26_04, answers::automatable(given)),
+            Question::of(&BOD_26_04, answers::technical_impact(given)),
+        ];
+        let (outcome, would_change) = judge(&questions, |values| outcome_of(&BOD_26_04, values));
+        let days = match outcome {
+            Outcome::Within60Days => Some(60),
+            Outcome::Within14Days => Some(14),
+            Outcome::Within3Days | Outcome::Within3DaysForensic => Some(3),
+            _ => None,
+        };
+        RiskDecision {
+            perspective: Perspective::Hospital,
+            policy: BOD_26_04.policy.into(),
+            outcome,
+            due: days.map(|days| later(self.as_of, days)),
+            path: questions.iter().map(|question| question.answer.step()).collect(),
+            would_change: would_change.into(),
+            action: None,
+        }
+    }
+
+    /// The maker's decision. An uncontrolled risk is due after [`FDA_COMMUNICATION_DAYS`], the first
+    /// of the two clocks of the guidance.
+    fn maker(&self, given: &Given) -> RiskDecision {
+        const EXPOSURES: &[&str] = &["small", "controlled", "open"];
+        let reaches = EXPLOITABILITY.values_of("attack-reach");
+        let exposure = answers::exposure_by_design(self.context);
+        let questions = [
+            Question::of(&EXPLOITABILITY, answers::exploitation(given, self.policy)),
+            Question { values: reaches, answer: answers::attack_vector(given) },
+            Question { values: EXPOSURES, answer: exposure },
+            Question::of(&EXPLOITABILITY, answers::obstacles(given)),
+            Question::of(&FDA_MATRIX, answers::severity(given, self.context)),
+        ];
+        let exploitability = |values: &[&str; 5]| {
+            let [exploitation, vector, exposure, obstacles, _] = *values;
+            let reach = answers::attack_reach(vector, exposure);
+            answer_of(&EXPLOITABILITY, &[exploitation, reach, obstacles])
+        };
+        let evaluate = |values: &[&str; 5]| match values.last() {
+            // "Controlled" is a statement about harm; nobody made it yet.
+            Some(&"unassessed") | None => Outcome::Uncontrolled,
+            Some(severity) => outcome_of(&FDA_MATRIX, &[exploitability(values), severity]),
+        };
+        let [exploitation, vector, exposure, obstacles, severity] =
+            questions.each_ref().map(|question| &question.answer);
+        let level = Answer::derived(
+            "exploitability",
+            exploitability(&questions.each_ref().map(|question| question.answer.value)),
+            EXPLOITABILITY.policy,
+            &[exploitation, vector, exposure, obstacles],
+        );
+        let (outcome, would_change) = judge(&questions, evaluate);
+        let uncontrolled = outcome == Outcome::Uncontrolled;
+        let steps = [exploitation, vector, exposure, obstacles, &level, severity];
+        RiskDecision {
+            perspective: Perspective::Maker,
+            policy: FDA_MATRIX.policy.into(),
+            outcome,
+            due: uncontrolled.then(|| later(self.as_of, FDA_COMMUNICATION_DAYS)),
+            path: steps.into_iter().map(Answer::step).collect(),
+            would_change: would_change.into(),
+            action: None,
+        }
     }
 }
 

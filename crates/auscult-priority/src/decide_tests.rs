@@ -74,7 +74,7 @@ fn without_any_fact_everything_is_worst_and_says_so() {
     );
     let outcomes: Vec<_> = decisions.iter().map(|decision| decision.outcome).collect();
     assert_eq!(outcomes, [Outcome::Immediate, Outcome::Within3DaysForensic, Outcome::Uncontrolled]);
-    for step in decisions.iter().flat_map(|decision| &decision.path) {
+    for step in decisions.iter().flat_map(|decision| decision.path.iter()) {
         assert!(!step.known, "{step:?}");
     }
     let dues: Vec<_> = decisions.iter().map(|decision| decision.due).collect();
@@ -109,7 +109,7 @@ fn the_path_names_every_fact_and_what_would_change_the_outcome() {
     );
     assert_eq!(ssvc.path[0].because, "in CISA KEV since 2025-01-07");
     assert_eq!(
-        ssvc.would_change,
+        *ssvc.would_change,
         [
             "immediate -> scheduled if exploitation were none",
             "immediate -> out-of-cycle if exploitation were public-poc",

@@ -5,16 +5,28 @@
 use auscult_model::{DeviceContext, Finding};
 use jiff::civil::Date;
 
-/// The action in a sentence. A rung counts only where a fact says that it can be stood on.
-pub(crate) fn action(finding: &Finding, context: Option<&DeviceContext>, as_of: Date) -> String {
-    let meanwhile = without_patch(context, as_of);
-    let repaired = finding.matches.iter().filter_map(|one| one.fixed.as_ref());
-    match repaired.map(|version| version.0.as_str()).find(|version| !version.is_empty()) {
-        Some(version) => format!(
-            "patch: upstream repaired it in {version}; install it when the maker approves, until then \
-             {meanwhile}"
-        ),
-        None => format!("no repaired version is known: ask the maker, until then {meanwhile}"),
+/// The rungs below a patch, which are the same for all findings of a device.
+#[derive(Debug)]
+pub(crate) struct Ladder {
+    meanwhile: String,
+}
+
+impl Ladder {
+    pub(crate) fn of(context: Option<&DeviceContext>, as_of: Date) -> Self {
+        Self { meanwhile: without_patch(context, as_of) }
+    }
+
+    /// The action in a sentence. A rung counts only where a fact says that it can be stood on.
+    pub(crate) fn action(&self, finding: &Finding) -> String {
+        let meanwhile = &self.meanwhile;
+        let repaired = finding.matches.iter().filter_map(|one| one.fixed.as_ref());
+        match repaired.map(|version| version.0.as_str()).find(|version| !version.is_empty()) {
+            Some(version) => format!(
+                "patch: upstream repaired it in {version}; install it when the maker approves, \
+                 until then {meanwhile}"
+            ),
+            None => format!("no repaired version is known: ask the maker, until then {meanwhile}"),
+        }
     }
 }
 
@@ -39,11 +51,17 @@ fn without_patch(context: Option<&DeviceContext>, as_of: Date) -> String {
 
 #[cfg(test)]
 mod tests {
-    use auscult_model::{AffectedMatch, CompensatingControl, DeviceContext, MatchSource, Version};
-    use jiff::civil::date;
+    use auscult_model::{
+        AffectedMatch, CompensatingControl, DeviceContext, Finding, MatchSource, Version,
+    };
+    use jiff::civil::{Date, date};
 
-    use super::action;
+    use super::Ladder;
     use crate::decide::tests::finding;
+
+    fn action(finding: &Finding, context: Option<&DeviceContext>, as_of: Date) -> String {
+        Ladder::of(context, as_of).action(finding)
+    }
 
     #[test]
     fn the_first_rung_that_holds_is_taken() {

@@ -15,6 +15,7 @@ mod context;
 mod decide;
 mod error;
 mod gate;
+mod given;
 mod ladder;
 mod policy;
 mod table;
@@ -23,8 +24,8 @@ mod vector;
 
 pub use context::parse_context;
 pub use decide::{
-    DecisionPolicy, FDA_COMMUNICATION_DAYS, FDA_REMEDIATION_DAYS, HumanImpactPolicy, decide,
-    needs_decision,
+    Decider, DecisionPolicy, FDA_COMMUNICATION_DAYS, FDA_REMEDIATION_DAYS, HumanImpactPolicy,
+    decide, needs_decision,
 };
 pub use error::Error;
 pub use gate::{FindingKey, GateInput, OpenGap, evaluate, without_gate};

@@ -3,10 +3,8 @@
 //! Base metrics of CVSS 2.0, 3.0, 3.1 and 4.0 (FIRST). Scores are not computed here, and threat or
 //! environmental metrics are left aside: they would state the context twice.
 
-use std::collections::BTreeMap;
-
 /// How near an attacker must come, from CVSS attack vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reach {
     /// Touch the device.
     Physical,
@@ -55,14 +53,16 @@ pub(crate) fn parse(vector: &str) -> Option<Attack> {
         Some(rest) => rest.split_once('/')?,
         None => ("2.0", text),
     };
-    let mut values = BTreeMap::new();
+    // So few that a search from the front is quicker than any map; every finding has one or two.
+    let mut values: Vec<(&str, &str)> = Vec::with_capacity(16);
     for part in metrics.split('/') {
         let (metric, value) = part.split_once(':')?;
-        if values.insert(metric, value).is_some() {
+        if values.iter().any(|(known, _)| *known == metric) {
             return None;
         }
+        values.push((metric, value));
     }
-    let get = |metric: &str| values.get(metric).copied();
+    let get = |metric: &str| values.iter().find(|(known, _)| *known == metric).map(|(_, v)| *v);
     let (obstacles, impacts, full) = match version {
         "2.0" => {
             // Version 2 has no interaction metric; its "medium" complexity stands for one.

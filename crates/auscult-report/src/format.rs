@@ -1,11 +1,11 @@
 //! The formats of `-o`: which exist, and one way to make each.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, io::Write, str::FromStr};
 
 use auscult_model::{ComponentId, Support, SupportState};
 use auscult_sbom::{WriteOptions, write_csaf_vex, write_cyclonedx, write_openvex};
 
-use crate::{Error, ScanResult, TableOptions, csv, html, json, table};
+use crate::{Error, ScanResult, TableOptions, csv, html, json, table, write_json};
 
 /// An output that can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,23 @@ impl OutputFormat {
         }
     }
 
+    /// Writes the output, a long one while it is made; `options` serve the table alone.
+    ///
+    /// # Errors
+    /// The result cannot be serialised or not be written, or the format needs what the result does
+    /// not have.
+    pub fn write(
+        self,
+        result: &ScanResult,
+        options: &TableOptions,
+        out: &mut (dyn Write + Send),
+    ) -> Result<(), Error> {
+        match self {
+            Self::Json => write_json(result, out),
+            other => out.write_all(&other.render(result, options)?).map_err(Error::Write),
+        }
+    }
+
     /// Makes the output; `options` serve the table alone.
     ///
     /// # Errors
@@ -73,7 +90,7 @@ impl OutputFormat {
     pub fn render(self, result: &ScanResult, options: &TableOptions) -> Result<Vec<u8>, Error> {
         Ok(match self {
             Self::Table => table(result, options).into_bytes(),
-            Self::Json => json(result)?.into_bytes(),
+            Self::Json => json(result)?,
             Self::CycloneDx => write_cyclonedx(&result.facts, &sbom_options(result))?,
             Self::OpenVex => {
                 write_openvex(&result.facts, &result.assessed()?.findings, result.as_of)?

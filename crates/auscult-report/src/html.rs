@@ -289,12 +289,12 @@ fn explain(page: &mut Markup, finding: &Finding) {
         page.raw("<li>");
         page.text(&format!("{who} {}: {outcome}{due}", decision.policy));
         page.raw("<ul>\n");
-        for point in &decision.path {
+        for point in decision.path.iter() {
             let mark = if point.known { "" } else { " [not known]" };
             let text = format!("{} = {}{mark}: {}", point.point, point.value, point.because);
             page.element("li", if point.known { "" } else { "warning" }, &text);
         }
-        for sentence in &decision.would_change {
+        for sentence in decision.would_change.iter() {
             page.element("li", "faint", &format!("would change: {sentence}"));
         }
         if let Some(action) = &decision.action {

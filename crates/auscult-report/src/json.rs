@@ -3,14 +3,15 @@
 //! The top-level fields are those of the contract, further ones stand after them. What was not
 //! measured is named in `coverage.questions_unknown`; an empty list alone never means "none".
 
-use std::collections::BTreeMap;
+mod findings;
+
+use std::{collections::BTreeMap, io::Write};
 
 use auscult_model::{
-    AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
-    Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
-    Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, RuntimeView, Severity,
+    Component, ComponentId, ComponentKind, Cpe, Dependency, Evidence, FormatSeen, IdentityFact,
+    InputKind, KernelFacts, Known, Locator, Mention, Operation, Origin, Problem, Purl, RuntimeView,
     SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict, VersionClaim,
-    VersionConflict, Vex, component_ids,
+    VersionConflict, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -23,14 +24,32 @@ pub const SCAN_SCHEMA: &str = "auscult-scan/1";
 /// Why the list of gaps is empty.
 const GAPS_NOT_MEASURED: &str = "not measured: this version assesses no requirement packs";
 
-/// Writes the result as indented JSON with a line end.
+/// The result as indented JSON with a line end.
 ///
 /// # Errors
 /// Fails only when the result cannot be serialised.
-pub fn json(result: &ScanResult) -> Result<String, Error> {
-    let mut text = serde_json::to_string_pretty(&document(result))?;
-    text.push('\n');
-    Ok(text)
+pub fn json(result: &ScanResult) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    write_json(result, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes the same while it is made: a result with a kernel has tens of megabytes.
+///
+/// # Errors
+/// The result cannot be serialised, or not be written.
+pub fn write_json(result: &ScanResult, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+    let (before, after) = rayon::join(
+        || serde_json::to_vec_pretty(&before(result)),
+        || serde_json::to_vec_pretty(&after(result)),
+    );
+    let (before, after) = (before?, after?);
+    // The findings stand between the other fields of one object.
+    out.write_all(before.strip_suffix(b"\n}").unwrap_or(&before)).map_err(Error::Write)?;
+    findings::write(result.findings(), out)?;
+    out.write_all(b",").map_err(Error::Write)?;
+    out.write_all(after.strip_prefix(b"{").unwrap_or(&after)).map_err(Error::Write)?;
+    out.write_all(b"\n").map_err(Error::Write)
 }
 
 /// The wire word of a value that serialises to a text.
@@ -42,8 +61,9 @@ pub(crate) fn word<T: Serialize>(value: &T) -> String {
     }
 }
 
+/// The fields before the findings.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Before<'a> {
     schema: &'static str,
     tool: &'a ToolIdentity,
     input: InputView,
@@ -51,7 +71,30 @@ struct Document<'a> {
     snapshot: Option<SnapshotView<'a>>,
     coverage: CoverageView<'a>,
     components: Vec<ComponentView<'a>>,
-    findings: Vec<FindingView<'a>>,
+}
+
+fn before(result: &ScanResult) -> Before<'_> {
+    let facts = &result.facts;
+    let assessment = result.assessment.known();
+    let components = facts.components.iter().zip(component_ids(&facts.components));
+    Before {
+        schema: SCAN_SCHEMA,
+        tool: &facts.tool,
+        input: InputView {
+            digest: format!("sha256:{}", facts.input.sha256),
+            size: facts.input.size,
+            kind: facts.input.kind,
+        },
+        as_of: result.as_of,
+        snapshot: assessment.map(|assessment| snapshot(&assessment.snapshot, result)),
+        coverage: coverage(result),
+        components: components.map(component).collect(),
+    }
+}
+
+/// The fields after the findings.
+#[derive(Serialize)]
+struct After<'a> {
     gaps: [(); 0],
     problems: &'a [Problem],
     verdict: Option<&'a Verdict>,
@@ -73,27 +116,10 @@ struct Document<'a> {
     runtime: Option<&'a RuntimeView>,
 }
 
-fn document(result: &ScanResult) -> Document<'_> {
+fn after(result: &ScanResult) -> After<'_> {
     let facts = &result.facts;
     let assessment = result.assessment.known();
-    Document {
-        schema: SCAN_SCHEMA,
-        tool: &facts.tool,
-        input: InputView {
-            digest: format!("sha256:{}", facts.input.sha256),
-            size: facts.input.size,
-            kind: facts.input.kind,
-        },
-        as_of: result.as_of,
-        snapshot: assessment.map(|assessment| snapshot(&assessment.snapshot, result)),
-        coverage: coverage(result),
-        components: facts
-            .components
-            .iter()
-            .zip(component_ids(&facts.components))
-            .map(component)
-            .collect(),
-        findings: result.findings().iter().map(finding).collect(),
+    After {
         gaps: [],
         problems: &facts.problems,
         verdict: result.verdict.as_ref(),
@@ -244,76 +270,6 @@ fn component((component, id): (&Component, ComponentId)) -> ComponentView<'_> {
         licences: &component.licences,
         confidence: component.confidence(),
         evidence: &component.evidence,
-    }
-}
-
-#[derive(Serialize)]
-struct FindingView<'a> {
-    id: &'a str,
-    aliases: Vec<&'a str>,
-    component: &'a str,
-    version: &'a str,
-    purl: Option<&'a str>,
-    locators: &'a [Locator],
-    #[serde(rename = "match")]
-    matches: &'a [AffectedMatch],
-    vex: &'a Vex,
-    kev: Option<&'a KevEntry>,
-    epss: Option<EpssView>,
-    cvss: Vec<CvssView<'a>>,
-    severity: Option<Severity>,
-    exploitation: Exploitation,
-    automatable: Option<bool>,
-    technical_impact: Option<&'static str>,
-    decisions: &'a [RiskDecision],
-}
-
-#[derive(Serialize)]
-struct EpssView {
-    score: f64,
-    percentile: f64,
-}
-
-#[derive(Serialize)]
-struct CvssView<'a> {
-    source: &'a str,
-    vector: &'a str,
-    score: f64,
-    severity: Severity,
-}
-
-fn finding(finding: &Finding) -> FindingView<'_> {
-    FindingView {
-        id: &finding.id.0,
-        aliases: finding.aliases.iter().map(|alias| alias.0.as_str()).collect(),
-        component: &finding.component,
-        version: &finding.version.0,
-        purl: finding.purl.as_deref(),
-        locators: &finding.locators,
-        matches: &finding.matches,
-        vex: &finding.vex,
-        kev: finding.kev.as_ref(),
-        epss: finding.epss.map(|epss| EpssView {
-            score: f64::from(epss.score_e5) / 1e5,
-            percentile: f64::from(epss.percentile_e5) / 1e5,
-        }),
-        cvss: finding.cvss.iter().map(cvss).collect(),
-        severity: finding.severity(),
-        exploitation: finding.exploitation,
-        automatable: finding.automatable,
-        technical_impact: finding
-            .technical_impact_total
-            .map(|total| if total { "total" } else { "partial" }),
-        decisions: &finding.decisions,
-    }
-}
-
-fn cvss(score: &CvssScore) -> CvssView<'_> {
-    CvssView {
-        source: &score.source,
-        vector: &score.vector,
-        score: f64::from(score.score_tenths) / 10.0,
-        severity: score.severity,
     }
 }
 

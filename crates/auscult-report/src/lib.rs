@@ -20,7 +20,7 @@ pub use csv::csv;
 pub use diff::{DIFF_SCHEMA, Difference, Side};
 pub use format::{OutputFormat, UnavailableFormat};
 pub use html::html;
-pub use json::{SCAN_SCHEMA, json};
+pub use json::{SCAN_SCHEMA, json, write_json};
 pub use rank::compare;
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, explain, table};
@@ -34,6 +34,9 @@ pub enum Error {
     /// The result could not be serialised.
     #[error("serialise the result")]
     Json(#[from] serde_json::Error),
+    /// The output could not be written where it was asked for.
+    #[error("write the result")]
+    Write(#[source] std::io::Error),
     /// A text is no result of this program in this version of the form.
     #[error("read a result: the text is no {} document", SCAN_SCHEMA)]
     NoResult,

@@ -7,6 +7,7 @@
 use std::cmp::{Ordering, Reverse};
 
 use auscult_model::{Finding, Outcome, Perspective, RiskDecision};
+use rayon::prelude::*;
 
 /// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
 pub(crate) fn is_open(finding: &Finding) -> bool {
@@ -56,10 +57,23 @@ pub(crate) fn score_tenths(finding: &Finding) -> Option<u8> {
 
 /// Compares two findings, the one to look at first being the lesser.
 pub fn compare(a: &Finding, b: &Finding) -> Ordering {
-    key(a).cmp(&key(b))
+    urgencies(a).cmp(&urgencies(b)).then_with(|| names(a).cmp(&names(b)))
 }
 
-fn key(finding: &Finding) -> impl Ord + '_ {
+/// Puts findings into their order.
+pub(crate) fn sort(findings: &mut Vec<Finding>) {
+    // What costs the most is told once for each, and each is moved once: a kernel has thousands.
+    let mut order: Vec<_> =
+        findings.par_iter().enumerate().map(|(at, finding)| (urgencies(finding), at)).collect();
+    let name = |at: usize| findings.get(at).map(names);
+    order.par_sort_by(|(one, at), (other, other_at)| {
+        one.cmp(other).then_with(|| name(*at).cmp(&name(*other_at)))
+    });
+    let mut given: Vec<Option<Finding>> = std::mem::take(findings).into_iter().map(Some).collect();
+    findings.extend(order.iter().filter_map(|(_, at)| given.get_mut(*at)?.take()));
+}
+
+fn urgencies(finding: &Finding) -> impl Ord + Send + use<> {
     let most = u8::MAX;
     (
         !is_open(finding),
@@ -70,6 +84,9 @@ fn key(finding: &Finding) -> impl Ord + '_ {
         // Without a score the severity is unknown, and unknown is not low.
         Reverse(score_tenths(finding).unwrap_or(most)),
         Reverse(finding.epss.map(|epss| epss.score_e5)),
-        (&finding.component, &finding.version, &finding.id, &finding.purl),
     )
+}
+
+fn names(finding: &Finding) -> impl Ord + '_ {
+    (&finding.component, &finding.version, &finding.id, &finding.purl)
 }

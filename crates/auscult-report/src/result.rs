@@ -85,7 +85,7 @@ impl ScanResult {
     pub fn canonicalise(&mut self) {
         self.facts.canonicalise();
         if let Known::Known(assessment) = &mut self.assessment {
-            assessment.findings.sort_by(rank::compare);
+            rank::sort(&mut assessment.findings);
             for list in [&mut assessment.no_data, &mut assessment.version_unknown] {
                 list.sort();
                 list.dedup();

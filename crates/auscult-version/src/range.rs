@@ -9,18 +9,18 @@ use crate::{Scheme, compare};
 /// One end of a range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bound {
+pub enum Bound<S = String> {
     /// The version itself belongs to the range.
-    Inclusive(String),
+    Inclusive(S),
     /// The version itself does not belong to it.
-    Exclusive(String),
+    Exclusive(S),
 }
 
-impl Bound {
+impl<S: AsRef<str>> Bound<S> {
     /// The version of the bound.
     pub fn version(&self) -> &str {
         match self {
-            Self::Inclusive(version) | Self::Exclusive(version) => version,
+            Self::Inclusive(version) | Self::Exclusive(version) => version.as_ref(),
         }
     }
 }
@@ -46,10 +46,10 @@ impl Range {
 }
 
 /// Tells whether a version lies between two bounds, as [`Range::contains`] does.
-pub fn within(
+pub fn within<S: AsRef<str>>(
     scheme: Scheme,
-    lower: Option<&Bound>,
-    upper: Option<&Bound>,
+    lower: Option<&Bound<S>>,
+    upper: Option<&Bound<S>>,
     version: &str,
 ) -> Option<bool> {
     // A bound that excludes the version decides alone, even if the other cannot be compared.
@@ -60,13 +60,13 @@ pub fn within(
     }
 }
 
-fn above(scheme: Scheme, lower: Option<&Bound>, version: &str) -> Option<bool> {
+fn above<S: AsRef<str>>(scheme: Scheme, lower: Option<&Bound<S>>, version: &str) -> Option<bool> {
     let Some(lower) = lower else { return Some(true) };
     let order = order(scheme, version, lower.version())?;
     Some(order.is_gt() || (order.is_eq() && matches!(lower, Bound::Inclusive(_))))
 }
 
-fn below(scheme: Scheme, upper: Option<&Bound>, version: &str) -> Option<bool> {
+fn below<S: AsRef<str>>(scheme: Scheme, upper: Option<&Bound<S>>, version: &str) -> Option<bool> {
     let Some(upper) = upper else { return Some(true) };
     if let Some(prefix) = upper.version().strip_suffix(".*") {
         return below_wildcard(scheme, version, prefix);

@@ -1,8 +1,10 @@
 //! Where results go: `-o FORMAT[=FILE]`.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
     io::{self, Write},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -48,18 +50,32 @@ pub(crate) fn parse<Format: FromStr<Err: fmt::Display>>(
 
 /// Writes one result where it was asked for; a file appears whole or not at all.
 pub(crate) fn write<Format>(output: &Output<Format>, bytes: &[u8]) -> anyhow::Result<()> {
-    if let Some(path) = &output.file {
-        return write_file(path, bytes);
-    }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("write the result")
+    write_with(output, |out| out.write_all(bytes).context("write the result"))
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// The same for a result that is written while it is made.
+pub(crate) fn write_with<Format>(
+    output: &Output<Format>,
+    make: impl FnOnce(&mut (dyn Write + Send)) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if let Some(path) = &output.file {
+        return write_file(path, make);
+    }
+    // Not by way of `Stdout`, which looks for the ends of lines.
+    let stdout = io::stdout().as_fd().try_clone_to_owned().context("take the output")?;
+    make(&mut File::from(stdout))
+}
+
+fn write_file(
+    path: &Path,
+    make: impl FnOnce(&mut (dyn Write + Send)) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let shown = path.display();
+    let written = || format!("write {shown}");
     // A device or a pipe (`/dev/null`, `/dev/fd/3`) is written in place: it cannot be replaced.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return fs::write(path, bytes).with_context(|| format!("write {shown}"));
+        let mut file = File::options().write(true).open(path).with_context(written)?;
+        return make(&mut file).with_context(written);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
@@ -67,8 +83,8 @@ fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .permissions(readable_by_all())
         .tempfile_in(folder)
         .with_context(|| format!("create a file in {}", folder.display()))?;
-    file.write_all(bytes).with_context(|| format!("write {shown}"))?;
-    file.persist(path).map_err(|error| error.error).with_context(|| format!("write {shown}"))?;
+    make(file.as_file_mut()).with_context(written)?;
+    file.persist(path).map_err(|error| error.error).with_context(written)?;
     Ok(())
 }
 

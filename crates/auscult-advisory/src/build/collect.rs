@@ -12,10 +12,11 @@ use crate::{
     build::{BuildOptions, Selection},
     codec::Writer,
     feeds::{EpssRow, Recognised, Record, SOURCES, csaf::source_name, dyad, endoflife},
-    record::{Claim, Exploits, Statement, Vulnerability},
+    record::{Claim, Details, Exploits, Statement, Vulnerability},
     snapshot::{
         EPSS, EXPLOITATION, PROSE, RANGES, SUPPORT,
         counts::{Counts, Known, by_year},
+        scores,
         table::Compression,
         write::{Contents, Rows},
     },
@@ -241,6 +242,8 @@ impl Collector {
 struct Merged {
     products: BTreeMap<String, Vec<Claim>>,
     vulnerabilities: BTreeMap<String, (BTreeSet<String>, Vulnerability)>,
+    /// The files and weaknesses of vulnerabilities that have any.
+    details: BTreeMap<String, Details>,
     exploits: BTreeMap<String, Exploits>,
     prose: BTreeMap<String, (String, String)>,
     epss: Vec<EpssRow>,
@@ -298,6 +301,7 @@ impl Merged {
         let mut merged = Self {
             products: BTreeMap::new(),
             vulnerabilities: BTreeMap::new(),
+            details: BTreeMap::new(),
             exploits: BTreeMap::new(),
             prose: BTreeMap::new(),
             epss: Vec::new(),
@@ -344,6 +348,9 @@ impl Merged {
                 self.statements.entry(record.id.clone()).or_default().extend(said);
             }
             merge_vulnerability(vulnerability, source, &mut record);
+            if !record.files.is_empty() || !record.weaknesses.is_empty() {
+                merge_details(self.details.entry(record.id.clone()).or_default(), &mut record);
+            }
         }
         if !record.title.is_empty() || !record.description.is_empty() {
             let (title, description) = self.prose.entry(record.id).or_default();
@@ -434,28 +441,27 @@ impl Merged {
 
     fn layers(self, prose: bool) -> Vec<(&'static str, Vec<Rows>)> {
         let aliases = self.alias_rows();
-        let products = rows(self.products, |writer, claims| {
-            writer.list(&claims, |writer, claim| claim.write(writer));
-        });
-        let vulnerabilities = rows(self.vulnerabilities, |writer, (keys, vulnerability)| {
-            writer.list(&keys.into_iter().collect::<Vec<_>>(), |writer, key| writer.text(key));
-            vulnerability.write(writer);
-        });
+        let products = rows(self.products, |writer, claims| Claim::write_all(&claims, writer));
+        let (mut vulnerabilities, mut all_details) = (BTreeMap::new(), self.details);
+        for (id, (keys, vulnerability)) in self.vulnerabilities {
+            if !keys.is_empty() {
+                let details = all_details.entry(id.clone()).or_default();
+                details.products = keys.into_iter().collect();
+            }
+            vulnerabilities.insert(id, vulnerability);
+        }
+        let details = rows(all_details, |writer, details| details.write(writer));
+        let vulnerabilities = rows(vulnerabilities, |writer, one| one.write(writer));
         let statements = rows(self.statements, |writer, mut said| {
             said.sort();
             said.dedup();
             writer.list(&said, |writer, statement| statement.write(writer));
         });
         let exploits = rows(self.exploits, |writer, exploits| exploits.write(writer));
-        let epss = self.epss.into_iter().map(|(id, score, percentile)| (id, (score, percentile)));
-        let epss = rows(epss, |writer, (score, percentile)| {
-            writer.number(u64::from(score));
-            writer.number(u64::from(percentile));
-        });
         let mut layers = vec![
-            (RANGES, vec![products, vulnerabilities, aliases, statements]),
+            (RANGES, vec![products, vulnerabilities, aliases, statements, details]),
             (EXPLOITATION, vec![exploits]),
-            (EPSS, vec![epss]),
+            (EPSS, vec![scores::rows(self.epss)]),
         ];
         if prose {
             let prose = rows(self.prose, |writer, (title, description)| {
@@ -493,10 +499,16 @@ fn merge_vulnerability(vulnerability: &mut Vulnerability, source: u16, record: &
             vulnerability.cvss.push((source, vector, score));
         }
     }
-    vulnerability.files.append(&mut record.files);
-    vulnerability.files.sort();
-    vulnerability.files.dedup();
-    vulnerability.weaknesses.append(&mut record.weaknesses);
-    vulnerability.weaknesses.sort();
-    vulnerability.weaknesses.dedup();
+}
+
+fn merge_details(details: &mut Details, record: &mut Record) {
+    let lists = [
+        (&mut details.files, &mut record.files),
+        (&mut details.weaknesses, &mut record.weaknesses),
+    ];
+    for (known, more) in lists {
+        known.append(more);
+        known.sort();
+        known.dedup();
+    }
 }

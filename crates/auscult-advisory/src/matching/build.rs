@@ -53,7 +53,7 @@ pub fn match_build<'a>(snapshot: &Snapshot, components: &'a [Component]) -> Resu
     for (group, outcome) in outcomes {
         matched.take(group, outcome);
     }
-    matched.findings.sort_by(|one, other| {
+    matched.findings.par_sort_by(|one, other| {
         (&one.component, &one.version, &one.id).cmp(&(&other.component, &other.version, &other.id))
     });
     Ok(matched)

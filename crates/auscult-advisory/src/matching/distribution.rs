@@ -14,13 +14,13 @@ use crate::{
 
 /// The distribution's answers.
 #[derive(Default)]
-pub(crate) struct Decided {
-    fixed: BTreeSet<String>,
+pub(crate) struct Decided<'a> {
+    fixed: BTreeSet<&'a str>,
     /// Claims that hold the package, with their verdict.
-    pub(crate) affected: Vec<(Claim, Verdict)>,
+    pub(crate) affected: Vec<(Claim<&'a str>, Verdict)>,
 }
 
-impl Decided {
+impl Decided<'_> {
     /// Tells whether the distribution repaired this vulnerability in this version.
     pub(crate) fn is_fixed(&self, id: &str) -> bool {
         self.fixed.contains(id)
@@ -96,28 +96,29 @@ fn installed<'a>(component: &'a Component, group: &[&'a Component]) -> Option<In
 
 /// Asks the distribution's data about a package, and where it announces by binary package about all
 /// packages of its source that are there.
-pub(crate) fn decide(
-    snapshot: &Snapshot,
+pub(crate) fn decide<'a>(
+    snapshot: &'a Snapshot,
     component: &Component,
     group: &[&Component],
     names_known: &mut Vec<String>,
-) -> Result<Decided> {
+) -> Result<Decided<'a>> {
     let mut decided = Decided::default();
     let Some(installed) = installed(component, group) else { return Ok(decided) };
-    let mut open: BTreeMap<String, Vec<(Claim, Verdict)>> = BTreeMap::new();
+    let mut open: BTreeMap<&str, Vec<(Claim<&str>, Verdict)>> = BTreeMap::new();
     for name in &installed.names {
         let key = format!("d:{}:{name}", installed.system);
         let Some(claims) = snapshot.claims(&key)? else { continue };
         names_known.push(format!("{}:{name}", installed.system));
-        let of_release = |claim: &Claim| claim.release == installed.release;
+        let of_release = |claim: &Claim<&str>| claim.release == installed.release;
         // "Undetermined" is no word for or against.
-        let says = |claim: &Claim| claim.default != Status::Unknown || !claim.entries.is_empty();
+        let says =
+            |claim: &Claim<&str>| claim.default != Status::Unknown || !claim.entries.is_empty();
         for claim in claims.into_iter().filter(|claim| of_release(claim) && says(claim)) {
             match judge(&claim, installed.version) {
                 Verdict::NotAffected => {
                     decided.fixed.insert(claim.id);
                 }
-                verdict => open.entry(claim.id.clone()).or_default().push((claim, verdict)),
+                verdict => open.entry(claim.id).or_default().push((claim, verdict)),
             }
         }
     }

@@ -7,6 +7,7 @@ use auscult_model::{
     VexStatus,
 };
 use auscult_version::Scheme;
+use rayon::prelude::*;
 
 use crate::{
     Result, Snapshot,
@@ -25,10 +26,13 @@ const BACKPORT_CONFIDENCE_MAX: u8 = 40;
 /// Confidence of a claim that could not be decided.
 const OPEN_CONFIDENCE_MAX: u8 = 30;
 
+/// So many cases are worth another thread.
+const CASES_MIN: usize = 64;
+
 /// One claim that touches the component, or may.
-struct Hit {
+struct Hit<'a> {
     source: u16,
-    record: String,
+    record: &'a str,
     name: String,
     range: String,
     fixed: Option<String>,
@@ -39,8 +43,8 @@ struct Hit {
 
 /// What all claims say of one vulnerability.
 #[derive(Default)]
-struct Case {
-    hits: Vec<Hit>,
+struct Case<'a> {
+    hits: Vec<Hit<'a>>,
     /// Sources that know the product and exclude the version, with their range.
     against: BTreeSet<(u16, String)>,
     notes: BTreeSet<String>,
@@ -48,11 +52,11 @@ struct Case {
 
 /// All cases of a component.
 #[derive(Default)]
-pub(crate) struct Gathered {
-    cases: BTreeMap<String, Case>,
+pub(crate) struct Gathered<'a> {
+    cases: BTreeMap<&'a str, Case<'a>>,
 }
 
-impl Gathered {
+impl<'a> Gathered<'a> {
     pub(crate) fn count_ids(&self) -> u64 {
         u64::try_from(self.cases.len()).unwrap_or(u64::MAX)
     }
@@ -61,16 +65,14 @@ impl Gathered {
     pub(crate) fn add(
         &mut self,
         name: &LookupName,
-        claim: &Claim,
+        claim: &Claim<&'a str>,
         verdict: Verdict,
         platform: &Platform,
     ) {
-        let case = self.cases.entry(claim.id.clone()).or_default();
+        let case = self.cases.entry(claim.id).or_default();
         let (range, fixed, mut open) = match verdict {
             Verdict::NotAffected => {
-                // The kernel has one authority per vulnerability: nobody to disagree with. A claim
-                // without affected versions says nothing against others.
-                if claim.scheme != Scheme::Kernel && says_something(claim) {
+                if counts(claim, &verdict) {
                     case.against.insert((claim.source, describe(claim)));
                 }
                 return;
@@ -106,13 +108,13 @@ impl Gathered {
     }
 
     /// Takes the word of the distribution.
-    pub(crate) fn add_distribution(&mut self, claim: &Claim, verdict: Verdict) {
+    pub(crate) fn add_distribution(&mut self, claim: &Claim<&'a str>, verdict: Verdict) {
         let (range, fixed, open) = match verdict {
             Verdict::NotAffected => return,
             Verdict::Affected { range, fixed } => (range, fixed, false),
             Verdict::Undetermined { range } => (range, None, true),
         };
-        self.cases.entry(claim.id.clone()).or_default().hits.push(Hit {
+        self.cases.entry(claim.id).or_default().hits.push(Hit {
             source: claim.source,
             record: record_of(claim),
             name: format!("package in {}", claim.release),
@@ -131,30 +133,32 @@ impl Gathered {
         component: &Component,
         subject: &Subject,
     ) -> Result<Vec<Finding>> {
-        let mut findings = Vec::new();
-        for (id, case) in self.cases {
-            if !case.hits.is_empty() {
-                findings.push(finding(snapshot, component, subject, id, case)?);
-            }
-        }
-        Ok(findings)
+        let cases: Vec<_> =
+            self.cases.into_iter().filter(|(_, case)| !case.hits.is_empty()).collect();
+        let cases = cases.into_par_iter().with_min_len(CASES_MIN);
+        cases.map(|(id, case)| finding(snapshot, component, subject, id, case)).collect()
     }
 }
 
-fn says_something(claim: &Claim) -> bool {
-    claim.default == Status::Affected
-        || claim.entries.iter().any(|entry| entry.status == Status::Affected)
+/// Whether the verdict of a claim says something for or against a finding.
+pub(super) fn counts(claim: &Claim<&str>, verdict: &Verdict) -> bool {
+    // The kernel has one authority per vulnerability: nobody to disagree with. A claim without
+    // affected versions says nothing against others.
+    *verdict != Verdict::NotAffected
+        || claim.scheme != Scheme::Kernel
+            && (claim.default == Status::Affected
+                || claim.entries.iter().any(|entry| entry.status == Status::Affected))
 }
 
 fn finding(
     snapshot: &Snapshot,
     component: &Component,
     subject: &Subject,
-    id: String,
-    mut case: Case,
+    id: &str,
+    mut case: Case<'_>,
 ) -> Result<Finding> {
-    let vulnerability = snapshot.vulnerability(&id)?;
-    let exploits = snapshot.exploits(&id)?;
+    let vulnerability = snapshot.vulnerability(id)?;
+    let exploits = snapshot.exploits(id)?;
     let decided_by_distribution = case.hits.iter().any(|hit| hit.from_distribution);
     if subject.may_be_backported && !decided_by_distribution {
         case.notes.insert(
@@ -196,18 +200,18 @@ fn finding(
         matches: matches(snapshot, component, case.hits),
         vex,
         kev: kev_entry(&exploits),
-        epss: snapshot.epss(&id)?,
+        epss: snapshot.epss(id)?,
         cvss: vulnerability.scores(|source| snapshot.source_name(source)),
         exploitation: exploits.strongest(),
         automatable: exploits.automatable,
         technical_impact_total: exploits.impact_total,
         decisions: Vec::new(),
-        id: AdvisoryId(id),
+        id: AdvisoryId(id.to_owned()),
     })
 }
 
 /// Sources that exclude the version while others include it are named; both stay visible.
-fn note_disagreement(snapshot: &Snapshot, case: &mut Case) {
+fn note_disagreement(snapshot: &Snapshot, case: &mut Case<'_>) {
     let agreeing: BTreeSet<u16> = case.hits.iter().map(|hit| hit.source).collect();
     let against: Vec<_> =
         case.against.iter().filter(|(source, _)| !agreeing.contains(source)).collect();
@@ -222,7 +226,7 @@ fn note_disagreement(snapshot: &Snapshot, case: &mut Case) {
     }
 }
 
-fn vex(case: &Case) -> Vex {
+fn vex(case: &Case<'_>) -> Vex {
     let open = case.hits.iter().all(|hit| hit.open);
     let status = if open { VexStatus::UnderInvestigation } else { VexStatus::Affected };
     let notes: Vec<String> = case.notes.iter().cloned().collect();
@@ -231,14 +235,17 @@ fn vex(case: &Case) -> Vex {
 }
 
 /// The hits as matches: one per record and name, the surest first.
-fn matches(snapshot: &Snapshot, component: &Component, hits: Vec<Hit>) -> Vec<AffectedMatch> {
+fn matches(snapshot: &Snapshot, component: &Component, hits: Vec<Hit<'_>>) -> Vec<AffectedMatch> {
     // A component without traces was stated by somebody; nothing speaks against it.
     let trust = if component.evidence.is_empty() { 100 } else { component.confidence() };
     let mut matches: Vec<AffectedMatch> = Vec::with_capacity(hits.len());
     for hit in hits {
         let limit = if hit.open { OPEN_CONFIDENCE_MAX } else { 100 };
         let found = AffectedMatch {
-            source: MatchSource { source: snapshot.source_name(hit.source), record: hit.record },
+            source: MatchSource {
+                source: snapshot.source_name(hit.source),
+                record: hit.record.to_owned(),
+            },
             name: hit.name,
             range: hit.range,
             fixed: hit.fixed.map(Version),

@@ -19,7 +19,7 @@ pub use support::support;
 use crate::{
     Result, Snapshot,
     matching::{
-        gather::Gathered,
+        gather::{Gathered, counts},
         subject::{Subject, Told},
     },
     record::Claim,
@@ -74,13 +74,16 @@ fn match_group(
     let mut names_known = Vec::new();
     let decided = distribution::decide(snapshot, component, group, &mut names_known)?;
     for name in &subject.names {
-        let Some(claims) = snapshot.claims(&name.key)? else { continue };
+        let judge = |claim: Claim<_>| {
+            let asked = subject.accepts(&claim) && !decided.is_fixed(claim.id);
+            asked.then(|| (subject.version.judge(&claim), claim)).filter(|(verdict, claim)| {
+                subject.version == Told::Nothing || counts(claim, verdict)
+            })
+        };
+        let Some(judged) = snapshot.claims_with(&name.key, judge)? else { continue };
         names_known.push(name.label.clone());
-        for claim in claims.iter().filter(|claim| subject.accepts(claim)) {
-            if decided.is_fixed(&claim.id) {
-                continue;
-            }
-            gathered.add(name, claim, subject.version.judge(claim), platform);
+        for (verdict, claim) in judged {
+            gathered.add(name, &claim, verdict, platform);
         }
     }
     names_known.sort();
@@ -104,6 +107,6 @@ fn match_group(
 }
 
 /// The id of a claim's record.
-fn record_of(claim: &Claim) -> String {
-    if claim.record.is_empty() { claim.id.clone() } else { claim.record.clone() }
+fn record_of<'a>(claim: &Claim<&'a str>) -> &'a str {
+    if claim.record.is_empty() { claim.id } else { claim.record }
 }

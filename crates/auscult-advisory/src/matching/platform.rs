@@ -56,7 +56,7 @@ impl Platform {
     }
 
     /// Tells whether one of these names (`part:vendor:product`) is there.
-    pub(crate) fn holds(&self, one_of: &[String]) -> Holds {
+    pub(crate) fn holds(&self, one_of: &[&str]) -> Holds {
         let parts = || one_of.iter().filter_map(|name| name.split_once(':'));
         if parts().any(|(_, name)| self.names.contains(name)) {
             return Holds::Yes;

@@ -104,7 +104,7 @@ impl Subject {
 
     /// Tells whether a claim can be about this component: not about hardware, and not about a
     /// product of the same name for another environment.
-    pub(crate) fn accepts(&self, claim: &Claim) -> bool {
+    pub(crate) fn accepts(&self, claim: &Claim<&str>) -> bool {
         if claim.part == 'h' {
             return false;
         }
@@ -112,9 +112,9 @@ impl Subject {
             return true;
         }
         if self.targets.is_empty() {
-            NATIVE_TARGETS.contains(&claim.target.as_str())
+            NATIVE_TARGETS.contains(&claim.target)
         } else {
-            self.targets.contains(&claim.target)
+            self.targets.iter().any(|target| target == claim.target)
         }
     }
 }
@@ -145,7 +145,7 @@ impl Told {
     }
 
     /// Judges it by a claim: what is known in part is decided only where all that it may be agrees.
-    pub(crate) fn judge(&self, claim: &Claim) -> Verdict {
+    pub(crate) fn judge(&self, claim: &Claim<&str>) -> Verdict {
         match self {
             Self::Exact(version) => judge(claim, version),
             Self::Part(known) => judge_incomplete(claim, known),

@@ -8,6 +8,7 @@ pub(crate) mod counts;
 pub(crate) mod format;
 mod regression;
 mod replace;
+pub(crate) mod scores;
 pub(crate) mod table;
 mod view;
 pub(crate) mod write;
@@ -25,3 +26,14 @@ pub(crate) const EXPLOITATION: &str = "exploitation";
 pub(crate) const EPSS: &str = "epss";
 pub(crate) const PROSE: &str = "prose";
 pub(crate) const SUPPORT: &str = "support";
+
+/// Tables of the layer of ranges: claims by product.
+pub(crate) const PRODUCTS: usize = 0;
+/// What a finding tells of each vulnerability.
+pub(crate) const VULNERABILITIES: usize = 1;
+/// Ids by other ids.
+pub(crate) const ALIASES: usize = 2;
+/// What publishers say beside the ranges.
+pub(crate) const STATEMENTS: usize = 3;
+/// The rest of what is known of each vulnerability.
+pub(crate) const DETAILS: usize = 4;

@@ -86,12 +86,14 @@ impl Drop for Replacement {
     }
 }
 
-/// Opens the snapshot that is to be replaced, to compare with it; `None` where there is none, or
-/// with `force` where it cannot be opened.
+/// Opens the snapshot that is to be replaced, to compare with it; `None` where there is none or one
+/// in the format of an earlier release, or with `force` where it cannot be opened.
 pub(crate) fn open_present(present: &Path, force: bool) -> Result<Option<Snapshot>> {
     match Snapshot::open(present) {
         Ok(snapshot) => Ok(Some(snapshot)),
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        // What an earlier release wrote must not stand in the way of the first update by this one.
+        Err(Error::Format { found, known }) if found < known => Ok(None),
         // Not a snapshot, or a damaged one: what would be lost with it cannot be told.
         Err(_) if force => Ok(None),
         Err(cause) => Err(Error::Present { path: present.to_owned(), cause: Box::new(cause) }),

@@ -3,22 +3,28 @@
 use std::{path::Path, sync::OnceLock};
 
 use auscult_model::{CvssScore, Epss, Exploitation, KevEntry, Sha256, SnapshotInfo};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
     Error, Result,
     affected::describe,
-    codec::{Reader, Short},
+    codec::{Decoded, Reader, Short},
     device::Catalogue,
-    record::{Claim, Exploits, Statement, Vulnerability},
+    record::{Claim, Details, Exploits, Statement, Vulnerability},
     snapshot::{
-        EPSS, EXPLOITATION, PROSE, RANGES, SUPPORT,
+        ALIASES, DETAILS, EPSS, EXPLOITATION, PRODUCTS, PROSE, RANGES, STATEMENTS, SUPPORT,
+        VULNERABILITIES,
         counts::{Counts, YearCoverage},
         format::{Header, Source, read_header},
+        scores,
         table::{Table, read_tables},
     },
     support::Cycle,
 };
+
+/// So many claims are worth another thread.
+const CLAIMS_MIN: usize = 256;
 
 /// An open snapshot. Opening reads the header only; blocks are verified as they are read.
 pub struct Snapshot {
@@ -145,8 +151,9 @@ impl Snapshot {
         }
     }
 
-    /// Compares every byte with the digests, without unpacking: about as fast as SHA-256. A result
-    /// that is kept as evidence must not come from a file that is damaged anywhere.
+    /// Looks for damage in every block by its checksum, without unpacking: about as fast as memory. A
+    /// result that is kept as evidence must not come from a file that is damaged anywhere. What is
+    /// used is compared with its digest besides, which no forger can meet.
     pub fn check(&self) -> Result<()> {
         for layer in &self.header.layers {
             self.tables(&layer.name)?.iter().try_for_each(|table| table.check(&self.source))?;
@@ -211,14 +218,16 @@ impl Snapshot {
         let vulnerability = self.vulnerability(&id)?;
         let exploits = self.exploits(&id)?;
         let prose = self.prose(&id)?;
+        let details = self.details(&id)?;
         Ok(AdvisoryView {
             aliases: vulnerability.aliases.clone(),
             withdrawn_by: vulnerability.withdrawn_by.iter().map(|s| self.source_name(*s)).collect(),
             title: prose.as_ref().map(|(title, _)| title.clone()),
             description: prose.map(|(_, description)| description),
             cvss: vulnerability.scores(|source| self.source_name(source)),
-            weaknesses: vulnerability.weaknesses.clone(),
-            program_files: vulnerability.files,
+            claims: self.claims_of(&id, &details.products)?,
+            weaknesses: details.weaknesses,
+            program_files: details.files,
             kev: kev_entry(&exploits),
             epss: self.epss(&id)?,
             exploitation: exploits.strongest(),
@@ -232,7 +241,6 @@ impl Snapshot {
                 .collect(),
             automatable: exploits.automatable,
             technical_impact_total: exploits.impact_total,
-            claims: self.claims_of(&id)?,
             statements: self.statements(&id)?,
             id,
         })
@@ -240,7 +248,7 @@ impl Snapshot {
 
     /// Calls a function with every vulnerability id, in order.
     pub fn each_id(&self, mut visit: impl FnMut(&str)) -> Result<()> {
-        let Some(table) = self.table(RANGES, 1)? else { return Ok(()) };
+        let Some(table) = self.table(RANGES, VULNERABILITIES)? else { return Ok(()) };
         table.each(&self.source, |key, _| {
             if let Ok(id) = std::str::from_utf8(key) {
                 visit(id);
@@ -250,58 +258,64 @@ impl Snapshot {
 
     /// The source files that hold a weakness, where its record names them; empty where not known.
     pub fn program_files(&self, id: &str) -> Result<Vec<String>> {
-        Ok(self.vulnerability(id)?.files)
+        Ok(self.details(id)?.files)
     }
 
     /// Title and description of a vulnerability, where the prose layer holds them.
     pub fn prose(&self, id: &str) -> Result<Option<(String, String)>> {
-        let Some(bytes) = self.get(PROSE, 0, id)? else { return Ok(None) };
-        let mut reader = Reader::new(&bytes);
-        let read = |reader: &mut Reader<'_>| Ok((reader.string()?, reader.string()?));
-        read(&mut reader).map(Some).map_err(|Short| malformed(PROSE))
+        self.read(PROSE, 0, id, |reader| Ok(Some((reader.string()?, reader.string()?))))
     }
 
     /// The exploit prediction of a vulnerability.
     pub fn epss(&self, id: &str) -> Result<Option<Epss>> {
-        let Some(bytes) = self.get(EPSS, 0, id)? else { return Ok(None) };
-        let mut reader = Reader::new(&bytes);
-        let number = |reader: &mut Reader<'_>| u32::try_from(reader.number()?).map_err(|_| Short);
-        let (score, percentile) = (number(&mut reader), number(&mut reader));
-        match (score, percentile) {
-            (Ok(score_e5), Ok(percentile_e5)) => Ok(Some(Epss { score_e5, percentile_e5 })),
-            _ => Err(malformed(EPSS)),
-        }
+        let (key, rest) = scores::split(id);
+        self.read(EPSS, 0, key, |row| scores::find(row, rest))
     }
 
     pub(crate) fn vulnerability(&self, id: &str) -> Result<Vulnerability> {
-        let Some(bytes) = self.get(RANGES, 1, id)? else { return Ok(Vulnerability::default()) };
-        // The first part lists the product keys; see `claims_of`.
-        let mut reader = Reader::new(&bytes);
-        reader
-            .list(Reader::text)
-            .and_then(|_keys| Vulnerability::read(&mut reader))
-            .map_err(|Short| malformed(RANGES))
+        self.read(RANGES, VULNERABILITIES, id, Vulnerability::read)
+    }
+
+    fn details(&self, id: &str) -> Result<Details> {
+        self.read(RANGES, DETAILS, id, Details::read)
     }
 
     pub(crate) fn exploits(&self, id: &str) -> Result<Exploits> {
-        let Some(bytes) = self.get(EXPLOITATION, 0, id)? else { return Ok(Exploits::default()) };
-        Exploits::read(&mut Reader::new(&bytes)).map_err(|Short| malformed(EXPLOITATION))
+        self.read(EXPLOITATION, 0, id, Exploits::read)
     }
 
     /// Tells whether any source speaks of this product.
     pub(crate) fn knows(&self, product: &str) -> Result<bool> {
-        Ok(self.read(RANGES, 0, product, |_| ())?.is_some())
+        Ok(self.get(RANGES, PRODUCTS, product)?.is_some())
     }
 
     /// All claims about a product; `None` where no source knows it.
-    pub(crate) fn claims(&self, product: &str) -> Result<Option<Vec<Claim>>> {
-        let claims = self.read(RANGES, 0, product, |bytes| Reader::new(bytes).list(Claim::read))?;
-        claims.transpose().map_err(|Short| malformed(RANGES))
+    pub(crate) fn claims<'a, S: From<&'a str> + Send>(
+        &'a self,
+        product: &str,
+    ) -> Result<Option<Vec<Claim<S>>>> {
+        self.claims_with(product, Some)
+    }
+
+    /// Reads each claim about a product and keeps what is made of it, in order; `None` where no source
+    /// knows the product.
+    pub(crate) fn claims_with<'a, S: From<&'a str>, T: Send>(
+        &'a self,
+        product: &str,
+        make: impl Fn(Claim<S>) -> Option<T> + Sync,
+    ) -> Result<Option<Vec<T>>> {
+        let Some(bytes) = self.get(RANGES, PRODUCTS, product)? else { return Ok(None) };
+        let packed = Reader::new(bytes).list(Reader::slice).map_err(|Short| malformed(RANGES))?;
+        let made = packed.par_iter().with_min_len(CLAIMS_MIN).filter_map(|bytes| {
+            let claim = Claim::read(&mut Reader::new(bytes));
+            claim.map(&make).transpose()
+        });
+        made.collect::<Decoded<_>>().map(Some).map_err(|Short| malformed(RANGES))
     }
 
     /// The keys of all products that begin with a text, in order.
     pub(crate) fn products_beginning(&self, prefix: &str) -> Result<Vec<String>> {
-        let Some(table) = self.table(RANGES, 0)? else { return Ok(Vec::new()) };
+        let Some(table) = self.table(RANGES, PRODUCTS)? else { return Ok(Vec::new()) };
         let mut keys = Vec::new();
         table.each_beginning(&self.source, prefix.as_bytes(), |key| {
             keys.extend(std::str::from_utf8(key).map(ToOwned::to_owned));
@@ -321,8 +335,7 @@ impl Snapshot {
     /// What publishers say of a vulnerability beside its ranges. Snapshots of older programs hold
     /// none.
     fn statements(&self, id: &str) -> Result<Vec<StatementView>> {
-        let Some(bytes) = self.get(RANGES, 3, id)? else { return Ok(Vec::new()) };
-        let read = Reader::new(&bytes).list(Statement::read).map_err(|Short| malformed(RANGES))?;
+        let read = self.read(RANGES, STATEMENTS, id, |reader| reader.list(Statement::read))?;
         let view = |statement: Statement| StatementView {
             source: self.source_name(statement.source),
             record: statement.record,
@@ -342,14 +355,12 @@ impl Snapshot {
 
     /// The release cycles of a product.
     pub(crate) fn cycles(&self, product: &str) -> Result<Vec<Cycle>> {
-        let Some(bytes) = self.get(SUPPORT, 0, product)? else { return Ok(Vec::new()) };
-        Reader::new(&bytes).list(Cycle::read).map_err(|Short| malformed(SUPPORT))
+        self.read(SUPPORT, 0, product, |reader| reader.list(Cycle::read))
     }
 
     /// The products with release cycles that a key stands for.
     pub(crate) fn products_with_cycles(&self, key: &str) -> Result<Vec<String>> {
-        let Some(bytes) = self.get(SUPPORT, 1, key)? else { return Ok(Vec::new()) };
-        Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(SUPPORT))
+        self.read(SUPPORT, 1, key, |reader| reader.list(Reader::string))
     }
 
     pub(crate) fn source_name(&self, source: u16) -> String {
@@ -370,13 +381,13 @@ impl Snapshot {
         for spelling in [id, &usual] {
             let mut ids = Vec::new();
             // Ids of which only exploitation, a prediction or prose is known count too.
-            let known = self.get(RANGES, 1, spelling)?.is_some()
+            let known = self.get(RANGES, VULNERABILITIES, spelling)?.is_some()
                 || self.get(PROSE, 0, spelling)?.is_some()
                 || self.get(EXPLOITATION, 0, spelling)?.is_some()
                 || self.epss(spelling)?.is_some();
             ids.extend(known.then(|| spelling.to_owned()));
-            if let Some(bytes) = self.get(RANGES, 2, spelling)? {
-                let text = String::from_utf8(bytes).map_err(|_| malformed(RANGES))?;
+            if let Some(bytes) = self.get(RANGES, ALIASES, spelling)? {
+                let text = std::str::from_utf8(bytes).map_err(|_| malformed(RANGES))?;
                 ids.extend(text.lines().map(ToOwned::to_owned));
             }
             if !ids.is_empty() {
@@ -388,53 +399,48 @@ impl Snapshot {
         Ok(Vec::new())
     }
 
-    fn claims_of(&self, id: &str) -> Result<Vec<ClaimView>> {
-        let Some(bytes) = self.get(RANGES, 1, id)? else { return Ok(Vec::new()) };
-        let keys = Reader::new(&bytes).list(Reader::string).map_err(|Short| malformed(RANGES))?;
+    fn claims_of(&self, id: &str, products: &[String]) -> Result<Vec<ClaimView>> {
         let mut views = Vec::new();
-        for key in keys {
-            let Some(bytes) = self.get(RANGES, 0, &key)? else { continue };
+        for key in products {
             let product = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
-            // One at a time: the kernel has tens of thousands of claims, and few are asked for.
-            let read = Reader::new(&bytes).list(|reader| {
-                let claim = Claim::read(reader)?;
-                if claim.id == id {
-                    views.push(self.claim_view(product, claim));
-                }
-                Ok(())
-            });
-            read.map_err(|Short| malformed(RANGES))?;
+            // The kernel has tens of thousands of claims, and few are asked for.
+            let view =
+                |claim: Claim<&str>| (claim.id == id).then(|| self.claim_view(product, &claim));
+            views.extend(self.claims_with(key, view)?.unwrap_or_default());
         }
         Ok(views)
     }
 
-    fn claim_view(&self, product: &str, claim: Claim) -> ClaimView {
+    fn claim_view(&self, product: &str, claim: &Claim<&str>) -> ClaimView {
+        let owned = |names: &Vec<&str>| names.iter().map(|&name| name.to_owned()).collect();
         ClaimView {
             source: self.source_name(claim.source),
             product: product.to_owned(),
-            range: describe(&claim),
-            record: if claim.record.is_empty() { claim.id } else { claim.record },
-            release: claim.release,
-            requires: claim.conditions,
+            range: describe(claim),
+            record: if claim.record.is_empty() { claim.id } else { claim.record }.to_owned(),
+            release: claim.release.to_owned(),
+            requires: claim.conditions.iter().map(owned).collect(),
         }
     }
 
-    fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<Vec<u8>>> {
-        self.read(layer, table, key, <[u8]>::to_vec)
+    /// The value of a key where it stands.
+    fn get(&self, layer: &str, table: usize, key: &str) -> Result<Option<&[u8]>> {
+        match self.table(layer, table)? {
+            Some(table) => table.get(&self.source, key.as_bytes()),
+            None => Ok(None),
+        }
     }
 
-    /// Reads the value of a key without a copy of it.
-    fn read<T>(
+    /// Reads the value of a key; one that is not there reads as empty.
+    fn read<T: Default>(
         &self,
         layer: &str,
         table: usize,
         key: &str,
-        read: impl FnOnce(&[u8]) -> T,
-    ) -> Result<Option<T>> {
-        match self.table(layer, table)? {
-            Some(table) => table.get(&self.source, key.as_bytes(), read),
-            None => Ok(None),
-        }
+        read: impl FnOnce(&mut Reader<'_>) -> Decoded<T>,
+    ) -> Result<T> {
+        let Some(bytes) = self.get(layer, table, key)? else { return Ok(T::default()) };
+        read(&mut Reader::new(bytes)).map_err(|Short| malformed(layer))
     }
 
     fn table(&self, layer: &str, index: usize) -> Result<Option<&Table>> {

@@ -10,9 +10,10 @@ use crate::{
     Error, Result,
     codec::Writer,
     snapshot::{
+        EPSS, PRODUCTS, RANGES, VULNERABILITIES,
         counts::Counts,
         format::{FORMAT, Header, LayerHeader, MARK, root_digest},
-        table::Compression,
+        table::{Compression, checksum},
     },
 };
 
@@ -41,7 +42,7 @@ struct Packed {
 pub(crate) fn to_bytes(contents: Contents) -> Result<Vec<u8>> {
     let (mut data, mut headers) = (Vec::new(), Vec::new());
     for (name, tables) in contents.layers {
-        let layer = pack_layer(tables, contents.compression)?;
+        let layer = pack_layer(name, tables, contents.compression)?;
         headers.push(LayerHeader {
             name: name.to_owned(),
             digest: Sha256::of(&layer.directory),
@@ -81,11 +82,25 @@ struct PackedLayer {
     blocks: Vec<u8>,
 }
 
-fn pack_layer(tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer> {
+/// How a table is laid out: a table that is asked for single rows all over has small blocks, as each
+/// question unpacks a whole one. For the snapshot inside the program only its size counts.
+fn layout(compression: Compression, layer: &str, table: usize) -> (Compression, usize) {
+    match (compression, layer, table) {
+        (Compression::Xz, ..) => (compression, 1 << 20),
+        // Numbers without any pattern: unpacking would take more time than it saves room.
+        (_, EPSS, _) => (Compression::Stored, 16 << 10),
+        (_, RANGES, PRODUCTS) => (compression, 8 << 10),
+        (_, RANGES, VULNERABILITIES) => (compression, 16 << 10),
+        _ => (compression, 64 << 10),
+    }
+}
+
+fn pack_layer(layer: &str, tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer> {
     let (mut directory, mut blocks) = (Writer::default(), Vec::new());
     directory.count(tables.len());
-    for rows in tables {
-        let packed: Vec<Packed> = cut(rows, compression)
+    for (at, rows) in tables.into_iter().enumerate() {
+        let (compression, target_bytes) = layout(compression, layer, at);
+        let packed: Vec<Packed> = cut(rows, target_bytes)
             .into_par_iter()
             .map(|(first_key, raw)| {
                 let bytes = compress(&raw, compression).map_err(Error::Compress)?;
@@ -97,6 +112,7 @@ fn pack_layer(tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer
             writer.count(block.bytes.len());
             writer.count(block.raw_length);
             writer.bytes.extend_from_slice(&Sha256::of(&block.bytes).0);
+            writer.bytes.extend_from_slice(&checksum(&block.bytes).to_le_bytes());
             writer.slice(&block.first_key);
         });
         for block in packed {
@@ -109,11 +125,7 @@ fn pack_layer(tables: Vec<Rows>, compression: Compression) -> Result<PackedLayer
 /// Cuts rows into blocks of about one size; a row is never divided. Where a block ends depends on
 /// its last key, never on what stands far before it: after a row that came, went or grew the old
 /// ends are met again, so that a delta between two snapshots holds only the blocks around it.
-fn cut(rows: Rows, compression: Compression) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let target_bytes: usize = match compression {
-        Compression::Deflate => 64 << 10,
-        Compression::Xz => 1 << 20,
-    };
+fn cut(rows: Rows, target_bytes: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let (least, most) = (target_bytes / 4, target_bytes * 4);
     let mut blocks = Vec::new();
     let (mut first_key, mut writer) = (Vec::new(), Writer::default());
@@ -151,6 +163,7 @@ fn ends_here(key: &[u8], row_bytes: usize, target_bytes: usize) -> bool {
 
 fn compress(raw: &[u8], compression: Compression) -> std::io::Result<Vec<u8>> {
     match compression {
+        Compression::Stored => Ok(raw.to_vec()),
         Compression::Deflate => {
             let level = flate2::Compression::new(6);
             let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);

@@ -215,3 +215,32 @@ fn every_name_leads_to_the_vulnerabilities_behind_it() {
     assert!(view.claims.iter().all(|claim| claim.release == "bookworm"), "{:?}", view.claims);
     assert!(view.claims.iter().any(|claim| claim.record == "GHSA-2abc-2def-2ghj"));
 }
+
+/// What an earlier release wrote is named as such, and does not stand in the way of a new one.
+#[test]
+fn a_snapshot_of_an_earlier_format_is_refused_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("advisories");
+    let mut earlier = bytes(false);
+    earlier[8] = 1;
+    std::fs::write(&path, &earlier).unwrap();
+    let error = Snapshot::open(&path).err().unwrap();
+    assert!(matches!(error, Error::Format { found: 1, known: 2 }), "{error}");
+    let feeds = tempfile::tempdir().unwrap();
+    std::fs::write(feeds.path().join("a.json"), FEED).unwrap();
+    build(feeds.path(), &BuildOptions::default()).unwrap().replace(&path, false).unwrap();
+    Snapshot::open(&path).unwrap().verify().unwrap();
+}
+
+/// The quick look for damage sees every byte of every block, used or not.
+#[test]
+fn a_flipped_byte_is_seen_by_the_quick_look_too() {
+    let good = bytes(true);
+    Snapshot::from_vec(good.clone()).unwrap().check().unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x01;
+        let checked = Snapshot::from_vec(bad).and_then(|snapshot| snapshot.check());
+        assert!(checked.is_err(), "byte {at} changed unseen");
+    }
+}

@@ -257,12 +257,12 @@ fn explain_decision(page: &mut Page, decision: &RiskDecision) {
         word(&decision.outcome)
     );
     page.line(4, &title, Style::Plain);
-    for point in &decision.path {
+    for point in decision.path.iter() {
         let mark = if point.known { "" } else { " [not known]" };
         let text = format!("{} = {}{mark}: {}", point.point, point.value, point.because);
         page.line(6, &text, Style::Plain);
     }
-    for sentence in &decision.would_change {
+    for sentence in decision.would_change.iter() {
         page.line(6, &format!("would change: {sentence}"), Style::Plain);
     }
     if let Some(action) = &decision.action {

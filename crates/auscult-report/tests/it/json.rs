@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::results;
 
 fn parsed(result: &ScanResult) -> Value {
-    serde_json::from_str(&json(result).unwrap()).unwrap()
+    serde_json::from_slice(&json(result).unwrap()).unwrap()
 }
 
 fn schema() -> jsonschema::Validator {

@@ -1,6 +1,6 @@
 //! Results made by hand: an ordinary one and the edges.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use auscult_model::{
     AdvisoryId, AffectedMatch, BinaryFacts, Component, ComponentId, ComponentKind, Coverage,
@@ -91,11 +91,12 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
                 policy: "ssvc:deployer:1.0.0".into(),
                 outcome,
                 due: Some(date(2026, 7, 15)),
-                path: vec![
+                path: [
                     point("exploitation", "none", "no source reports it", true),
                     point("system-exposure", "open", "unknown: worst value taken", false),
-                ],
-                would_change: vec!["system-exposure small: scheduled".into()],
+                ]
+                .into(),
+                would_change: ["system-exposure small: scheduled".into()].into(),
                 action: Some("isolate it".into()),
             },
             RiskDecision {
@@ -103,8 +104,8 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
                 policy: "fda:postmarket:1".into(),
                 outcome: Outcome::Controlled,
                 due: None,
-                path: Vec::new(),
-                would_change: Vec::new(),
+                path: [].into(),
+                would_change: [].into(),
                 action: None,
             },
         ],
@@ -379,7 +380,7 @@ pub(crate) fn hostile() -> ScanResult {
     snapshot.date = date(2026, 1, 1);
     snapshot.coverage = NAME.into();
     let mut hostile = finding(NAME, NAME, Some(50), Outcome::Scheduled);
-    hostile.decisions[0].path[0].because = NAME.into();
+    Arc::make_mut(&mut hostile.decisions[0].path)[0].because = NAME.into();
     result.assessment = Known::Known(Assessment {
         snapshot,
         findings: vec![hostile],

@@ -2,7 +2,10 @@
 
 use std::{
     io::Write as _,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    sync::OnceLock,
+    thread,
 };
 
 use anyhow::Context as _;
@@ -11,7 +14,7 @@ use auscult_assess::{Capture, Stated};
 use auscult_model::{
     Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, Known, Limits,
 };
-use auscult_priority::DecisionPolicy;
+use auscult_priority::{Decider, DecisionPolicy};
 use auscult_report::{Assessment, ScanResult, Unmatched};
 use jiff::civil::Date;
 use rayon::prelude::*;
@@ -29,7 +32,7 @@ use crate::{
 pub(super) struct Question {
     as_of: Date,
     context: Option<DeviceContext>,
-    snapshot: Option<Snapshot>,
+    advisories: Option<Advisories>,
     stated: Stated,
     capture: Option<Capture>,
     cache: Option<PathBuf>,
@@ -39,29 +42,35 @@ impl Question {
     /// Reads the files that the user named.
     pub(super) fn ask(arguments: &JudgingArgs, facts_only: bool) -> anyhow::Result<Self> {
         let context = arguments.context.as_deref().map(read_context).transpose()?;
-        let snapshot =
-            if facts_only { None } else { Some(snapshot(arguments.advisories.as_deref())?) };
+        let path = arguments.advisories.as_deref();
+        // Its bytes are checked in `answer`, while the worker reads the target.
+        let advisories = if facts_only { None } else { Some(Advisories::open(path)?) };
         let cache = arguments.cache.clone();
         let stated = stated(arguments)?;
         let capture = arguments.runtime.as_deref().map(read_capture).transpose()?;
-        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, stated, capture, cache })
+        Ok(Self { as_of: as_of(arguments.as_of), context, advisories, stated, capture, cache })
     }
 
     /// Asks for the facts alone.
     pub(super) fn of_facts(cache: Option<&Path>) -> Self {
         let cache = cache.map(Path::to_owned);
-        let (context, snapshot, stated, capture) = (None, None, Stated::default(), None);
-        Self { as_of: as_of(None), context, snapshot, stated, capture, cache }
+        let (context, advisories, stated, capture) = (None, None, Stated::default(), None);
+        Self { as_of: as_of(None), context, advisories, stated, capture, cache }
     }
 
     /// Inspects the target and judges what is in it.
     pub(super) fn answer(&self, target: &Path, limits: &Limits) -> anyhow::Result<ScanResult> {
-        let (facts, isolation) = facts(Target::open(target)?, limits, self.cache.as_deref())?;
+        let target = Target::open(target)?;
+        let (limits, cache) = (limits.clone(), self.cache.clone());
+        let inspected = thread::spawn(move || facts(target, &limits, cache.as_deref()));
+        // An error ends the program, and the worker with it, long before a large image is read.
+        self.advisories.as_ref().map_or(Ok(()), Advisories::check)?;
+        let (facts, isolation) = inspected.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         let mut result = ScanResult::of_facts(facts, self.as_of, "only facts were asked for")
             .context("digest the facts")?;
         result.isolation = isolation;
-        if let Some(snapshot) = &self.snapshot {
-            let assessment = self.assess(snapshot, &result.facts);
+        if let Some(advisories) = &self.advisories {
+            let assessment = self.assess(&advisories.snapshot, &result.facts);
             result.assessment = Known::Known(assessment.context("match the advisories")?);
         }
         if let Some(capture) = &self.capture {
@@ -91,10 +100,8 @@ impl Question {
         };
         auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
         self.stated.apply(facts, &mut assessment.findings, self.as_of);
-        let decide = |finding: &mut Finding| {
-            finding.decisions =
-                auscult_priority::decide(finding, self.context.as_ref(), self.as_of, policy);
-        };
+        let decider = Decider::new(self.context.as_ref(), self.as_of, policy);
+        let decide = |finding: &mut Finding| finding.decisions = decider.decide(finding);
         assessment.findings.par_iter_mut().for_each(decide);
         Ok(assessment)
     }
@@ -127,29 +134,51 @@ pub(super) fn as_of(given: Option<Date>) -> Date {
 /// the program carries; every byte of it checked. One that is there and cannot be read is never passed
 /// over.
 pub(super) fn snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
-    open(path, Snapshot::check)
+    let advisories = Advisories::open(path)?;
+    advisories.check()?;
+    Ok(advisories.snapshot)
 }
 
 /// The same where a few questions are asked: blocks are verified as they are read.
 pub(super) fn unchecked_snapshot(path: Option<&Path>) -> anyhow::Result<Snapshot> {
-    open(path, |_| Ok(()))
+    Advisories::open(path).map(|advisories| advisories.snapshot)
 }
 
-fn open(
-    named: Option<&Path>,
-    check: impl FnOnce(&Snapshot) -> auscult_advisory::Result<()>,
-) -> anyhow::Result<Snapshot> {
-    let path = named.map(Path::to_owned).or_else(data::present_snapshot);
-    let Some(path) = path.as_deref() else {
-        return auscult_advisory::starter().context("open the built-in starter snapshot");
-    };
-    let opened = Snapshot::open(path).and_then(|snapshot| check(&snapshot).map(|()| snapshot));
-    opened.map_err(|error| {
-        Hinted::error(
-            format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
-            "make one with: auscult advisories update, or build --from DIR --out FILE",
-        )
-    })
+/// An open snapshot, and where it came from: none for the one that the program carries.
+struct Advisories {
+    snapshot: Snapshot,
+    path: Option<PathBuf>,
+    checked: OnceLock<()>,
+}
+
+impl Advisories {
+    fn open(named: Option<&Path>) -> anyhow::Result<Self> {
+        let path = named.map(Path::to_owned).or_else(data::present_snapshot);
+        let snapshot = match &path {
+            Some(path) => Snapshot::open(path).map_err(|error| not_usable(path, error))?,
+            None => auscult_advisory::starter().context("open the built-in starter snapshot")?,
+        };
+        Ok(Self { snapshot, path, checked: OnceLock::new() })
+    }
+
+    /// Looks for damage in every byte, once. The one that the program carries is as whole as the
+    /// program.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(path) = &self.path
+            && self.checked.get().is_none()
+        {
+            self.snapshot.check().map_err(|error| not_usable(path, error))?;
+            self.checked.get_or_init(|| ());
+        }
+        Ok(())
+    }
+}
+
+fn not_usable(path: &Path, error: auscult_advisory::Error) -> anyhow::Error {
+    Hinted::error(
+        format!("open the snapshot {}: {:#}", path.display(), anyhow::Error::new(error)),
+        "make one with: auscult advisories update, or build --from DIR --out FILE",
+    )
 }
 
 /// What people and suppliers say, from the files that the user named.

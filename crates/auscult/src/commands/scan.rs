@@ -28,9 +28,11 @@ pub(crate) fn run(arguments: &ScanArgs) -> anyhow::Result<Exit> {
     }
     result.canonicalise();
     for wanted in &outputs {
-        let bytes = wanted.format.render(&result, &TableOptions::default());
         let name = wanted.format.name();
-        output::write(wanted, &bytes.with_context(|| format!("make the output {name}"))?)?;
+        output::write_with(wanted, |out| {
+            let written = wanted.format.write(&result, &TableOptions::default(), out);
+            written.with_context(|| format!("make the output {name}"))
+        })?;
     }
     // The process ends here: giving back what thousands of findings and blocks hold, piece by piece,
     // would take a sixth of the whole time.

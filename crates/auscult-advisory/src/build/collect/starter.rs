@@ -84,6 +84,8 @@ impl Merged {
             // What was withdrawn must stay known, so that it is not taken for missing.
             ids.contains(id) || !vulnerability.withdrawn_by.is_empty()
         });
+        let vulnerabilities = &self.vulnerabilities;
+        self.details.retain(|id, _| vulnerabilities.contains_key(id));
         // The catalogue of exploited ones is small and answers questions by itself.
         self.exploits.retain(|id, exploits| ids.contains(id) || exploits.kev.is_some());
         let exploited = self.exploits.iter().filter(|(_, exploits)| exploits.kev.is_some());

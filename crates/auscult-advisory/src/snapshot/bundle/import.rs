@@ -40,7 +40,7 @@ pub fn import(
     let (key, delta) = (bundle.key.id(), bundle.statement.base.is_some());
     if let Some(old) = &old
         && old.info().root == bundle.statement.root
-        && old.check().is_ok()
+        && old.verify().is_ok()
     {
         let info = old.info();
         return Ok(Imported { info, key, delta, unchanged: true, overridden: Vec::new() });
