@@ -11,6 +11,7 @@ mod coverage;
 pub mod cvss;
 mod decision;
 mod evidence;
+mod exposure;
 mod facts;
 mod finding;
 mod identifiers;
@@ -32,6 +33,7 @@ pub use context::{
 pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
 pub use decision::{DECISIONS_SCHEMA, Decision, Decisions, ReliedFact};
 pub use evidence::{Evidence, EvidenceClass, Technique};
+pub use exposure::{MeasuredExposure, NetworkReach};
 pub use facts::{
     BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,
     ModuleFacts, ToolIdentity,

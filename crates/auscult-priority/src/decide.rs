@@ -3,8 +3,8 @@
 //! * Hospital: SSVC Deployer 1.0.0 (CERT/CC) and CISA BOD 26-04 with its date.
 //! * Maker: controlled / uncontrolled risk of the FDA's postmarket guidance (2016), by the default
 //!   matrix of this crate. Exploitability comes from three facts in a table: what is known of
-//!   exploitation, how near an attacker must come (CVSS attack vector, bounded by the declared
-//!   exposure), and how many obstacles stand in the way (CVSS complexity, privileges and
+//!   exploitation, how near an attacker must come (CVSS attack vector, bounded by the exposure,
+//!   declared and measured), and how many obstacles stand in the way (CVSS complexity, privileges and
 //!   interaction, one each). EPSS and base scores decide nothing, as the FDA refuses probability.
 //!
 //! Dates count from the as-of date of the result: the day on which the reader learns of the finding.
@@ -14,11 +14,11 @@ use auscult_model::{DeviceContext, Finding, Outcome, Perspective, RiskDecision, 
 use jiff::{ToSpan as _, civil::Date};
 
 use crate::answers::{self, Answer, Attacks};
-use crate::ladder;
 use crate::table::{
     BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
     Table,
 };
+use crate::{exposure, ladder};
 
 /// FDA: days until customers are told, interim controls stand and a plan exists.
 pub const FDA_COMMUNICATION_DAYS: i64 = 30;
@@ -97,7 +97,7 @@ fn deployer(
     };
     let questions = [
         Question::of(&DEPLOYER, answers::exploitation(finding, policy)),
-        Question::of(&DEPLOYER, answers::exposure_on_site(context, as_of)),
+        Question::of(&DEPLOYER, exposure::on_site(finding, context, as_of)),
         Question::of(&DEPLOYER, answers::automatable(finding, attacks)),
         Question::of(human_impact, answers::safety_impact(finding, context)),
         Question::of(human_impact, answers::mission_impact(context)),
@@ -172,7 +172,7 @@ fn maker(
     let questions = [
         Question::of(&EXPLOITABILITY, answers::exploitation(finding, policy)),
         Question { values: reaches, answer: answers::attack_vector(attacks) },
-        Question { values: EXPOSURES, answer: answers::exposure_by_design(context) },
+        Question { values: EXPOSURES, answer: exposure::by_design(finding, context) },
         Question::of(&EXPLOITABILITY, answers::obstacles(attacks)),
         Question::of(&FDA_MATRIX, answers::severity(finding, context)),
     ];
@@ -218,6 +218,17 @@ impl<'a> Question<'a> {
     fn of(table: &'a Table, answer: Answer) -> Self {
         Self { values: table.values_of(answer.point), answer }
     }
+
+    /// What would have to be otherwise in the build for a value that is lower than the answer.
+    fn remedy(&self, value: &str) -> String {
+        let rank = |value| self.values.iter().position(|known| *known == value);
+        match &self.answer.remedy {
+            Some(remedy) if rank(value) < rank(self.answer.value) => {
+                format!(", which needs that {remedy}")
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 /// The outcome, and a sentence for every single other answer that would give another one. The
@@ -237,11 +248,12 @@ fn judge<const N: usize>(
             }
             let other = evaluate(&changed);
             if other != outcome {
+                let point = question.answer.point;
+                let remedy = question.remedy(value);
                 would_change.push(format!(
-                    "{} -> {} if {} were {value}",
+                    "{} -> {} if {point} were {value}{remedy}",
                     word(outcome),
-                    word(other),
-                    question.answer.point
+                    word(other)
                 ));
             }
         }

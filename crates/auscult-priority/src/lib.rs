@@ -14,6 +14,7 @@ mod answers;
 mod context;
 mod decide;
 mod error;
+mod exposure;
 mod gate;
 mod ladder;
 mod policy;

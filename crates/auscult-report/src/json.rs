@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use auscult_model::{
     AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
     Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
-    Locator, Mention, Operation, Origin, Problem, Purl, RiskDecision, RuntimeView, Severity,
-    SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict, VersionClaim,
-    VersionConflict, Vex, component_ids,
+    Locator, MeasuredExposure, Mention, Operation, Origin, Problem, Purl, RiskDecision,
+    RuntimeView, Severity, SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict,
+    VersionClaim, VersionConflict, Vex, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -265,6 +265,7 @@ struct FindingView<'a> {
     exploitation: Exploitation,
     automatable: Option<bool>,
     technical_impact: Option<&'static str>,
+    exposure: &'a Known<MeasuredExposure>,
     decisions: &'a [RiskDecision],
 }
 
@@ -304,6 +305,7 @@ fn finding(finding: &Finding) -> FindingView<'_> {
         technical_impact: finding
             .technical_impact_total
             .map(|total| if total { "total" } else { "partial" }),
+        exposure: &finding.exposure,
         decisions: &finding.decisions,
     }
 }

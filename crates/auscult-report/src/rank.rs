@@ -1,12 +1,12 @@
-//! The order of findings: outcome, known exploitation, weak evidence against it, severity, EPSS,
-//! then names.
+//! The order of findings: outcome, exploitation, weak evidence against it, severity (of the harm, then
+//! of the scores), how near the network comes, EPSS, base score, then names.
 //!
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
 //! decision stands before all others, as a missing answer must not hide it.
 
 use std::cmp::{Ordering, Reverse};
 
-use auscult_model::{Finding, Outcome, Perspective, RiskDecision};
+use auscult_model::{Finding, NetworkReach, Outcome, Perspective, RiskDecision};
 
 /// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
 pub(crate) fn is_open(finding: &Finding) -> bool {
@@ -64,12 +64,34 @@ fn key(finding: &Finding) -> impl Ord + '_ {
     (
         !is_open(finding),
         Reverse(primary(finding).map_or(most, |decision| urgency(decision.outcome))),
-        finding.kev.is_none(),
+        (finding.kev.is_none(), Reverse(finding.exploitation)),
         // What was not seen to run comes after what was, within its outcome.
         finding.vex.justification.is_some(),
         // Without a score the severity is unknown, and unknown is not low.
-        Reverse(score_tenths(finding).unwrap_or(most)),
+        Reverse(harm(finding)),
+        finding.severity().map(Reverse),
+        Reverse(reach(finding)),
         Reverse(finding.epss.map(|epss| epss.score_e5)),
+        Reverse(score_tenths(finding).unwrap_or(most)),
         (&finding.component, &finding.version, &finding.id, &finding.purl),
     )
+}
+
+/// How grave the worst harm is that the maker's decision counts with; what nobody assessed ranks as
+/// critical.
+fn harm(finding: &Finding) -> u8 {
+    let path = makers(finding).map_or(&[][..], |decision| &decision.path);
+    let severity = path.iter().find(|point| point.point == "severity");
+    match severity.map(|point| point.value.as_str()) {
+        Some("negligible") => 0,
+        Some("minor") => 1,
+        Some("serious") => 2,
+        Some("catastrophic") => 4,
+        _ => 3,
+    }
+}
+
+/// How near the network comes; where that is not known, as near as can be.
+fn reach(finding: &Finding) -> NetworkReach {
+    finding.exposure.known().map_or(NetworkReach::Open, |measured| measured.reach)
 }

@@ -85,6 +85,7 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
         exploitation: Exploitation::None,
         automatable: Some(true),
         technical_impact_total: Some(true),
+        exposure: Finding::unmeasured(),
         decisions: vec![
             RiskDecision {
                 perspective: Perspective::Hospital,
