@@ -7,6 +7,7 @@
 
 mod exposure;
 mod fact;
+mod features;
 mod files;
 mod kernel;
 mod proposal;
@@ -19,7 +20,7 @@ use auscult_advisory::{Result, Snapshot};
 use auscult_model::{Facts, Finding, RuntimeView};
 use rayon::prelude::*;
 
-use self::{exposure::Exposures, files::Files, kernel::Kernels, reach::Reach};
+use self::{exposure::Exposures, features::Features, files::Files, kernel::Kernels, reach::Reach};
 pub use self::{
     fact::{FACT_KINDS, fact_digest, fact_value},
     proposal::propose_context,
@@ -36,6 +37,7 @@ pub use self::{
 pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> Result<()> {
     let (kernels, reach) = (Kernels::of(facts), Reach::of(facts));
     let (files, exposures) = (Files::of(facts), Exposures::of(facts));
+    let features = Features::of(facts);
     findings.par_iter_mut().try_for_each(|finding| {
         finding.exposure = exposures.measure(&files, finding);
         if !finding.vex.status.is_open() {
@@ -46,7 +48,21 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
             if let Some(statement) = kernels.judge(finding, &files) {
                 statement.apply(finding);
             }
-        } else if let Some(statement) = reach.judge(&files, finding) {
+            return Ok(());
+        }
+        if let Some(component) = Features::component(finding) {
+            let sources = snapshot.program_files(&finding.id.0)?;
+            let (title, description) = snapshot.prose(&finding.id.0)?.unwrap_or_default();
+            let text = format!("{title}\n{description}");
+            let said = features.judge(component, &files, finding, &sources, &text);
+            if let Some(statement) = said {
+                statement.apply(finding);
+            }
+        }
+        // Weak evidence about the whole component says nothing new of a part that is not there.
+        if finding.vex.status.is_open()
+            && let Some(statement) = reach.judge(&files, finding)
+        {
             statement.apply(finding);
         }
         Ok(())

@@ -13,6 +13,7 @@ mod decision;
 mod evidence;
 mod exposure;
 mod facts;
+mod features;
 mod finding;
 mod identifiers;
 mod known;
@@ -37,6 +38,9 @@ pub use exposure::{MeasuredExposure, NetworkReach};
 pub use facts::{
     BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,
     ModuleFacts, ToolIdentity,
+};
+pub use features::{
+    FEATURE_TABLE, Feature, FeatureInventory, InventoryKind, Modular, modular_components,
 };
 pub use finding::{
     AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,

@@ -52,6 +52,7 @@ pub(crate) fn facts() -> Facts {
         mentions: Vec::new(),
         binaries: Vec::new(),
         kernels: Vec::new(),
+        features: Vec::new(),
         operation: Operation { roots: Known::Known(vec![root]) },
         coverage: Coverage::default(),
         problems: Vec::new(),

@@ -258,6 +258,7 @@ fn facts() -> Facts {
             stripped: Known::Known(true),
         }],
         kernels: vec![kernel(squashfs)],
+        features: Vec::new(),
         operation: auscult_model::Operation::default(),
         coverage: coverage(),
         problems: vec![Problem {
