@@ -33,12 +33,16 @@ impl<'a> Exposures<'a> {
             for one in root.reached.known().into_iter().flatten() {
                 let measured = match one.by {
                     ReachedBy::Network => network(root, &one.chain),
-                    ReachedBy::Boot => inside(NetworkReach::Running, "runs from boot on", one),
+                    ReachedBy::Boot => {
+                        inside(NetworkReach::Running, "runs from boot on, behind no listener", one)
+                    }
                     ReachedBy::OnDemand => {
-                        inside(NetworkReach::OnDemand, "runs when something asks for it", one)
+                        let how = "runs when something asks for it, behind no listener";
+                        inside(NetworkReach::OnDemand, how, one)
                     }
                     ReachedBy::MayBeLoaded => {
-                        inside(NetworkReach::MayBeLoaded, "may be loaded by name", one)
+                        let how = "may be loaded by name by a program that runs";
+                        inside(NetworkReach::MayBeLoaded, how, one)
                     }
                 };
                 let place = by_file.entry(&one.program.steps).or_insert_with(|| measured.clone());
@@ -73,7 +77,7 @@ impl<'a> Exposures<'a> {
 }
 
 fn inside(reach: NetworkReach, how: &str, one: &auscult_model::Reached) -> MeasuredExposure {
-    let because = format!("it {how} and nothing on the way listens: {}", one.chain.join(" → "));
+    let because = format!("it {how}: {}", one.chain.join(" → "));
     MeasuredExposure { reach, because, remedy: None }
 }
 

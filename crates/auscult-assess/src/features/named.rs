@@ -7,7 +7,7 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// The places that a record names.
 pub(super) struct Named {
-    /// Parts of the table.
+    /// Parts of the table; none where the record is about something else and only speaks of them.
     pub(super) parts: Vec<&'static Feature>,
     /// A place that is none of them.
     pub(super) other: Option<String>,
@@ -36,21 +36,28 @@ impl Named {
         named
     }
 
+    /// What a text is about stands in its title or its first sentence. Where a part is named there,
+    /// every part that is named later counts too.
     fn of_text(component: &'static Modular, text: &str) -> Self {
         let mut named = Self { parts: Vec::new(), other: None };
         let end = (0..=TEXT_BYTES_MAX.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
         let mut rest = text.get(..end.unwrap_or(0)).unwrap_or_default().to_lowercase();
-        let mut masked = rest.clone();
+        let head = head(&rest);
+        let (mut masked, mut is_about) = (rest.clone(), false);
         for part in &component.features {
             for phrase in phrases(component, part) {
                 let found = occurrences(&rest, &phrase, is_inside_word);
                 if !found.is_empty() {
                     named.add(vec![part]);
                 }
+                is_about |= found.iter().any(|&at| at < head);
                 for at in found {
                     masked.replace_range(at..at + phrase.len(), &" ".repeat(phrase.len()));
                 }
             }
+        }
+        if !is_about {
+            named.parts.clear();
         }
         std::mem::swap(&mut rest, &mut masked);
         // A hyphen does not hide another place.
@@ -68,6 +75,14 @@ impl Named {
             }
         }
     }
+}
+
+/// Where the first sentence behind the title ends; the title is a line of its own.
+fn head(text: &str) -> usize {
+    let start = text.find('\n').map_or(0, |at| at + 1);
+    let rest = text.get(start..).unwrap_or_default();
+    let ends = [". ", ".\n", "\n"].iter().filter_map(|end| rest.find(end));
+    start + ends.min().unwrap_or(rest.len())
 }
 
 /// Whether a path of a record is this file of the table, or lies in this folder.
@@ -211,6 +226,20 @@ mod tests {
             ("openssl", "handling of ciphersuites in SSL, TLS and DTLS", &["DTLS"], true),
             ("openssl", "The PKCS7 or CMS routines", &["CMS"], true),
             ("openssl", "experimental J-PAKE implementation", &["J-PAKE"], false),
+            // It is about something else and tells what that is used for.
+            (
+                "openssl",
+                "Bignum squaring (BN_sqr) may produce incorrect results. SRP and DTLS use it.",
+                &[],
+                false,
+            ),
+            // A part that is named later must be missing too.
+            (
+                "openssl",
+                "The experimental J-PAKE implementation fails. So does SRP.",
+                &["J-PAKE", "SRP"],
+                false,
+            ),
             (
                 "nginx",
                 "a vulnerability in the module ngx_http_mp4_module, which might",
@@ -218,6 +247,7 @@ mod tests {
                 false,
             ),
         ] {
+            let text = &format!("a title\n{text}");
             assert_eq!(named(component, &[], text), (parts.to_vec(), other), "{text}");
         }
     }
