@@ -303,4 +303,13 @@ pub enum Outcome {
     Controlled,
     /// FDA: residual risk is unacceptable.
     Uncontrolled,
+    /// CISA: no action now; remediate within the usual time.
+    Track,
+    /// CISA: as `track`, and watch closely.
+    #[serde(rename = "track*")]
+    TrackClosely,
+    /// CISA: supervisors attend to it; remediate sooner than usual.
+    Attend,
+    /// CISA: leaders act on it; remediate as soon as possible.
+    Act,
 }

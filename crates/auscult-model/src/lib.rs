@@ -29,7 +29,8 @@ mod vex;
 
 pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
 pub use context::{
-    CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction, MissionImpact,
+    CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction,
+    MissionAndWellBeing, MissionImpact, ValueDensity,
 };
 pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
 pub use decision::{DECISIONS_SCHEMA, Decision, Decisions, ReliedFact};

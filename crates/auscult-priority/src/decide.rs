@@ -18,7 +18,7 @@ use crate::table::{
     BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
     Table,
 };
-use crate::{exposure, ladder};
+use crate::{Error, exposure, further, ladder};
 
 /// FDA: days until customers are told, interim controls stand and a plan exists.
 pub const FDA_COMMUNICATION_DAYS: i64 = 30;
@@ -33,6 +33,10 @@ pub struct DecisionPolicy {
     /// Whether the catalogue of known exploited vulnerabilities was consulted. If not, no finding
     /// counts as unexploited.
     pub kev_consulted: bool,
+    /// Whether CERT/CC's table for suppliers answers beside the FDA's matrix.
+    pub supplier: bool,
+    /// Whether CISA's tree of the coordinator answers beside SSVC Deployer.
+    pub coordinator: bool,
 }
 
 /// The two readings of SSVC human impact.
@@ -47,16 +51,43 @@ pub enum HumanImpactPolicy {
 
 impl Default for DecisionPolicy {
     fn default() -> Self {
-        Self { human_impact: HumanImpactPolicy::default(), kev_consulted: true }
+        Self {
+            human_impact: HumanImpactPolicy::default(),
+            kev_consulted: true,
+            supplier: false,
+            coordinator: false,
+        }
     }
 }
 
 impl DecisionPolicy {
-    /// The default policy, with what this snapshot can answer.
-    pub fn for_snapshot(snapshot: Option<&SnapshotInfo>) -> Self {
+    /// The words that choose tables.
+    pub const WORDS: [&str; 4] =
+        ["medical-strict", "certcc-human-impact", "ssvc-supplier", "cisa-coordinator"];
+
+    /// The same, with the tables that a list of words chooses.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`], which lists the words.
+    pub fn with(mut self, list: &str) -> Result<Self, Error> {
+        for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "medical-strict" => self.human_impact = HumanImpactPolicy::MedicalStrict,
+                "certcc-human-impact" => self.human_impact = HumanImpactPolicy::CertccTable100,
+                "ssvc-supplier" => self.supplier = true,
+                "cisa-coordinator" => self.coordinator = true,
+                _ => return Err(Error::UnknownTable { word: word.to_owned() }),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The same, with what this snapshot can answer.
+    #[must_use]
+    pub fn for_snapshot(self, snapshot: Option<&SnapshotInfo>) -> Self {
         let sources = snapshot.map_or(&[][..], |snapshot| &snapshot.sources);
         let kev_consulted = sources.iter().any(|source| source.name == "kev" && source.records > 0);
-        Self { kev_consulted, ..Self::default() }
+        Self { kev_consulted, ..self }
     }
 }
 
@@ -77,11 +108,18 @@ pub fn decide(
         return Vec::new();
     }
     let attacks = Attacks::of(finding);
-    vec![
+    let mut decisions = vec![
         deployer(finding, context, as_of, policy, &attacks),
         bod_26_04(finding, context, as_of, policy, &attacks),
         maker(finding, context, as_of, policy, &attacks),
-    ]
+    ];
+    if policy.coordinator {
+        decisions.push(further::coordinator(finding, context, policy, &attacks));
+    }
+    if policy.supplier {
+        decisions.push(further::supplier(finding, context, policy, &attacks));
+    }
+    decisions
 }
 
 fn deployer(
@@ -209,13 +247,13 @@ fn maker(
 }
 
 /// An answer and the values that could stand in its place.
-struct Question<'a> {
+pub(crate) struct Question<'a> {
     values: &'a [&'static str],
-    answer: Answer,
+    pub(crate) answer: Answer,
 }
 
 impl<'a> Question<'a> {
-    fn of(table: &'a Table, answer: Answer) -> Self {
+    pub(crate) fn of(table: &'a Table, answer: Answer) -> Self {
         Self { values: table.values_of(answer.point), answer }
     }
 
@@ -233,7 +271,7 @@ impl<'a> Question<'a> {
 
 /// The outcome, and a sentence for every single other answer that would give another one. The
 /// table is really asked again for each.
-fn judge<const N: usize>(
+pub(crate) fn judge<const N: usize>(
     questions: &[Question<'_>; N],
     evaluate: impl Fn(&[&str; N]) -> Outcome,
 ) -> (Outcome, Vec<String>) {
@@ -262,11 +300,11 @@ fn judge<const N: usize>(
 }
 
 #[expect(clippy::expect_used, reason = "tables are total and answers come from their own words")]
-fn answer_of(table: &Table, answers: &[&str]) -> &'static str {
+pub(crate) fn answer_of(table: &Table, answers: &[&str]) -> &'static str {
     table.look_up(answers).expect("invariant: a table answers every combination of its values")
 }
 
-fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
+pub(crate) fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
     match answer_of(table, answers) {
         "defer" => Outcome::Defer,
         "scheduled" => Outcome::Scheduled,
@@ -279,6 +317,10 @@ fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
         "within-3-days-forensic" => Outcome::Within3DaysForensic,
         "controlled" => Outcome::Controlled,
         "uncontrolled" => Outcome::Uncontrolled,
+        "track" => Outcome::Track,
+        "track*" => Outcome::TrackClosely,
+        "attend" => Outcome::Attend,
+        "act" => Outcome::Act,
         other => unreachable!("invariant: {other} is no outcome of a table"),
     }
 }
@@ -297,6 +339,10 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Within3DaysForensic => "within-3-days-forensic",
         Outcome::Controlled => "controlled",
         Outcome::Uncontrolled => "uncontrolled",
+        Outcome::Track => "track",
+        Outcome::TrackClosely => "track*",
+        Outcome::Attend => "attend",
+        Outcome::Act => "act",
     }
 }
 

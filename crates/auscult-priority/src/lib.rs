@@ -15,6 +15,7 @@ mod context;
 mod decide;
 mod error;
 mod exposure;
+mod further;
 mod gate;
 mod ladder;
 mod policy;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use auscult_model::{
     AffectedMatch, Component, ComponentId, ComponentKind, Cpe, CvssScore, Dependency, Evidence,
-    Exploitation, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts, KevEntry, Known,
-    Locator, MeasuredExposure, Mention, Operation, Origin, Problem, Purl, RiskDecision,
-    RuntimeView, Severity, SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict,
-    VersionClaim, VersionConflict, Vex, component_ids,
+    Exploitation, FeatureInventory, Finding, FormatSeen, IdentityFact, InputKind, KernelFacts,
+    KevEntry, Known, Locator, MeasuredExposure, Mention, Operation, Origin, Problem, Purl,
+    RiskDecision, RuntimeView, Severity, SnapshotInfo, SourceInfo, Support, ToolIdentity,
+    UnreadRegion, Verdict, VersionClaim, VersionConflict, Vex, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -63,6 +63,8 @@ struct Document<'a> {
     identities: &'a [IdentityFact],
     formats: &'a [FormatSeen],
     kernels: Vec<KernelView<'a>>,
+    #[serde(skip_serializing_if = "<[FeatureInventory]>::is_empty")]
+    features: &'a [FeatureInventory],
     mentions: Vec<MentionView<'a>>,
     dependencies: &'a [Dependency],
     version_conflicts: &'a [VersionConflict],
@@ -105,6 +107,7 @@ fn document(result: &ScanResult) -> Document<'_> {
         identities: &facts.identities,
         formats: &facts.formats,
         kernels: facts.kernels.iter().map(kernel).collect(),
+        features: &facts.features,
         mentions: facts.mentions.iter().map(mention).collect(),
         dependencies: &facts.dependencies,
         version_conflicts: &facts.conflicts,

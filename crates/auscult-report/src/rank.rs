@@ -17,7 +17,9 @@ pub(crate) fn is_open(finding: &Finding) -> bool {
 pub(crate) fn primary(finding: &Finding) -> Option<&RiskDecision> {
     let ssvc = |decision: &&RiskDecision| {
         use Outcome::{Defer, Immediate, OutOfCycle, Scheduled};
-        matches!(decision.outcome, Defer | Scheduled | OutOfCycle | Immediate)
+        // The maker's table for suppliers has the same words.
+        decision.perspective == Perspective::Hospital
+            && matches!(decision.outcome, Defer | Scheduled | OutOfCycle | Immediate)
     };
     let decisions = finding.decisions.iter();
     decisions
@@ -41,11 +43,13 @@ pub(crate) fn urgency(outcome: Outcome) -> u8 {
         Outcome::Uncontrolled => 8,
         Outcome::OutOfCycle => 7,
         Outcome::Within14Days => 6,
+        Outcome::Act => 10,
+        Outcome::Attend => 7,
         Outcome::Scheduled => 5,
-        Outcome::Within60Days => 4,
+        Outcome::Within60Days | Outcome::TrackClosely => 4,
         Outcome::Controlled => 3,
         Outcome::FixOnSystemUpgrade => 2,
-        Outcome::Defer => 1,
+        Outcome::Defer | Outcome::Track => 1,
     }
 }
 

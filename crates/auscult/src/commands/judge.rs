@@ -31,6 +31,7 @@ pub(super) struct Question {
     context: Option<DeviceContext>,
     snapshot: Option<Snapshot>,
     stated: Stated,
+    tables: DecisionPolicy,
     capture: Option<Capture>,
     cache: Option<PathBuf>,
 }
@@ -43,15 +44,26 @@ impl Question {
             if facts_only { None } else { Some(snapshot(arguments.advisories.as_deref())?) };
         let cache = arguments.cache.clone();
         let stated = stated(arguments)?;
+        let tables = arguments.decide_by.as_deref().unwrap_or_default();
+        let tables = DecisionPolicy::default().with(tables)?;
         let capture = arguments.runtime.as_deref().map(read_capture).transpose()?;
-        Ok(Self { as_of: as_of(arguments.as_of), context, snapshot, stated, capture, cache })
+        Ok(Self {
+            as_of: as_of(arguments.as_of),
+            context,
+            snapshot,
+            stated,
+            tables,
+            capture,
+            cache,
+        })
     }
 
     /// Asks for the facts alone.
     pub(super) fn of_facts(cache: Option<&Path>) -> Self {
         let cache = cache.map(Path::to_owned);
         let (context, snapshot, stated, capture) = (None, None, Stated::default(), None);
-        Self { as_of: as_of(None), context, snapshot, stated, capture, cache }
+        let tables = DecisionPolicy::default();
+        Self { as_of: as_of(None), context, snapshot, stated, tables, capture, cache }
     }
 
     /// Inspects the target and judges what is in it.
@@ -80,7 +92,7 @@ impl Question {
         facts: &Facts,
     ) -> Result<Assessment, auscult_advisory::Error> {
         let info = snapshot.info();
-        let policy = DecisionPolicy::for_snapshot(Some(&info));
+        let policy = self.tables.for_snapshot(Some(&info));
         let matched = auscult_advisory::match_build(snapshot, &facts.components)?;
         let mut assessment = Assessment {
             snapshot: info,
