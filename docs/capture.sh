@@ -21,6 +21,12 @@ say() {
 say auscult-capture 1
 read -r release < /proc/sys/kernel/osrelease && say kernel "$release"
 say cmdline "$(cat /proc/cmdline)"
+# The sixth byte of an ELF file tells the order of bytes, in which /proc writes addresses.
+marks=$(tr -cd '\001\002' < /proc/self/exe 2>/dev/null)
+case $marks in
+    ?"$(printf '\002')"*) say byte-order big ;;
+    ?"$(printf '\001')"*) say byte-order little ;;
+esac
 [ "$(id -u 2>/dev/null)" = 0 ] && say root yes || say root no
 # What a link in /proc leads to; readlink is not on every unit.
 link() {

@@ -33,6 +33,13 @@ const PLACES: &[&str] = &[
     "service/x/run",
     "etc/modprobe.d/x.conf",
     "etc/iptables/rules.v4",
+    "upstart/sbin/init",
+    "upstart/etc/init/x.conf",
+    "upstart/etc/init/x.override",
+    "units/lib/systemd/systemd",
+    "units/sbin/init",
+    "units/etc/crypttab",
+    "units/boot/cmdline.txt",
 ];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -67,6 +67,7 @@ const TARGETS: &[Target] = &[
     ("versions", 1, Seeds::Own),
     ("stated", 1, Seeds::Own),
     ("operation", 1, Seeds::Own),
+    ("hive", 1, Seeds::Own),
 ];
 /// Texts that seed the target of the same name.
 const IDENTIFIERS: &[&str] = &[
@@ -248,6 +249,7 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
             .collect(),
+        "hive" => vec![("system".to_owned(), small_hive())],
         "feeds" | "texts" => {
             vec![("text".to_owned(), b"model = \"pump\"\n1.2.3-r1".to_vec())]
         }
@@ -274,6 +276,24 @@ fn small_snapshot() -> anyhow::Result<Vec<u8>> {
         "lessThan":"2.0","versionType":"semver"}]}]}}}"#;
     fs::write(mirror.path().join("CVE-2099-0001.json"), record)?;
     Ok(auscult_advisory::build(mirror.path(), &auscult_advisory::BuildOptions::default())?.bytes)
+}
+
+/// A hive with one service, which runs at logon too.
+fn small_hive() -> Vec<u8> {
+    use auscult_testkit::hive::{Data, Key};
+    let service = Key::new("pump")
+        .value("Type", Data::Number(0x20))
+        .value("Start", Data::Number(2))
+        .value("ImagePath", Data::Text("%SystemRoot%\\svchost.exe -k x".to_owned()))
+        .key(Key::new("Parameters").value("ServiceDll", Data::Text("C:\\p.dll".to_owned())));
+    let run = Key::new("Run").value("pump", Data::Text("C:\\pump.exe".to_owned()));
+    Key::new("ROOT")
+        .key(Key::new("Select").value("Current", Data::Number(1)))
+        .key(Key::new("ControlSet001").key(Key::new("Services").key(service)))
+        .key(
+            Key::new("Microsoft").key(Key::new("Windows").key(Key::new("CurrentVersion").key(run))),
+        )
+        .build()
 }
 
 /// A bundle signed by the key of the fuzz target, and what its other half takes: the length of the

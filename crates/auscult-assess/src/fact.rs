@@ -12,6 +12,7 @@ pub const FACT_KINDS: &[(&str, &str)] = &[
     ("service", "what starts under this name, how and as whom"),
     ("listener", "what listens on this port, such as tcp/22"),
     ("account", "password state and shell of this account"),
+    ("feature", "whether a part is built into a component, such as busybox/awk"),
     ("setuid", "the setuid and setgid bits of the file at this path"),
 ];
 
@@ -51,6 +52,7 @@ pub fn fact_value(facts: &Facts, name: &str) -> Known<String> {
         "listener" => of_roots(facts, |root| {
             root.listeners.as_ref().map(|all| rows(all.iter().filter(|one| one.socket() == name)))
         }),
+        "feature" => feature(facts, name),
         "account" => of_roots(facts, |root| {
             root.accounts.as_ref().map(|all| rows(all.iter().filter(|one| one.name == name)))
         }),
@@ -89,6 +91,23 @@ fn of_roots(
 ) -> Known<String> {
     let reason = facts.operation.roots.reason().unwrap_or("there is no root file system in it");
     all_known(facts.operation.roots().iter().map(value), reason)
+}
+
+/// `present` where one program has it, `absent` where every list says so.
+fn feature(facts: &Facts, name: &str) -> Known<String> {
+    let Some((component, item)) = name.split_once('/') else {
+        return Known::unknown("it is no part: COMPONENT/PART");
+    };
+    let lists = facts.features.iter().filter(|list| list.component == component);
+    let told = lists.map(|list| {
+        let among = |names: &[String]| names.iter().any(|name| name == item);
+        match (among(&list.present), list.complete || among(&list.absent)) {
+            (true, _) => Known::Known("present".to_owned()),
+            (false, true) => Known::Known("absent".to_owned()),
+            (false, false) => Known::unknown("the list does not tell"),
+        }
+    });
+    all_known(told, "no list of its parts was found")
 }
 
 /// One unknown answer makes the whole unknown.

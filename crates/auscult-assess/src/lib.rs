@@ -5,7 +5,9 @@
 //! [`Strength::Strong`]; a weak one says what was seen and leaves the finding open. What is not
 //! known never closes anything.
 
+mod exposure;
 mod fact;
+mod features;
 mod files;
 mod kernel;
 mod proposal;
@@ -18,6 +20,7 @@ use auscult_advisory::{Result, Snapshot};
 use auscult_model::{Facts, Finding, RuntimeView};
 use rayon::prelude::*;
 
+use self::{exposure::Exposures, features::Features, files::Files, kernel::Kernels, reach::Reach};
 pub use self::{
     fact::{FACT_KINDS, fact_digest, fact_value},
     proposal::propose_context,
@@ -25,22 +28,41 @@ pub use self::{
     stated::{DECIDED, Stated},
     statement::{Justification, Strength},
 };
-use self::{kernel::Kernels, reach::Reach};
 
-/// Judges findings by the facts of the build that they were made for.
+/// Judges findings by the facts of the build that they were made for, and measures how the network
+/// reaches the component of each.
 ///
 /// # Errors
 /// A part of the snapshot that is asked for is damaged.
 pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> Result<()> {
     let (kernels, reach) = (Kernels::of(facts), Reach::of(facts));
-    let open = findings.par_iter_mut().filter(|finding| finding.vex.status.is_open());
-    open.try_for_each(|finding| {
+    let (files, exposures) = (Files::of(facts), Exposures::of(facts));
+    let features = Features::of(facts);
+    findings.par_iter_mut().try_for_each(|finding| {
+        finding.exposure = exposures.measure(&files, finding);
+        if !finding.vex.status.is_open() {
+            return Ok(());
+        }
         if kernels.holds(finding) {
             let files = snapshot.program_files(&finding.id.0)?;
             if let Some(statement) = kernels.judge(finding, &files) {
                 statement.apply(finding);
             }
-        } else if let Some(statement) = reach.judge(finding) {
+            return Ok(());
+        }
+        if let Some(component) = Features::component(finding) {
+            let sources = snapshot.program_files(&finding.id.0)?;
+            let (title, description) = snapshot.prose(&finding.id.0)?.unwrap_or_default();
+            let text = format!("{title}\n{description}");
+            let said = features.judge(component, &files, finding, &sources, &text);
+            if let Some(statement) = said {
+                statement.apply(finding);
+            }
+        }
+        // Weak evidence about the whole component says nothing new of a part that is not there.
+        if finding.vex.status.is_open()
+            && let Some(statement) = reach.judge(&files, finding)
+        {
             statement.apply(finding);
         }
         Ok(())

@@ -15,10 +15,9 @@ use crate::{
 
 /// How the components of a build are reached.
 pub(crate) struct Reach<'a> {
-    files: Files<'a>,
     /// How a binary is reached, the strongest way first.
     reached: BTreeMap<&'a [Step], &'a Reached>,
-    /// Whether what starts is known for every root of the image, so that silence says something.
+    /// Whether silence says something: see [`is_complete`].
     complete: bool,
 }
 
@@ -32,16 +31,12 @@ impl<'a> Reach<'a> {
                 *place = one;
             }
         }
-        let known = |root: &auscult_model::RootOperation| matches!(root.reached, Known::Known(_));
-        let complete = !roots.is_empty()
-            && roots.iter().all(known)
-            && facts.coverage.regions_unread.is_empty();
-        Self { files: Files::of(facts), reached, complete }
+        Self { reached, complete: is_complete(facts) }
     }
 
     /// What is to be said of a finding; nothing where the component's files are not known.
-    pub(crate) fn judge(&self, finding: &Finding) -> Option<Statement> {
-        let binaries = self.files.of_finding(finding);
+    pub(crate) fn judge(&self, files: &Files<'_>, finding: &Finding) -> Option<Statement> {
+        let binaries = files.of_finding(finding);
         if binaries.is_empty() {
             return None;
         }
@@ -68,6 +63,14 @@ impl<'a> Reach<'a> {
     }
 }
 
+/// Whether what starts is known for every root of the image and every byte was read, so that
+/// silence says something.
+pub(crate) fn is_complete(facts: &Facts) -> bool {
+    let known = |root: &auscult_model::RootOperation| matches!(root.reached, Known::Known(_));
+    let roots = facts.operation.roots();
+    !roots.is_empty() && roots.iter().all(known) && facts.coverage.regions_unread.is_empty()
+}
+
 fn weight(by: ReachedBy) -> u8 {
     match by {
         ReachedBy::Network => 3,
@@ -79,31 +82,16 @@ fn weight(by: ReachedBy) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use auscult_model::{
-        Component, ComponentKind, Known, Origin, OwnedBinary, Reached, ReachedBy, RootOperation,
-        Version, VersionClaim, VexStatus, component_ids,
-    };
+    use auscult_model::{Known, Reached, ReachedBy, RootOperation, VexStatus};
 
     use super::Reach;
-    use crate::stated::made;
+    use crate::{files::Files, stated::made};
 
     const CURL: &str = "image@0x0/squashfs:/usr/bin/curl";
 
     fn facts(reached: Known<Vec<Reached>>) -> auscult_model::Facts {
         let mut facts = made::facts();
-        facts.components.push(Component {
-            name: "curl".into(),
-            version: VersionClaim::Exact(Version("8.0".into())),
-            kind: ComponentKind::Application,
-            supplier: None,
-            purl: None,
-            cpes: Vec::new(),
-            origin: Origin::FileName,
-            licences: Vec::new(),
-            evidence: Vec::new(),
-        });
-        let id = component_ids(&facts.components).remove(0);
-        facts.owned.push(OwnedBinary { locator: CURL.parse().unwrap(), component: id });
+        made::own_curl(&mut facts, CURL);
         let root = RootOperation { reached, ..made::root() };
         facts.operation.roots = Known::Known(vec![root]);
         facts
@@ -111,7 +99,8 @@ mod tests {
 
     fn judged(reached: Known<Vec<Reached>>) -> (VexStatus, Option<String>, String) {
         let mut finding = made::finding();
-        if let Some(statement) = Reach::of(&facts(reached)).judge(&finding) {
+        let facts = facts(reached);
+        if let Some(statement) = Reach::of(&facts).judge(&Files::of(&facts), &finding) {
             statement.apply(&mut finding);
         }
         (finding.vex.status, finding.vex.strength, finding.vex.evidence.join("\n"))

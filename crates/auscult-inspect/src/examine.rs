@@ -7,13 +7,16 @@
 
 use std::{collections::HashSet, ops::Deref};
 
-use auscult_model::{EvidenceClass, IdentityFact, Limits, Locator, Problem, Version, VersionClaim};
+use auscult_model::{
+    EvidenceClass, FeatureInventory, IdentityFact, Limits, Locator, Problem, Version, VersionClaim,
+};
 use auscult_unpack::{EntryKind, Fault, Node, NodeId, NodeKind, Reading, Tree};
 use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::{
     elf::{self, Binary},
+    features,
     kernel::{Banner, Config, banner, config},
     own_version::{self, OwnVersion},
     packages::carried::{self, Carried},
@@ -49,6 +52,8 @@ pub(crate) struct Examined {
     pub(crate) hits: Vec<(u64, Hit<'static>)>,
     /// The version that a program or library tells of itself, where no rule is sure of it.
     pub(crate) own_version: Option<OwnVersion>,
+    /// What a program says of its parts, with the offset of the list.
+    pub(crate) features: Vec<(u64, FeatureInventory)>,
     /// What a program says of itself and of what was built into it.
     pub(crate) carried: Carried,
     pub(crate) problems: Vec<Problem>,
@@ -288,6 +293,7 @@ impl Examined {
             statements: Vec::new(),
             hits: Vec::new(),
             own_version: None,
+            features: Vec::new(),
             carried: Carried::default(),
             problems: Vec::new(),
         }
@@ -333,6 +339,9 @@ fn whole(tree: &Tree, bytes: &[u8], examined: &mut Examined) {
                 }
             }
             None => examined.fail(tree, Fault::new(0, "read an ELF file", "its header is damaged")),
+        }
+        if examined.file.is_some() && examined.binary.is_some() {
+            examined.features = features::read(bytes);
         }
     }
     examined.config = config::read(bytes);

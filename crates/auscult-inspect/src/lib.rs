@@ -5,6 +5,7 @@
 
 mod elf;
 mod examine;
+mod features;
 mod foreign;
 mod identity;
 mod inventory;
@@ -27,7 +28,8 @@ mod uboot;
 mod upstream;
 
 use auscult_model::{
-    FACTS_SCHEMA, Facts, FormatSeen, Input, Limits, Problem, Sha256, ToolIdentity,
+    FACTS_SCHEMA, FEATURE_TABLE, Facts, FeatureInventory, FormatSeen, Input, Limits, Problem,
+    Sha256, ToolIdentity,
 };
 use auscult_unpack::{NodeKind, Tree};
 
@@ -75,7 +77,12 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     problems.extend(packages.problems);
     problems.extend(operation_problems);
     let mut statements = identities.facts;
+    let mut features = Vec::new();
     for seen in &mut examined {
+        for (offset, inventory) in seen.features.drain(..) {
+            let locator = examine::place(tree, seen.node, offset);
+            features.push(FeatureInventory { locator, ..inventory });
+        }
         problems.append(&mut seen.problems);
         statements.append(&mut seen.statements);
     }
@@ -93,6 +100,7 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
         mentions,
         binaries: examined.into_iter().filter_map(|seen| Some(seen.binary?.facts)).collect(),
         kernels: kernels.facts,
+        features,
         operation,
         coverage,
         problems,
@@ -110,9 +118,11 @@ pub fn tool() -> ToolIdentity {
     }
 }
 
-/// The digest over the rules and over the histories, which both decide what is found.
+/// The digest over the rules, the histories and the table of parts, which all decide what is found.
 fn rules_digest() -> Sha256 {
-    Sha256::of(format!("{} {}", RuleSet::builtin_digest(), symbols::digest()).as_bytes())
+    let parts = Sha256::of(FEATURE_TABLE.as_bytes());
+    let text = format!("{} {} {parts}", RuleSet::builtin_digest(), symbols::digest());
+    Sha256::of(text.as_bytes())
 }
 
 /// Every container of the image.

@@ -4,7 +4,7 @@
 //! tells of itself. A kernel, a configuration, a boot loader, a list of modules or a problem is
 //! read again each time.
 
-use auscult_model::{BinaryFacts, EvidenceClass, Locator, Sha256, VersionClaim};
+use auscult_model::{BinaryFacts, EvidenceClass, FeatureInventory, Locator, Sha256, VersionClaim};
 use auscult_unpack::{Memo, Node, Reading, Tree};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ struct Findings {
     hits: Vec<KeptHit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own_version: Option<OwnVersion>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    features: Vec<(u64, FeatureInventory)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +58,7 @@ pub(crate) fn recall(tree: &Tree, key: &Sha256, examined: &mut Examined) -> bool
     };
     examined.hits = hits;
     examined.own_version = findings.own_version;
+    examined.features = findings.features;
     examined.binary = findings.binary.map(|(facts, module)| Binary {
         facts: BinaryFacts { locator: tree.locator(examined.node), ..facts },
         module,
@@ -83,7 +86,8 @@ pub(crate) fn keep(tree: &Tree, key: Sha256, examined: &Examined) {
         of_file: hit.of_file,
     });
     let own_version = examined.own_version.clone();
-    memo.keep_inspected(key, &Findings { binary, hits: hits.collect(), own_version });
+    let features = examined.features.clone();
+    memo.keep_inspected(key, &Findings { binary, hits: hits.collect(), own_version, features });
 }
 
 impl KeptHit {

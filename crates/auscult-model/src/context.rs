@@ -24,6 +24,10 @@ pub struct DeviceContext {
     pub publicly_exposed: Option<bool>,
     /// What losing the device means for the hospital's work.
     pub mission_impact: Option<MissionImpact>,
+    /// How much an attacker gains with one device, for the table of suppliers.
+    pub value_density: Option<ValueDensity>,
+    /// What its misuse means for missions and the public's well-being, for CISA's tree.
+    pub mission_and_well_being: Option<MissionAndWellBeing>,
     /// Interfaces: `ethernet`, `wifi`, `bluetooth`, `usb`, `serial`, … .
     pub interfaces: Vec<String>,
     /// Number of patient records it can hold at once.
@@ -60,6 +64,28 @@ pub enum MissionImpact {
     MefFailure,
     /// The mission fails.
     MissionFailure,
+}
+
+/// SSVC `Value Density` 1.0.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueDensity {
+    /// The system has limited resources; one attack gains little.
+    Diffuse,
+    /// The system is rich in resources.
+    Concentrated,
+}
+
+/// SSVC `Mission and Well-Being Impact` 1.0.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissionAndWellBeing {
+    /// It supports no mission, and people are hardly affected.
+    Low,
+    /// It supports a mission.
+    Medium,
+    /// It is essential to a mission, or harm to people cannot be undone.
+    High,
 }
 
 /// FDA postmarket guidance (2016), severity of patient harm, five levels.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Component, Coverage, Dependency, Known, Limits, Locator, Mention, Operation, OwnedBinary,
-    Problem, Sha256, VersionConflict, component::sort_unique,
+    Component, Coverage, Dependency, FeatureInventory, Known, Limits, Locator, Mention, Operation,
+    OwnedBinary, Problem, Sha256, VersionConflict, component::sort_unique,
 };
 
 /// Version of the facts format; a reader refuses a higher one.
@@ -49,6 +49,9 @@ pub struct Facts {
     pub binaries: Vec<BinaryFacts>,
     /// The kernels found.
     pub kernels: Vec<KernelFacts>,
+    /// What programs that are built of parts say of their parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureInventory>,
     /// How the device runs: what starts, listens, is reached.
     #[serde(default, skip_serializing_if = "Operation::is_unasked")]
     pub operation: Operation,
@@ -76,6 +79,7 @@ impl Facts {
         sort_unique(&mut self.mentions);
         sort_unique(&mut self.binaries);
         sort_unique(&mut self.kernels);
+        sort_unique(&mut self.features);
         self.operation.canonicalise();
         sort_unique(&mut self.problems);
     }

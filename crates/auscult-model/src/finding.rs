@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdvisoryId, Locator, Sha256, Version};
+use crate::{AdvisoryId, Known, Locator, MeasuredExposure, Sha256, Version};
 
 /// Days after which advisories are stale, unless the user says otherwise.
 pub const SNAPSHOT_AGE_DAYS_MAX: u32 = 14;
@@ -72,11 +72,23 @@ pub struct Finding {
     pub automatable: Option<bool>,
     /// The published technical impact: true is total, false is partial.
     pub technical_impact_total: Option<bool>,
+    /// How the network reaches the component in this build.
+    #[serde(default = "unmeasured")]
+    pub exposure: Known<MeasuredExposure>,
     /// One decision per perspective and policy.
     pub decisions: Vec<RiskDecision>,
 }
 
+fn unmeasured() -> Known<MeasuredExposure> {
+    Finding::unmeasured()
+}
+
 impl Finding {
+    /// The exposure of a finding that no facts were asked about yet.
+    pub fn unmeasured() -> Known<MeasuredExposure> {
+        Known::unknown("it was not measured")
+    }
+
     /// The worst published severity; without a score it is unknown (`None`).
     pub fn severity(&self) -> Option<Severity> {
         self.cvss.iter().map(|score| score.severity).max()
@@ -314,4 +326,13 @@ pub enum Outcome {
     Controlled,
     /// FDA: residual risk is unacceptable.
     Uncontrolled,
+    /// CISA: no action now; remediate within the usual time.
+    Track,
+    /// CISA: as `track`, and watch closely.
+    #[serde(rename = "track*")]
+    TrackClosely,
+    /// CISA: supervisors attend to it; remediate sooner than usual.
+    Attend,
+    /// CISA: leaders act on it; remediate as soon as possible.
+    Act,
 }

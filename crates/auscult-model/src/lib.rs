@@ -11,7 +11,9 @@ mod coverage;
 pub mod cvss;
 mod decision;
 mod evidence;
+mod exposure;
 mod facts;
+mod features;
 mod finding;
 mod identifiers;
 mod known;
@@ -27,14 +29,19 @@ mod vex;
 
 pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
 pub use context::{
-    CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction, MissionImpact,
+    CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction,
+    MissionAndWellBeing, MissionImpact, ValueDensity,
 };
 pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
 pub use decision::{DECISIONS_SCHEMA, Decision, Decisions, ReliedFact};
 pub use evidence::{Evidence, EvidenceClass, Technique};
+pub use exposure::{MeasuredExposure, NetworkReach};
 pub use facts::{
     BinaryFacts, FACTS_SCHEMA, Facts, FormatSeen, IdentityFact, Input, InputKind, KernelFacts,
     ModuleFacts, ToolIdentity,
+};
+pub use features::{
+    FEATURE_TABLE, Feature, FeatureInventory, InventoryKind, Modular, modular_components,
 };
 pub use finding::{
     AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,

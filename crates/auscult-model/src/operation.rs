@@ -173,6 +173,48 @@ pub enum BootSource {
     Inetd,
     /// A D-Bus service that is started when it is called.
     Dbus,
+    /// A job of upstart.
+    Upstart,
+    /// A line of `/etc/fstab`, for which a helper is run.
+    Fstab,
+    /// A service of Windows.
+    WindowsService,
+    /// A driver of Windows.
+    WindowsDriver,
+    /// A program that Windows runs at logon, by a `Run` key or by Winlogon.
+    WindowsRun,
+    /// A scheduled task of Windows.
+    WindowsTask,
+}
+
+impl BootSource {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Inittab => "inittab",
+            Self::Sysv => "sysv",
+            Self::BusyboxRcs => "busybox-rcs",
+            Self::Procd => "procd",
+            Self::Openrc => "openrc",
+            Self::Systemd => "systemd",
+            Self::Runit => "runit",
+            Self::S6 => "s6",
+            Self::Script => "script",
+            Self::Program => "program",
+            Self::Cron => "cron",
+            Self::Udev => "udev",
+            Self::AndroidInit => "android-init",
+            Self::Inetd => "inetd",
+            Self::Dbus => "dbus",
+            Self::Upstart => "upstart",
+            Self::Fstab => "fstab",
+            Self::WindowsService => "windows-service",
+            Self::WindowsDriver => "windows-driver",
+            Self::WindowsRun => "windows-run",
+            Self::WindowsTask => "windows-task",
+        }
+    }
 }
 
 /// Whether something starts.

@@ -2,10 +2,8 @@
 //! reason. One rule holds for all: what is not known takes the worst value and says so.
 
 use auscult_model::{
-    DecisionPoint, DeviceContext, Exploitation, Exposure, HarmSeverity, HazardousFunction,
-    MissionImpact,
+    DecisionPoint, DeviceContext, Exploitation, HarmSeverity, HazardousFunction, MissionImpact,
 };
-use jiff::civil::Date;
 
 use crate::decide::DecisionPolicy;
 use crate::given::{Attacks, Given};
@@ -20,16 +18,22 @@ pub(crate) struct Answer {
     pub(crate) value: &'static str,
     because: String,
     known: bool,
+    /// What would have to be otherwise in the build for a lower value.
+    pub(crate) remedy: Option<String>,
 }
 
 impl Answer {
-    fn known(point: &'static str, value: &'static str, because: impl Into<String>) -> Self {
-        Self { point, value, because: because.into(), known: true }
+    pub(crate) fn known(
+        point: &'static str,
+        value: &'static str,
+        because: impl Into<String>,
+    ) -> Self {
+        Self { point, value, because: because.into(), known: true, remedy: None }
     }
 
-    fn worst(point: &'static str, value: &'static str, missing: &str) -> Self {
+    pub(crate) fn worst(point: &'static str, value: &'static str, missing: &str) -> Self {
         let because = format!("unknown: worst value taken ({missing})");
-        Self { point, value, because, known: false }
+        Self { point, value, because, known: false, remedy: None }
     }
 
     /// An answer that a table gave from others; it is as well known as they are.
@@ -41,7 +45,8 @@ impl Answer {
     ) -> Self {
         let points: Vec<&str> = from.iter().map(|answer| answer.point).collect();
         let because = format!("{policy} from {}", points.join(" and "));
-        Self { point, value, because, known: from.iter().all(|answer| answer.known) }
+        let known = from.iter().all(|answer| answer.known);
+        Self { point, value, because, known, remedy: None }
     }
 
     /// The step of the path that is shown.
@@ -148,52 +153,6 @@ pub(crate) fn attack_reach(attack_vector: &str, exposure: &str) -> &'static str 
     vector.min(bound).word()
 }
 
-/// System exposure as the hospital sees it: declared, or as low as a control in force keeps it.
-///
-/// A control is in force before the day it expires, and only when it names its check.
-pub(crate) fn exposure_on_site(context: Option<&DeviceContext>, as_of: Date) -> Answer {
-    const POINT: &str = "system-exposure";
-    let declared = context.and_then(|context| context.exposure);
-    let controls = context.map_or(&[][..], |context| &context.compensating_controls);
-    let control = controls
-        .iter()
-        .filter(|control| control.is_in_force(as_of))
-        .filter_map(|control| control.exposure.map(|exposure| (exposure, control)))
-        .min_by_key(|(exposure, _)| *exposure);
-    match (declared, control) {
-        (declared, Some((exposure, control))) if declared.is_none_or(|open| exposure < open) => {
-            let because = format!(
-                "compensating control \"{}\", checked by \"{}\", until {}",
-                control.name, control.check, control.expires
-            );
-            Answer::known(POINT, exposure_word(exposure), because)
-        }
-        (declared, _) => exposure_declared(declared),
-    }
-}
-
-/// System exposure as designed. What hospitals put around a device does not count for its maker
-/// (MDCG 2019-16 section 3.6 asks for a justification): the maker declares the exposure instead.
-pub(crate) fn exposure_by_design(context: Option<&DeviceContext>) -> Answer {
-    exposure_declared(context.and_then(|context| context.exposure))
-}
-
-fn exposure_declared(exposure: Option<Exposure>) -> Answer {
-    const POINT: &str = "system-exposure";
-    match exposure {
-        Some(exposure) => Answer::known(POINT, exposure_word(exposure), "device context: exposure"),
-        None => Answer::worst(POINT, "open", "the device context has no exposure"),
-    }
-}
-
-fn exposure_word(exposure: Exposure) -> &'static str {
-    match exposure {
-        Exposure::Small => "small",
-        Exposure::Controlled => "controlled",
-        Exposure::Open => "open",
-    }
-}
-
 /// BOD 26-04 "publicly exposed".
 pub(crate) fn publicly_exposed(context: Option<&DeviceContext>) -> Answer {
     const POINT: &str = "publicly-exposed";
@@ -254,7 +213,7 @@ pub(crate) fn severity(given: &Given, context: Option<&DeviceContext>) -> Answer
         .reduce(|worst, other| if other.severity > worst.severity { other } else { worst });
     let Some(function) = worst else {
         let because = format!("unknown: ranks as critical, never controlled ({UNASSESSED})");
-        return Answer { point: POINT, value: "unassessed", because, known: false };
+        return Answer { point: POINT, value: "unassessed", because, known: false, remedy: None };
     };
     let value = match function.severity {
         HarmSeverity::Negligible => "negligible",

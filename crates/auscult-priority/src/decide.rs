@@ -3,8 +3,8 @@
 //! * Hospital: SSVC Deployer 1.0.0 (CERT/CC) and CISA BOD 26-04 with its date.
 //! * Maker: controlled / uncontrolled risk of the FDA's postmarket guidance (2016), by the default
 //!   matrix of this crate. Exploitability comes from three facts in a table: what is known of
-//!   exploitation, how near an attacker must come (CVSS attack vector, bounded by the declared
-//!   exposure), and how many obstacles stand in the way (CVSS complexity, privileges and
+//!   exploitation, how near an attacker must come (CVSS attack vector, bounded by the exposure,
+//!   declared and measured), and how many obstacles stand in the way (CVSS complexity, privileges and
 //!   interaction, one each). EPSS and base scores decide nothing, as the FDA refuses probability.
 //!
 //! Dates count from the as-of date of the result: the day on which the reader learns of the finding.
@@ -25,6 +25,7 @@ use crate::table::{
     BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
     Table,
 };
+use crate::{Error, exposure, further};
 
 /// FDA: days until customers are told, interim controls stand and a plan exists.
 pub const FDA_COMMUNICATION_DAYS: i64 = 30;
@@ -39,6 +40,10 @@ pub struct DecisionPolicy {
     /// Whether the catalogue of known exploited vulnerabilities was consulted. If not, no finding
     /// counts as unexploited.
     pub kev_consulted: bool,
+    /// Whether CERT/CC's table for suppliers answers beside the FDA's matrix.
+    pub supplier: bool,
+    /// Whether CISA's tree of the coordinator answers beside SSVC Deployer.
+    pub coordinator: bool,
 }
 
 /// The two readings of SSVC human impact.
@@ -53,16 +58,43 @@ pub enum HumanImpactPolicy {
 
 impl Default for DecisionPolicy {
     fn default() -> Self {
-        Self { human_impact: HumanImpactPolicy::default(), kev_consulted: true }
+        Self {
+            human_impact: HumanImpactPolicy::default(),
+            kev_consulted: true,
+            supplier: false,
+            coordinator: false,
+        }
     }
 }
 
 impl DecisionPolicy {
-    /// The default policy, with what this snapshot can answer.
-    pub fn for_snapshot(snapshot: Option<&SnapshotInfo>) -> Self {
+    /// The words that choose tables.
+    pub const WORDS: [&str; 4] =
+        ["medical-strict", "certcc-human-impact", "ssvc-supplier", "cisa-coordinator"];
+
+    /// The same, with the tables that a list of words chooses.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`], which lists the words.
+    pub fn with(mut self, list: &str) -> Result<Self, Error> {
+        for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "medical-strict" => self.human_impact = HumanImpactPolicy::MedicalStrict,
+                "certcc-human-impact" => self.human_impact = HumanImpactPolicy::CertccTable100,
+                "ssvc-supplier" => self.supplier = true,
+                "cisa-coordinator" => self.coordinator = true,
+                _ => return Err(Error::UnknownTable { word: word.to_owned() }),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The same, with what this snapshot can answer.
+    #[must_use]
+    pub fn for_snapshot(self, snapshot: Option<&SnapshotInfo>) -> Self {
         let sources = snapshot.map_or(&[][..], |snapshot| &snapshot.sources);
         let kev_consulted = sources.iter().any(|source| source.name == "kev" && source.records > 0);
-        Self { kev_consulted, ..Self::default() }
+        Self { kev_consulted, ..self }
     }
 }
 
@@ -90,7 +122,7 @@ pub struct Decider<'a> {
     as_of: Date,
     policy: DecisionPolicy,
     ladder: Ladder,
-    decided: Mutex<HashMap<Given, [RiskDecision; 3]>>,
+    decided: Mutex<HashMap<Given, Vec<RiskDecision>>>,
 }
 
 impl<'a> Decider<'a> {
@@ -108,13 +140,27 @@ impl<'a> Decider<'a> {
         let given = Given::of(finding, self.context);
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         let known = decided.get(&given).cloned();
-        let [deployer, bod_26_04, maker] = known.unwrap_or_else(|| {
-            let made = [self.deployer(&given), self.bod_26_04(&given), self.maker(&given)];
+        let mut decisions = known.unwrap_or_else(|| {
+            let made = self.all(&given);
             decided.entry(given).or_insert(made).clone()
         });
         drop(decided);
-        let action = Some(self.ladder.action(finding));
-        vec![RiskDecision { action, ..deployer }, bod_26_04, maker]
+        // The hospital's own comes first, and alone says what can be done.
+        if let Some(deployer) = decisions.first_mut() {
+            deployer.action = Some(self.ladder.action(finding));
+        }
+        decisions
+    }
+
+    fn all(&self, given: &Given) -> Vec<RiskDecision> {
+        let mut decisions = vec![self.deployer(given), self.bod_26_04(given), self.maker(given)];
+        if self.policy.coordinator {
+            decisions.push(further::coordinator(given, self.context, self.policy));
+        }
+        if self.policy.supplier {
+            decisions.push(further::supplier(given, self.context, self.policy));
+        }
+        decisions
     }
 
     /// The hospital's decision, without what can be done.
@@ -125,7 +171,7 @@ impl<'a> Decider<'a> {
         };
         let questions = [
             Question::of(&DEPLOYER, answers::exploitation(given, self.policy)),
-            Question::of(&DEPLOYER, answers::exposure_on_site(self.context, self.as_of)),
+            Question::of(&DEPLOYER, exposure::on_site(given.exposure(), self.context, self.as_of)),
             Question::of(&DEPLOYER, answers::automatable(given)),
             Question::of(human_impact, answers::safety_impact(given, self.context)),
             Question::of(human_impact, answers::mission_impact(self.context)),
@@ -185,7 +231,7 @@ impl<'a> Decider<'a> {
     fn maker(&self, given: &Given) -> RiskDecision {
         const EXPOSURES: &[&str] = &["small", "controlled", "open"];
         let reaches = EXPLOITABILITY.values_of("attack-reach");
-        let exposure = answers::exposure_by_design(self.context);
+        let exposure = exposure::by_design(given.exposure(), self.context);
         let questions = [
             Question::of(&EXPLOITABILITY, answers::exploitation(given, self.policy)),
             Question { values: reaches, answer: answers::attack_vector(given) },
@@ -227,20 +273,31 @@ impl<'a> Decider<'a> {
 }
 
 /// An answer and the values that could stand in its place.
-struct Question<'a> {
+pub(crate) struct Question<'a> {
     values: &'a [&'static str],
-    answer: Answer,
+    pub(crate) answer: Answer,
 }
 
 impl<'a> Question<'a> {
-    fn of(table: &'a Table, answer: Answer) -> Self {
+    pub(crate) fn of(table: &'a Table, answer: Answer) -> Self {
         Self { values: table.values_of(answer.point), answer }
+    }
+
+    /// What would have to be otherwise in the build for a value that is lower than the answer.
+    fn remedy(&self, value: &str) -> String {
+        let rank = |value| self.values.iter().position(|known| *known == value);
+        match &self.answer.remedy {
+            Some(remedy) if rank(value) < rank(self.answer.value) => {
+                format!(", which needs that {remedy}")
+            }
+            _ => String::new(),
+        }
     }
 }
 
 /// The outcome, and a sentence for every single other answer that would give another one. The
 /// table is really asked again for each.
-fn judge<const N: usize>(
+pub(crate) fn judge<const N: usize>(
     questions: &[Question<'_>; N],
     evaluate: impl Fn(&[&str; N]) -> Outcome,
 ) -> (Outcome, Vec<String>) {
@@ -255,11 +312,12 @@ fn judge<const N: usize>(
             }
             let other = evaluate(&changed);
             if other != outcome {
+                let point = question.answer.point;
+                let remedy = question.remedy(value);
                 would_change.push(format!(
-                    "{} -> {} if {} were {value}",
+                    "{} -> {} if {point} were {value}{remedy}",
                     word(outcome),
-                    word(other),
-                    question.answer.point
+                    word(other)
                 ));
             }
         }
@@ -268,11 +326,11 @@ fn judge<const N: usize>(
 }
 
 #[expect(clippy::expect_used, reason = "tables are total and answers come from their own words")]
-fn answer_of(table: &Table, answers: &[&str]) -> &'static str {
+pub(crate) fn answer_of(table: &Table, answers: &[&str]) -> &'static str {
     table.look_up(answers).expect("invariant: a table answers every combination of its values")
 }
 
-fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
+pub(crate) fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
     match answer_of(table, answers) {
         "defer" => Outcome::Defer,
         "scheduled" => Outcome::Scheduled,
@@ -285,6 +343,10 @@ fn outcome_of(table: &Table, answers: &[&str]) -> Outcome {
         "within-3-days-forensic" => Outcome::Within3DaysForensic,
         "controlled" => Outcome::Controlled,
         "uncontrolled" => Outcome::Uncontrolled,
+        "track" => Outcome::Track,
+        "track*" => Outcome::TrackClosely,
+        "attend" => Outcome::Attend,
+        "act" => Outcome::Act,
         other => unreachable!("invariant: {other} is no outcome of a table"),
     }
 }
@@ -303,6 +365,10 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Within3DaysForensic => "within-3-days-forensic",
         Outcome::Controlled => "controlled",
         Outcome::Uncontrolled => "uncontrolled",
+        Outcome::Track => "track",
+        Outcome::TrackClosely => "track*",
+        Outcome::Attend => "attend",
+        Outcome::Act => "act",
     }
 }
 

@@ -3,8 +3,9 @@
 
 use auscult_model::{
     AdvisoryId, AffectedMatch, CompensatingControl, CvssScore, DeviceContext, Exploitation,
-    Exposure, Finding, HarmSeverity, HazardousFunction, KevEntry, MatchSource, MissionImpact,
-    Outcome, Perspective, RiskDecision, Severity, Version, Vex, VexStatus,
+    Exposure, Finding, HarmSeverity, HazardousFunction, KevEntry, Known, MatchSource,
+    MeasuredExposure, MissionImpact, NetworkReach, Outcome, Perspective, RiskDecision, Severity,
+    Version, Vex, VexStatus,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -40,6 +41,7 @@ pub(crate) fn finding(component: &str, vector: Option<&str>) -> Finding {
         exploitation: Exploitation::None,
         automatable: None,
         technical_impact_total: None,
+        exposure: Finding::unmeasured(),
         decisions: Vec::new(),
     }
 }
@@ -307,13 +309,33 @@ fn any_finding() -> impl Strategy<Value = Finding> {
         Exploitation::Active,
     ]);
     let published = any::<(Option<bool>, Option<bool>, bool)>();
-    (any_vector(), exploitation, published).prop_map(|(vector, exploitation, published)| {
+    let parts = (any_vector(), exploitation, published, any_reach());
+    parts.prop_map(|(vector, exploitation, published, exposure)| {
         let mut finding = finding("busybox", vector.as_deref());
+        finding.exposure = exposure;
         finding.exploitation = exploitation;
         let in_kev;
         (finding.automatable, finding.technical_impact_total, in_kev) = published;
         finding.kev = in_kev.then_some(KevEntry { added: AS_OF, ransomware: false });
         finding
+    })
+}
+
+fn any_reach() -> impl Strategy<Value = Known<MeasuredExposure>> {
+    let reach = prop::sample::select(vec![
+        NetworkReach::NotSeen,
+        NetworkReach::MayBeLoaded,
+        NetworkReach::OnDemand,
+        NetworkReach::Running,
+        NetworkReach::MayListen,
+        NetworkReach::Restricted,
+        NetworkReach::Open,
+    ]);
+    prop::option::of(reach).prop_map(|reach| match reach {
+        Some(reach) => {
+            Known::Known(MeasuredExposure { reach, because: "seen".into(), remedy: None })
+        }
+        None => Finding::unmeasured(),
     })
 }
 
@@ -423,6 +445,40 @@ proptest! {
                     before.policy, word(before.outcome), word(after.outcome)
                 );
             }
+        }
+    }
+    /// What was measured only raises, the more the nearer the network comes, and a better word in the
+    /// context never gives a worse outcome.
+    #[test]
+    fn what_is_measured_never_lowers_and_a_declaration_never_raises(
+        finding in any_finding(),
+        context in any_context(),
+        other in any_reach(),
+    ) {
+        let policy = DecisionPolicy::default();
+        let outcomes = |finding: &Finding, context: &DeviceContext| -> Vec<Outcome> {
+            let decisions = decide(finding, Some(context), AS_OF, policy);
+            decisions.iter().map(|decision| decision.outcome).collect()
+        };
+        let given = outcomes(&finding, &context);
+        let not_below = |lower: &[Outcome], higher: &[Outcome]| {
+            lower.iter().zip(higher).all(|(lower, higher)| lower <= higher)
+        };
+        let reach = |finding: &Finding| finding.exposure.known().map(|measured| measured.reach);
+        let elsewhere = Finding { exposure: other, ..finding.clone() };
+        let (near, far) = match reach(&finding) >= reach(&elsewhere) {
+            true => (given.clone(), outcomes(&elsewhere, &context)),
+            false => (outcomes(&elsewhere, &context), given.clone()),
+        };
+        prop_assert!(not_below(&far, &near), "{far:?} {near:?}");
+        for exposure in [Exposure::Small, Exposure::Controlled, Exposure::Open] {
+            let declared = DeviceContext { exposure: Some(exposure), ..context.clone() };
+            let outcomes = outcomes(&finding, &declared);
+            let (lower, higher) = match context.exposure.is_none_or(|own| exposure <= own) {
+                true => (&outcomes, &given),
+                false => (&given, &outcomes),
+            };
+            prop_assert!(not_below(lower, higher), "{exposure:?}: {lower:?} {higher:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong: texts that people wrote and that do not say what they should.
 
-use crate::policy::Rule;
+use crate::{decide::DecisionPolicy, policy::Rule};
 
 /// An unusable policy, context or rule list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum Error {
     /// A word that is no rule.
     #[error("read {word:?} as a rule: expected one of {}", Rule::WORDS.join(", "))]
     UnknownRule {
+        /// The word given.
+        word: String,
+    },
+    /// A word that names no decision table.
+    #[error("read {word:?} as a decision table: expected some of {}", DecisionPolicy::WORDS.join(", "))]
+    UnknownTable {
         /// The word given.
         word: String,
     },

@@ -1,6 +1,6 @@
 //! What decisions take from a finding. Findings that give the same have the same decisions.
 
-use auscult_model::{DeviceContext, Exploitation, Finding, HazardousFunction};
+use auscult_model::{DeviceContext, Exploitation, Finding, HazardousFunction, MeasuredExposure};
 use jiff::civil::Date;
 
 use crate::vector::{self, Reach};
@@ -14,6 +14,8 @@ pub(crate) struct Given {
     pub(crate) automatable: Option<bool>,
     pub(crate) technical_impact_total: Option<bool>,
     pub(crate) attacks: Attacks,
+    /// How the network reaches its component, where that was measured.
+    pub(crate) exposure: Option<MeasuredExposure>,
     /// The declared functions that its component takes part in, by their place in the context.
     pub(crate) functions: Vec<usize>,
 }
@@ -26,8 +28,13 @@ impl Given {
             automatable: finding.automatable,
             technical_impact_total: finding.technical_impact_total,
             attacks: Attacks::of(finding),
+            exposure: finding.exposure.known().cloned(),
             functions: functions_of(finding, context),
         }
+    }
+
+    pub(crate) fn exposure(&self) -> Option<&MeasuredExposure> {
+        self.exposure.as_ref()
     }
 }
 

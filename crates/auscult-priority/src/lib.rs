@@ -14,6 +14,8 @@ mod answers;
 mod context;
 mod decide;
 mod error;
+mod exposure;
+mod further;
 mod gate;
 mod given;
 mod ladder;

@@ -1,8 +1,8 @@
 //! Decision tables as data: points with ordered values, and an outcome for every combination.
 //!
 //! The tables lie in `data/` as text that a regulatory reader can check against the publication:
-//! SSVC Deployer 1.0.0 and Human Impact 1.0.0 (CERT/CC), BOD 26-04 timelines 1.0.0 (CISA), and our
-//! own defaults where the publications leave the cells open.
+//! SSVC Deployer, Supplier, Utility, Human and Public Safety Impact 1.0.0 (CERT/CC), BOD 26-04
+//! timelines 1.0.0 and Coordinator 2.0.3 (CISA), and our own defaults where the publications leave the cells open.
 
 use std::sync::LazyLock;
 
@@ -38,6 +38,18 @@ pub(crate) static HUMAN_IMPACT_STRICT: LazyLock<Table> =
 /// CISA BOD 26-04.
 pub(crate) static BOD_26_04: LazyLock<Table> =
     LazyLock::new(|| embedded(include_str!("../data/cisa-bod-26-04-1.0.0.table")));
+/// SSVC Supplier 1.0.0.
+pub(crate) static SUPPLIER: LazyLock<Table> =
+    LazyLock::new(|| embedded(include_str!("../data/ssvc-supplier-1.0.0.table")));
+/// SSVC Utility 1.0.0.
+pub(crate) static UTILITY: LazyLock<Table> =
+    LazyLock::new(|| embedded(include_str!("../data/ssvc-utility-1.0.0.table")));
+/// SSVC Public Safety Impact 1.0.0.
+pub(crate) static PUBLIC_SAFETY: LazyLock<Table> =
+    LazyLock::new(|| embedded(include_str!("../data/ssvc-public-safety-impact-1.0.0.table")));
+/// CISA Coordinator 2.0.3.
+pub(crate) static COORDINATOR: LazyLock<Table> =
+    LazyLock::new(|| embedded(include_str!("../data/cisa-coordinator-2.0.3.table")));
 /// Exploitability from reach, obstacles and exploitation.
 pub(crate) static EXPLOITABILITY: LazyLock<Table> =
     LazyLock::new(|| embedded(include_str!("../data/exploitability-default-1.table")));

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    BOD_26_04, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC, HUMAN_IMPACT_STRICT,
-    Table, combinations,
+    BOD_26_04, COORDINATOR, DEPLOYER, EXPLOITABILITY, FDA_MATRIX, HUMAN_IMPACT_CERTCC,
+    HUMAN_IMPACT_STRICT, PUBLIC_SAFETY, SUPPLIER, Table, UTILITY, combinations,
 };
 
 fn published(name: &str) -> Option<String> {
@@ -57,6 +57,18 @@ fn bod_26_04_agrees_with_the_publication_in_all_16_rows() {
 }
 
 #[test]
+fn the_tables_of_suppliers_agree_with_the_publication_in_all_rows() {
+    agrees(&SUPPLIER, "ssvc/supplier_patch_development_priority_1_0_0.csv", 36);
+    agrees(&UTILITY, "ssvc/utility_1_0_0.csv", 4);
+    agrees(&PUBLIC_SAFETY, "ssvc/public_safety_impact_1_0_0.csv", 4);
+}
+
+#[test]
+fn the_tree_of_the_coordinator_agrees_with_the_publication_in_all_36_rows() {
+    agrees(&COORDINATOR, "cisa/cisa_coordinator_2_0_3.csv", 36);
+}
+
+#[test]
 fn strict_human_impact_differs_only_upwards_and_only_where_the_definitions_do() {
     let order = ["low", "medium", "high", "very-high"];
     let rank = |value| order.iter().position(|other| *other == value).unwrap();
@@ -96,6 +108,10 @@ fn no_table_lowers_its_outcome_when_a_point_grows_worse() {
                 "within-3-days-forensic",
             ],
         ),
+        (&*SUPPLIER, &["defer", "scheduled", "out-of-cycle", "immediate"]),
+        (&*UTILITY, &["laborious", "efficient", "super-effective"]),
+        (&*PUBLIC_SAFETY, &["minimal", "significant"]),
+        (&*COORDINATOR, &["track", "track*", "attend", "act"]),
         (&*EXPLOITABILITY, &["low", "medium", "high"]),
         (&*FDA_MATRIX, &["controlled", "uncontrolled"]),
     ] {

@@ -8,10 +8,10 @@ mod findings;
 use std::{collections::BTreeMap, io::Write};
 
 use auscult_model::{
-    Component, ComponentId, ComponentKind, Cpe, Dependency, Evidence, FormatSeen, IdentityFact,
-    InputKind, KernelFacts, Known, Locator, Mention, Operation, Origin, Problem, Purl, RuntimeView,
-    SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict, VersionClaim,
-    VersionConflict, component_ids,
+    Component, ComponentId, ComponentKind, Cpe, Dependency, Evidence, FeatureInventory, FormatSeen,
+    IdentityFact, InputKind, KernelFacts, Known, Locator, Mention, Operation, Origin, Problem,
+    Purl, RuntimeView, SnapshotInfo, SourceInfo, Support, ToolIdentity, UnreadRegion, Verdict,
+    VersionClaim, VersionConflict, component_ids,
 };
 use jiff::civil::Date;
 use serde::Serialize;
@@ -106,6 +106,8 @@ struct After<'a> {
     identities: &'a [IdentityFact],
     formats: &'a [FormatSeen],
     kernels: Vec<KernelView<'a>>,
+    #[serde(skip_serializing_if = "<[FeatureInventory]>::is_empty")]
+    features: &'a [FeatureInventory],
     mentions: Vec<MentionView<'a>>,
     dependencies: &'a [Dependency],
     version_conflicts: &'a [VersionConflict],
@@ -131,6 +133,7 @@ fn after(result: &ScanResult) -> After<'_> {
         identities: &facts.identities,
         formats: &facts.formats,
         kernels: facts.kernels.iter().map(kernel).collect(),
+        features: &facts.features,
         mentions: facts.mentions.iter().map(mention).collect(),
         dependencies: &facts.dependencies,
         version_conflicts: &facts.conflicts,

@@ -1,12 +1,12 @@
-//! The order of findings: outcome, known exploitation, weak evidence against it, severity, EPSS,
-//! then names.
+//! The order of findings: outcome, exploitation, weak evidence against it, severity (of the harm, then
+//! of the scores), how near the network comes, EPSS, base score, then names.
 //!
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
 //! decision stands before all others, as a missing answer must not hide it.
 
 use std::cmp::{Ordering, Reverse};
 
-use auscult_model::{Finding, Outcome, Perspective, RiskDecision};
+use auscult_model::{Finding, NetworkReach, Outcome, Perspective, RiskDecision};
 use rayon::prelude::*;
 
 /// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
@@ -18,7 +18,9 @@ pub(crate) fn is_open(finding: &Finding) -> bool {
 pub(crate) fn primary(finding: &Finding) -> Option<&RiskDecision> {
     let ssvc = |decision: &&RiskDecision| {
         use Outcome::{Defer, Immediate, OutOfCycle, Scheduled};
-        matches!(decision.outcome, Defer | Scheduled | OutOfCycle | Immediate)
+        // The maker's table for suppliers has the same words.
+        decision.perspective == Perspective::Hospital
+            && matches!(decision.outcome, Defer | Scheduled | OutOfCycle | Immediate)
     };
     let decisions = finding.decisions.iter();
     decisions
@@ -42,11 +44,13 @@ pub(crate) fn urgency(outcome: Outcome) -> u8 {
         Outcome::Uncontrolled => 8,
         Outcome::OutOfCycle => 7,
         Outcome::Within14Days => 6,
+        Outcome::Act => 10,
+        Outcome::Attend => 7,
         Outcome::Scheduled => 5,
-        Outcome::Within60Days => 4,
+        Outcome::Within60Days | Outcome::TrackClosely => 4,
         Outcome::Controlled => 3,
         Outcome::FixOnSystemUpgrade => 2,
-        Outcome::Defer => 1,
+        Outcome::Defer | Outcome::Track => 1,
     }
 }
 
@@ -78,15 +82,37 @@ fn urgencies(finding: &Finding) -> impl Ord + Send + use<> {
     (
         !is_open(finding),
         Reverse(primary(finding).map_or(most, |decision| urgency(decision.outcome))),
-        finding.kev.is_none(),
+        (finding.kev.is_none(), Reverse(finding.exploitation)),
         // What was not seen to run comes after what was, within its outcome.
         finding.vex.justification.is_some(),
+        Reverse(harm(finding)),
         // Without a score the severity is unknown, and unknown is not low.
-        Reverse(score_tenths(finding).unwrap_or(most)),
+        finding.severity().map(Reverse),
+        Reverse(reach(finding)),
         Reverse(finding.epss.map(|epss| epss.score_e5)),
+        Reverse(score_tenths(finding).unwrap_or(most)),
     )
 }
 
 fn names(finding: &Finding) -> impl Ord + '_ {
     (&finding.component, &finding.version, &finding.id, &finding.purl)
+}
+
+/// How grave the worst harm is that the maker's decision counts with; what nobody assessed ranks as
+/// critical.
+fn harm(finding: &Finding) -> u8 {
+    let path = makers(finding).map_or(&[][..], |decision| &decision.path);
+    let severity = path.iter().find(|point| point.point == "severity");
+    match severity.map(|point| point.value.as_str()) {
+        Some("negligible") => 0,
+        Some("minor") => 1,
+        Some("serious") => 2,
+        Some("catastrophic") => 4,
+        _ => 3,
+    }
+}
+
+/// How near the network comes; where that is not known, as near as can be.
+fn reach(finding: &Finding) -> NetworkReach {
+    finding.exposure.known().map_or(NetworkReach::Open, |measured| measured.reach)
 }

@@ -18,6 +18,7 @@ pub mod checksum;
 pub mod disk;
 pub mod elf;
 pub mod feeds;
+pub mod hive;
 pub mod packages;
 pub mod sample;
 mod seeds;

@@ -116,6 +116,10 @@ pub(crate) struct JudgingArgs {
     /// Only these issuers may close a finding by a VEX document; the others are told. Repeatable
     #[arg(long, value_name = "ISSUER")]
     pub(crate) trust_issuer: Vec<String>,
+    /// Decision tables: medical-strict (default) or certcc-human-impact; beside them ssvc-supplier,
+    /// cisa-coordinator
+    #[arg(long, value_name = "LIST")]
+    pub(crate) decide_by: Option<String>,
     /// What was seen on a running unit: a capture made by docs/capture.sh
     #[arg(long, value_name = "FILE")]
     pub(crate) runtime: Option<PathBuf>,

@@ -239,6 +239,7 @@ fn finding(record: &Value, epss: &BTreeMap<String, Epss>) -> Option<Finding> {
         exploitation,
         automatable,
         technical_impact_total: total,
+        exposure: Finding::unmeasured(),
         decisions: Vec::new(),
     })
 }

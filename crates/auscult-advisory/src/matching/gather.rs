@@ -205,6 +205,7 @@ fn finding(
         exploitation: exploits.strongest(),
         automatable: exploits.automatable,
         technical_impact_total: exploits.impact_total,
+        exposure: Finding::unmeasured(),
         decisions: Vec::new(),
         id: AdvisoryId(id.to_owned()),
     })

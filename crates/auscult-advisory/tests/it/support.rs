@@ -45,6 +45,7 @@ fn facts(components: Vec<Component>) -> Facts {
         mentions: Vec::new(),
         binaries: Vec::new(),
         kernels: Vec::new(),
+        features: Vec::new(),
         operation: Operation::default(),
         coverage: Coverage::default(),
         problems: Vec::new(),

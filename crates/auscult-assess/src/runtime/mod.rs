@@ -86,7 +86,9 @@ struct Reading {
     capture: Capture,
     /// Holders of a socket, by its inode.
     holders: BTreeMap<u64, BTreeSet<u32>>,
-    listening: Vec<(SeenListener, u64)>,
+    listening: Vec<(SeenListener, Vec<u32>, u64)>,
+    /// The order of bytes that the capture tells.
+    order: Option<Order>,
     odd: usize,
     ended: bool,
     as_root: bool,
@@ -110,14 +112,18 @@ impl Reading {
             }
             ["listen", table, local, inode] => {
                 let (address, port) = local.split_once(':')?;
+                let words = words_of(address)?;
                 let listener = SeenListener {
                     transport: table.trim_end_matches('6').to_owned(),
-                    address: address_of(address)?,
+                    // Written when the order of the bytes is known.
+                    address: String::new(),
                     port: u16::from_str_radix(port, 16).ok()?,
                     programs: Vec::new(),
                 };
-                self.listening.push((listener, inode.parse().ok()?));
+                self.listening.push((listener, words, inode.parse().ok()?));
             }
+            ["byte-order", "big"] => self.order = Some(Order::Big),
+            ["byte-order", "little"] => self.order = Some(Order::Little),
             ["modules", "known"] => drop(self.capture.modules.get_or_insert_default()),
             ["module", name] => {
                 self.capture.modules.get_or_insert_default().insert(name.replace('-', "_"));
@@ -130,7 +136,11 @@ impl Reading {
     }
 
     fn finish(mut self) -> Capture {
-        for (mut listener, inode) in self.listening {
+        // A capture that does not tell is of an earlier script; most units are little-endian.
+        let shown = || self.listening.iter().find_map(|(_, words, _)| order_shown(words));
+        let order = self.order.or_else(shown).unwrap_or(Order::Little);
+        for (mut listener, words, inode) in self.listening {
+            listener.address = address_of(&words, order);
             let holders = self.holders.get(&inode).into_iter().flatten();
             let programs = holders.filter_map(|pid| self.capture.processes.get(pid));
             let programs: BTreeSet<&str> = programs.map(|one| one.program.as_str()).collect();
@@ -150,27 +160,47 @@ impl Reading {
     }
 }
 
-/// An address of `/proc/net/tcp`: words of four bytes, each in the order of the unit's processor,
-/// which is little-endian where the usual addresses come out sensibly.
-fn address_of(hex: &str) -> Option<String> {
-    let words: Vec<u32> = (0..hex.len() / 8)
-        .map(|at| u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok())
-        .collect::<Option<_>>()?;
-    match *words.as_slice() {
-        [word] => {
-            // 127.0.0.1 is 0100007F on a little-endian unit; on others it reads as it is written.
-            let swapped = word.swap_bytes();
-            let bits = if word >> 24 == 127 { word } else { swapped };
-            Some(std::net::Ipv4Addr::from_bits(bits).to_string())
+/// The order of the bytes in the words of an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+/// The words of four bytes that an address of `/proc/net/tcp` is written in, each in the order of the
+/// unit's processor.
+fn words_of(hex: &str) -> Option<Vec<u32>> {
+    let word = |at: usize| u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok();
+    let words: Vec<u32> = (0..hex.len() / 8).map(word).collect::<Option<_>>()?;
+    matches!(words.len(), 1 | 4).then_some(words)
+}
+
+/// The order that some addresses show by themselves: 127.0.0.1 is 0100007F on a little-endian unit
+/// and 7F000001 on a big-endian one. So do `::1`, link-local and mapped IPv4 addresses.
+fn order_shown(words: &[u32]) -> Option<Order> {
+    let big = match *words {
+        [word] if word >> 24 == 127 && word & 0xff != 127 => true,
+        [word] if word & 0xff == 127 && word >> 24 != 127 => false,
+        [0, 0, 0, 1] => true,
+        [0, 0, 0, 0x0100_0000] => false,
+        [0, 0, 0xffff, _] => true,
+        [0, 0, 0xffff_0000, _] => false,
+        [0xfe80_0000, 0, ..] => true,
+        [0x0000_80fe, 0, ..] => false,
+        _ => return None,
+    };
+    Some(if big { Order::Big } else { Order::Little })
+}
+
+fn address_of(words: &[u32], order: Order) -> String {
+    let in_order = |word: u32| if order == Order::Big { word } else { word.swap_bytes() };
+    match *words {
+        [word] => std::net::Ipv4Addr::from_bits(in_order(word)).to_string(),
+        _ => {
+            let bits =
+                words.iter().fold(0_u128, |all, &word| all << 32 | u128::from(in_order(word)));
+            std::net::Ipv6Addr::from_bits(bits).to_string()
         }
-        [first, second, third, last] => {
-            let big = last == 1 || first >> 16 == 0xfe80;
-            let bits = [first, second, third, last].into_iter().fold(0_u128, |all, word| {
-                all << 32 | u128::from(if big { word } else { word.swap_bytes() })
-            });
-            Some(std::net::Ipv6Addr::from_bits(bits).to_string())
-        }
-        _ => None,
     }
 }
 

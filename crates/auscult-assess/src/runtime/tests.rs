@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::{Capture, Joined, NoCapture, address_of};
+use super::{Capture, Joined, NoCapture};
 use crate::stated::made;
 
 const TEXT: &str = "auscult-capture\t1\nkernel\t6.1.50\nroot\tyes\nprocess\t7\t0\t/usr/sbin/sshd\t/usr/sbin/sshd -D\n\
@@ -47,19 +47,42 @@ fn a_capture_that_lacks_something_says_so() {
     }
 }
 
+/// The addresses of a capture with these in its tables.
+fn addresses(told: &str, written: &[&str]) -> Vec<String> {
+    let listen = |hex: &&str| {
+        let table = if hex.len() > 8 { "tcp6" } else { "tcp" };
+        format!("listen\t{table}\t{hex}:0016\t1\n")
+    };
+    let lines: String = written.iter().map(listen).collect();
+    let text = format!("auscult-capture\t1\n{told}root\tyes\n{lines}end\n");
+    let capture = Capture::parse(&text).unwrap();
+    assert_eq!(capture.gaps, [] as [String; 0]);
+    capture.listeners.into_iter().map(|one| one.address).collect()
+}
+
 #[test]
-fn addresses_of_both_byte_orders() {
-    for (hex, expected) in [
-        ("0100007F", "127.0.0.1"),
-        ("7F000001", "127.0.0.1"),
-        ("00000000", "0.0.0.0"),
-        ("0101A8C0", "192.168.1.1"),
-        ("00000000000000000000000001000000", "::1"),
-        ("00000000000000000000000000000001", "::1"),
+fn one_address_that_shows_the_byte_order_tells_it_for_all() {
+    let (big, little) = ("byte-order\tbig\n", "byte-order\tlittle\n");
+    for (told, written, expected) in [
+        ("", &["0100007F", "0101A8C0"][..], &["127.0.0.1", "192.168.1.1"][..]),
+        ("", &["7F000001", "C0A80101"], &["127.0.0.1", "192.168.1.1"]),
+        ("", &["C0A80101", "00000000000000000000000000000001"], &["192.168.1.1", "::1"]),
+        (
+            "",
+            &["0101A8C0", "0000000000000000FFFF00000101A8C0"],
+            &["192.168.1.1", "::ffff:192.168.1.1"],
+        ),
+        // Nothing shows it: little-endian, as most units are.
+        ("", &["C0A80101"], &["1.1.168.192"]),
+        (big, &["C0A80101", "00000000"], &["0.0.0.0", "192.168.1.1"]),
+        (little, &["0101A8C0"], &["192.168.1.1"]),
+        // It is told, whatever a single address looks like.
+        (big, &["0100007F"], &["1.0.0.127"]),
     ] {
-        assert_eq!(address_of(hex).as_deref(), Some(expected), "{hex}");
+        let mut seen = addresses(told, written);
+        seen.sort();
+        assert_eq!(seen, expected, "{told} {written:?}");
     }
-    assert_eq!(address_of("12"), None);
 }
 
 #[test]

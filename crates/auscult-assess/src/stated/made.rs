@@ -1,9 +1,10 @@
 //! Facts and findings for tests.
 
 use auscult_model::{
-    Account, AdvisoryId, Coverage, Exploitation, Facts, Finding, Input, InputKind, Known, Limits,
-    Locator, ModuleLoading, ModuleRelease, Operation, PasswordState, RootOperation, Sha256,
-    ToolIdentity, UnreadRegion, Version, Vex, VexStatus,
+    Account, AdvisoryId, Component, ComponentKind, Coverage, Exploitation, Facts, Finding, Input,
+    InputKind, Known, Limits, Locator, ModuleLoading, ModuleRelease, Operation, Origin,
+    OwnedBinary, PasswordState, RootOperation, Sha256, ToolIdentity, UnreadRegion, Version,
+    VersionClaim, Vex, VexStatus, component_ids,
 };
 
 /// A root of which nothing is known.
@@ -51,10 +52,28 @@ pub(crate) fn facts() -> Facts {
         mentions: Vec::new(),
         binaries: Vec::new(),
         kernels: Vec::new(),
+        features: Vec::new(),
         operation: Operation { roots: Known::Known(vec![root]) },
         coverage: Coverage::default(),
         problems: Vec::new(),
     }
+}
+
+/// Adds the component that [`finding`] is about, with its program at this place.
+pub(crate) fn own_curl(facts: &mut Facts, place: &str) {
+    facts.components.push(Component {
+        name: "curl".into(),
+        version: VersionClaim::Exact(Version("8.0".into())),
+        kind: ComponentKind::Application,
+        supplier: None,
+        purl: None,
+        cpes: Vec::new(),
+        origin: Origin::FileName,
+        licences: Vec::new(),
+        evidence: Vec::new(),
+    });
+    let component = component_ids(&facts.components).remove(0);
+    facts.owned.push(OwnedBinary { locator: place.parse().unwrap(), component });
 }
 
 pub(crate) fn finding() -> Finding {
@@ -78,6 +97,7 @@ pub(crate) fn finding() -> Finding {
         exploitation: Exploitation::None,
         automatable: None,
         technical_impact_total: None,
+        exposure: Finding::unmeasured(),
         decisions: Vec::new(),
     }
 }

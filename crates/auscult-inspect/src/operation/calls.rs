@@ -1,5 +1,7 @@
 //! Which programs of the image a script calls, and which of them it leaves running.
 
+mod users;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use auscult_unpack::NodeId;
@@ -121,6 +123,12 @@ const WRAPPERS: &[&str] = &[
     "chpst",
     "setuidgid",
     "s6-setuidgid",
+    "envuidgid",
+    "s6-envuidgid",
+    "su-exec",
+    "gosu",
+    "doas",
+    "setpriv",
 ];
 /// Commands and functions of init scripts that leave the one behind their options running.
 const STARTERS: &[&str] = &[
@@ -346,11 +354,13 @@ impl Reading<'_, '_> {
             _ if WRAPPERS.contains(&name) => {
                 self.program(command, Manner::Plain, user);
                 let background = matches!(name, "setsid" | "nohup");
+                let (other, rest) = users::behind(name, rest);
+                let user = other.as_deref().or(user);
                 self.command(&deeper(behind_options(rest), background), user, nesting);
             }
             "start-stop-daemon" => {
                 self.program(command, Manner::Plain, user);
-                if let Some((words, user)) = start_stop_daemon(rest) {
+                if let Some((words, user)) = users::start_stop_daemon(rest) {
                     self.command(&deeper(&words, true), user.as_deref(), nesting);
                 }
             }
@@ -365,9 +375,16 @@ impl Reading<'_, '_> {
                 self.program(command, Manner::Plain, user);
                 self.command(&deeper(behind_options(rest), true), user, nesting);
             }
-            "su" => {
+            "su" | "runuser" => {
                 self.program(command, Manner::Plain, user);
-                self.su(command, rest, nesting);
+                match users::of_su(rest) {
+                    users::Su::Text(user, text) => {
+                        self.su(command, &text, user.as_deref(), nesting);
+                    }
+                    users::Su::Words(user, words) => {
+                        self.command(&deeper(&words, false), user.as_deref(), nesting);
+                    }
+                }
             }
             "chroot" => {
                 self.program(command, Manner::Plain, user);
@@ -443,13 +460,11 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn su(&mut self, command: &Command, rest: &[String], nesting: u32) {
-        let user = rest.iter().find(|word| !word.starts_with('-')).cloned();
-        let flag = rest.iter().position(|word| word == "-c");
-        let Some(text) = flag.and_then(|at| rest.get(at + 1)) else { return };
+    fn su(&mut self, command: &Command, text: &str, user: Option<&str>, nesting: u32) {
         for inner in shell::read(text.as_bytes(), self.files).commands {
-            let inner = Command { offset: command.offset, ..inner };
-            self.command(&inner, user.as_deref(), nesting);
+            let background = inner.background || command.background;
+            let inner = Command { offset: command.offset, background, ..inner };
+            self.command(&inner, user, nesting);
         }
     }
 
@@ -504,39 +519,4 @@ fn behind_options(words: &[String]) -> &[String] {
     };
     let start = words.iter().position(|word| !skipped(word)).unwrap_or(words.len());
     words.get(start..).unwrap_or_default()
-}
-
-/// The command that `start-stop-daemon` starts, and as whom; none where it stops one.
-fn start_stop_daemon(words: &[String]) -> Option<(Vec<String>, Option<String>)> {
-    let (options, behind) = match words.iter().position(|word| word == "--") {
-        Some(at) => (words.get(..at)?, words.get(at + 1..).unwrap_or_default()),
-        None => (words, &[][..]),
-    };
-    let short = |letter: char| {
-        options.iter().position(|word| {
-            word.strip_prefix('-').is_some_and(|rest| {
-                !rest.starts_with('-') && rest.ends_with(letter) && rest.len() < 8
-            })
-        })
-    };
-    let value = |long: &str, letter: char| {
-        let joined = options.iter().find_map(|word| {
-            word.strip_prefix("--")?.strip_prefix(long)?.strip_prefix('=').map(str::to_owned)
-        });
-        let long = format!("--{long}");
-        let at = options.iter().position(|word| *word == long).or_else(|| short(letter));
-        joined.or_else(|| options.get(at? + 1).cloned())
-    };
-    let told = |long: &str, letter: char| {
-        options.iter().any(|word| {
-            word == long
-                || word.strip_prefix('-').is_some_and(|rest| {
-                    !rest.starts_with('-') && rest.contains(letter) && !rest.contains('/')
-                })
-        })
-    };
-    let started = told("--start", 'S') || !told("--stop", 'K');
-    let program = value("startas", 'a').or_else(|| value("exec", 'x')).filter(|_| started)?;
-    let user = value("chuid", 'c').or_else(|| value("user", 'u'));
-    Some((std::iter::once(program).chain(behind.iter().cloned()).collect(), user))
 }

@@ -14,6 +14,7 @@ mod reach;
 mod setuid;
 mod shell;
 mod update;
+mod windows;
 
 use std::collections::BTreeSet;
 
@@ -49,6 +50,12 @@ const WEAK_MARKS: &[&str] = &["/etc/passwd", "/etc/shadow", "/init", "/etc/rc.d/
 
 /// Reads how the devices in an image run, and what went wrong on the way.
 pub(crate) fn read(tree: &Tree, examined: &[Examined]) -> (Operation, Vec<Problem>) {
+    let (mut operation, mut problems) = unix(tree, examined);
+    windows::read(tree, &mut operation, &mut problems);
+    (operation, problems)
+}
+
+fn unix(tree: &Tree, examined: &[Examined]) -> (Operation, Vec<Problem>) {
     let mut roots = roots(tree);
     let mut problems = Vec::new();
     if roots.is_empty() {

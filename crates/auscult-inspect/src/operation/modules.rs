@@ -127,9 +127,9 @@ fn releases(files: &Files<'_>) -> Vec<ModuleRelease> {
             );
             let text = files.text(&format!("{folder}/modules.builtin"));
             let locator = text.as_ref().map(|text| text.locator.clone()).or_else(|| {
-                let id = files
-                    .entry(&folder)
-                    .or_else(|| files.folder(&folder).first().map(|entry| entry.id));
+                // The folder itself, where `/lib` is a link to `/usr/lib` too.
+                let own = files.resolve(&folder).map(|found| found.id);
+                let id = own.or_else(|| files.folder(&folder).first().map(|entry| entry.id));
                 id.map(|id| files.locate(id))
             });
             let builtin = text.map(|text| {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use auscult_model::{BootSource, BootState, Reached, ReachedBy, Started, Transport};
+use auscult_model::{BootState, Reached, ReachedBy, Started, Transport};
 use auscult_unpack::NodeId;
 
 use super::{
@@ -232,7 +232,7 @@ impl Reach {
         {
             let starts = boot.starts.iter().filter(|start| start.fact.state == state);
             let from = starts.flat_map(|start| {
-                let label = format!("{}:{}", source_name(start.fact.source), start.fact.name);
+                let label = format!("{}:{}", start.fact.source.name(), start.fact.name);
                 let programs = start.program.iter().chain(&start.given);
                 programs.map(move |found| (found.id, label.clone()))
             });
@@ -342,26 +342,4 @@ fn chain(ways: &BTreeMap<NodeId, Way>, node: NodeId, edges: &Edges<'_, '_>) -> V
     }
     chain.reverse();
     chain
-}
-
-/// The name of a source, as the facts write it.
-fn source_name(source: BootSource) -> &'static str {
-    match source {
-        BootSource::Kernel => "kernel",
-        BootSource::Inittab => "inittab",
-        BootSource::Sysv => "sysv",
-        BootSource::BusyboxRcs => "busybox-rcs",
-        BootSource::Procd => "procd",
-        BootSource::Openrc => "openrc",
-        BootSource::Systemd => "systemd",
-        BootSource::Runit => "runit",
-        BootSource::S6 => "s6",
-        BootSource::Script => "script",
-        BootSource::Program => "program",
-        BootSource::Cron => "cron",
-        BootSource::Udev => "udev",
-        BootSource::AndroidInit => "android-init",
-        BootSource::Inetd => "inetd",
-        BootSource::Dbus => "dbus",
-    }
 }

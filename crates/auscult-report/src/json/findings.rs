@@ -11,8 +11,8 @@ use std::{
 };
 
 use auscult_model::{
-    AffectedMatch, CvssScore, Exploitation, Finding, KevEntry, Locator, Outcome, Perspective,
-    RiskDecision, Severity, Vex,
+    AffectedMatch, CvssScore, Exploitation, Finding, KevEntry, Known, Locator, MeasuredExposure,
+    Outcome, Perspective, RiskDecision, Severity, Vex,
 };
 use jiff::civil::Date;
 use rayon::prelude::*;
@@ -135,6 +135,7 @@ struct FindingView<'a> {
     exploitation: Exploitation,
     automatable: Option<bool>,
     technical_impact: Option<&'static str>,
+    exposure: &'a Known<MeasuredExposure>,
     decisions: Vec<DecisionView<'a>>,
 }
 
@@ -174,6 +175,7 @@ fn view<'a>(finding: &'a Finding, shared: &'a Shared) -> FindingView<'a> {
         technical_impact: finding
             .technical_impact_total
             .map(|total| if total { "total" } else { "partial" }),
+        exposure: &finding.exposure,
         decisions: finding.decisions.iter().map(|one| decision(one, shared)).collect(),
     }
 }

@@ -85,6 +85,7 @@ pub(crate) fn finding(id: &str, component: &str, score: Option<u8>, outcome: Out
         exploitation: Exploitation::None,
         automatable: Some(true),
         technical_impact_total: Some(true),
+        exposure: Finding::unmeasured(),
         decisions: vec![
             RiskDecision {
                 perspective: Perspective::Hospital,
@@ -258,6 +259,7 @@ fn facts() -> Facts {
             stripped: Known::Known(true),
         }],
         kernels: vec![kernel(squashfs)],
+        features: Vec::new(),
         operation: auscult_model::Operation::default(),
         coverage: coverage(),
         problems: vec![Problem {

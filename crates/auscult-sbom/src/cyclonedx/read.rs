@@ -421,6 +421,7 @@ impl Reader {
             owned: Vec::new(),
             binaries: Vec::new(),
             kernels: Vec::new(),
+            features: Vec::new(),
             operation: auscult_model::Operation::default(),
             coverage: Coverage {
                 bytes_total: size,

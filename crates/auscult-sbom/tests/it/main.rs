@@ -145,6 +145,7 @@ pub(crate) fn facts() -> Facts {
         }],
         binaries: vec![binary(busybox)],
         kernels: Vec::new(),
+        features: Vec::new(),
         operation: auscult_model::Operation::default(),
         coverage: Coverage {
             bytes_total: 5,

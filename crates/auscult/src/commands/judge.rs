@@ -34,6 +34,7 @@ pub(super) struct Question {
     context: Option<DeviceContext>,
     advisories: Option<Advisories>,
     stated: Stated,
+    tables: DecisionPolicy,
     capture: Option<Capture>,
     cache: Option<PathBuf>,
 }
@@ -47,15 +48,26 @@ impl Question {
         let advisories = if facts_only { None } else { Some(Advisories::open(path)?) };
         let cache = arguments.cache.clone();
         let stated = stated(arguments)?;
+        let tables = arguments.decide_by.as_deref().unwrap_or_default();
+        let tables = DecisionPolicy::default().with(tables)?;
         let capture = arguments.runtime.as_deref().map(read_capture).transpose()?;
-        Ok(Self { as_of: as_of(arguments.as_of), context, advisories, stated, capture, cache })
+        Ok(Self {
+            as_of: as_of(arguments.as_of),
+            context,
+            advisories,
+            stated,
+            tables,
+            capture,
+            cache,
+        })
     }
 
     /// Asks for the facts alone.
     pub(super) fn of_facts(cache: Option<&Path>) -> Self {
         let cache = cache.map(Path::to_owned);
         let (context, advisories, stated, capture) = (None, None, Stated::default(), None);
-        Self { as_of: as_of(None), context, advisories, stated, capture, cache }
+        let tables = DecisionPolicy::default();
+        Self { as_of: as_of(None), context, advisories, stated, tables, capture, cache }
     }
 
     /// Inspects the target and judges what is in it.
@@ -89,7 +101,7 @@ impl Question {
         facts: &Facts,
     ) -> Result<Assessment, auscult_advisory::Error> {
         let info = snapshot.info();
-        let policy = DecisionPolicy::for_snapshot(Some(&info));
+        let policy = self.tables.for_snapshot(Some(&info));
         let matched = auscult_advisory::match_build(snapshot, &facts.components)?;
         let mut assessment = Assessment {
             snapshot: info,

@@ -1,21 +1,24 @@
 //! Programs that events start: rules of udev (udev(7)), of mdev (BusyBox' docs/mdev.txt), scripts
 //! of OpenWrt's hotplug, services that D-Bus activates.
 
-use auscult_model::{BootSource, BootState};
+use auscult_model::{BootSource, BootState, Locator};
 
-use super::{Builder, Draft};
-use crate::operation::{files::Text, lines};
+use super::{Builder, Draft, Init};
+use crate::operation::{
+    files::{Files, Text},
+    lines,
+};
 
 /// Folders of udev's rules.
 pub(in crate::operation) const UDEV_FOLDERS: &[&str] =
     &["/lib/udev/rules.d", "/usr/lib/udev/rules.d", "/etc/udev/rules.d"];
 
 /// Adds what events start.
-pub(super) fn read(builder: &mut Builder<'_, '_>) {
+pub(super) fn read(builder: &mut Builder<'_, '_>, init: Option<Init>) {
     udev(builder);
     mdev(builder);
     hotplug(builder);
-    dbus(builder);
+    dbus(builder, init);
 }
 
 fn add(builder: &mut Builder<'_, '_>, text: &Text, offset: usize, trigger: &str, command: &str) {
@@ -31,7 +34,7 @@ fn add(builder: &mut Builder<'_, '_>, text: &Text, offset: usize, trigger: &str,
 }
 
 /// The texts of all rules, each file once.
-pub(in crate::operation) fn udev_rules(files: &crate::operation::files::Files<'_>) -> Vec<Text> {
+pub(in crate::operation) fn udev_rules(files: &Files<'_>) -> Vec<Text> {
     let mut texts: Vec<Text> = Vec::new();
     for text in UDEV_FOLDERS.iter().flat_map(|folder| files.texts(folder, ".rules")) {
         if !texts.iter().any(|known| known.path == text.path) {
@@ -138,9 +141,20 @@ fn hotplug(builder: &mut Builder<'_, '_>) {
     }
 }
 
-/// Services that D-Bus starts itself; those of systemd are units.
-fn dbus(builder: &mut Builder<'_, '_>) {
-    for text in builder.files.texts("/usr/share/dbus-1/system-services", ".service") {
+/// A service that D-Bus starts when it is called.
+pub(super) struct Activated {
+    name: String,
+    exec: String,
+    user: Option<String>,
+    /// The unit that systemd starts in its place.
+    pub(super) unit: Option<String>,
+    configuration: Locator,
+}
+
+/// The services that D-Bus knows.
+pub(super) fn activated(files: &Files<'_>) -> Vec<Activated> {
+    let mut found = Vec::new();
+    for text in files.texts("/usr/share/dbus-1/system-services", ".service") {
         let mut values = [None, None, None, None];
         for line in text.lines() {
             let Some((key, value)) = line.text.split_once('=') else { continue };
@@ -151,15 +165,28 @@ fn dbus(builder: &mut Builder<'_, '_>) {
             }
         }
         let [name, exec, user, unit] = values;
-        let (Some((_, name)), Some((offset, exec)), None) = (name, exec, unit) else { continue };
+        let (Some((_, name)), Some((offset, exec))) = (name, exec) else { continue };
+        let value = |of: Option<(usize, String)>| of.map(|(_, value)| value);
+        let (user, unit, configuration) = (value(user), value(unit), text.at(offset));
+        found.push(Activated { name, exec, user, unit, configuration });
+    }
+    found
+}
+
+/// Adds the services that D-Bus starts itself: all but those that are units, where systemd runs.
+fn dbus(builder: &mut Builder<'_, '_>, init: Option<Init>) {
+    for service in activated(builder.files) {
+        if service.unit.is_some() && init == Some(Init::Systemd) {
+            continue;
+        }
         builder.add(Draft {
             source: BootSource::Dbus,
-            name,
-            words: lines::words(&exec),
-            user: user.map(|(_, user)| user),
+            name: service.name,
+            words: lines::words(&service.exec),
+            user: service.user,
             trigger: "call over D-Bus".to_owned(),
             state: BootState::OnDemand,
-            configuration: text.at(offset),
+            configuration: service.configuration,
         });
     }
 }

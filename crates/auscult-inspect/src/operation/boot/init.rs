@@ -6,7 +6,10 @@
 use auscult_model::{BootSource, BootState, Locator};
 
 use super::{Builder, Draft};
-use crate::operation::{files::Found, lines};
+use crate::operation::{
+    files::{Files, Found},
+    lines,
+};
 
 /// Kinds of init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,7 @@ pub(in crate::operation) enum Init {
     Sysv,
     Procd,
     Openrc,
+    Upstart,
     Systemd,
     Runit,
     S6,
@@ -23,6 +27,8 @@ pub(in crate::operation) enum Init {
     Other,
 }
 
+/// Consoles of one command line.
+const CONSOLES_MAX: usize = 16;
 /// Where boot loaders in the root itself keep the command line of the kernel.
 const LOADER_FILES: &[&str] = &[
     "/boot/cmdline.txt",
@@ -38,6 +44,30 @@ const CANDIDATES: &[&str] =
     &["/sbin/init", "/etc/init", "/bin/init", "/init", "/linuxrc", "/system/bin/init"];
 /// Where nothing else is there, one of these tells that a root starts.
 const SCRIPTS: &[&str] = &["/etc/inittab", "/etc/init.d/rcS", "/etc/rc.d/rcS", "/etc/rcS"];
+
+/// Consoles that the kernel's command line names, but for those of the screen; `ttyS0` of
+/// `console=ttyS0,115200`.
+pub(super) fn consoles(files: &Files<'_>, cmdlines: &[(Locator, String)]) -> Vec<String> {
+    let own = LOADER_FILES.iter().filter_map(|path| files.text(path));
+    let own: Vec<String> =
+        own.map(|text| String::from_utf8_lossy(&text.bytes).into_owned()).collect();
+    let texts = cmdlines.iter().map(|(_, text)| text).chain(&own);
+    let mut found = Vec::new();
+    for word in texts.flat_map(|text| text.split_whitespace()) {
+        let word = word.trim_matches(['"', '\'', ';']);
+        let Some(console) = word.strip_prefix("console=") else { continue };
+        let console = console.split(',').next().unwrap_or_default();
+        let screen = console.strip_prefix("tty").is_some_and(|number| number.parse::<u8>().is_ok());
+        let is_name = !console.is_empty() && console.bytes().all(|one| one.is_ascii_alphanumeric());
+        if is_name && !screen && console != "null" && console != "tty" && found.len() < CONSOLES_MAX
+        {
+            found.push(console.to_owned());
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
 
 /// Finds the first process and adds it. None where the root has no init.
 pub(super) fn read(builder: &mut Builder<'_, '_>, cmdlines: &[(Locator, String)]) -> Option<Init> {
@@ -102,6 +132,7 @@ fn kind(builder: &Builder<'_, '_>, found: &Found) -> Init {
         _ if speaks_of("openrc") => Init::Openrc,
         _ if name.starts_with("busybox") => Init::Busybox,
         "init" | "init.sysvinit" if has("/etc/inittab") => Init::Sysv,
+        "init" | "upstart" if !files.matching("/etc/init/*.conf").is_empty() => Init::Upstart,
         _ => Init::Other,
     }
 }

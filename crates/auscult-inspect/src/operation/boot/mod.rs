@@ -3,6 +3,7 @@
 mod android;
 mod cron;
 mod events;
+mod fstab;
 mod helpers;
 mod inetd;
 mod init;
@@ -14,6 +15,7 @@ mod systemd;
 mod sysv;
 #[cfg(test)]
 mod tests;
+mod upstart;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -238,8 +240,12 @@ pub(super) fn read<'tree>(
     let init = init::read(&mut builder, cmdlines);
     match init {
         Some(Init::Systemd) => {
-            systemd::read(&mut builder);
+            systemd::read(&mut builder, &init::consoles(files, cmdlines));
             sysv::read_generated(&mut builder);
+        }
+        Some(Init::Upstart) => {
+            let runlevel = upstart::read(&mut builder);
+            sysv::read(&mut builder, Some(&runlevel));
         }
         Some(Init::Android) => android::read(&mut builder),
         Some(Init::Busybox | Init::Sysv | Init::Openrc | Init::Procd | Init::Other) => {
@@ -254,7 +260,8 @@ pub(super) fn read<'tree>(
         Some(Init::Runit | Init::S6) | None => {}
     }
     if init.is_some() {
-        events::read(&mut builder);
+        events::read(&mut builder, init);
+        fstab::read(&mut builder);
         builder.follow();
         supervised::read(&mut builder, init);
         builder.add_daemons(is_daemon);

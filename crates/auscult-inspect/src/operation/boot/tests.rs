@@ -359,3 +359,157 @@ fn hostile_roots_are_answered() {
     let entries = first.boot.known().unwrap();
     assert!(entries.iter().any(|entry| entry.source == BootSource::Inittab));
 }
+
+#[test]
+fn upstart_starts_jobs_on_events_of_the_boot_and_on_jobs_that_do() {
+    let job = |text: &'static str| text;
+    let tree = Tree::new()
+        .file("sbin/init", 0o755, program(&[], &[]))
+        .file("bin/sh", 0o755, program(&[], &[]))
+        .file(
+            "etc/init/pump.conf",
+            0o644,
+            job("# a pump\nstart on (filesystem\n  and net-device-up IFACE!=lo)\nstop on (runlevel [06]\n  \
+                 or stopping startup)\nsetuid pump\nenv ARGS=\"-v\"\nrespawn\nexpect fork\n\
+                 pre-start script\n  /usr/bin/prepare\nend script\n\
+                 exec /usr/sbin/pump $ARGS --go\npost-stop script\n /usr/bin/never\nend script\n"),
+        )
+        .file(
+            "etc/init/after.conf",
+            0o644,
+            "start on started pump\nscript\n  cd /\n  exec /usr/sbin/after -d\nend script\n",
+        )
+        .file("etc/init/plug.conf", 0o644, "start on tty-device-added KERNEL=ttyUSB*\nexec /usr/sbin/plug\n")
+        .file("etc/init/asked.conf", 0o644, "exec /usr/sbin/plug --asked\n")
+        .file("etc/init/off.conf", 0o644, "start on runlevel [2345]\nexec /usr/sbin/plug --off\n")
+        .file("etc/init/off.override", 0o644, "manual\n")
+        .file("etc/init/lone.override", 0o644, "exec /usr/sbin/plug --lone\n")
+        .file("etc/init/rc.conf", 0o644, "start on runlevel [!6]\nexec /etc/init.d/rc $RUNLEVEL\n")
+        .file("etc/init.d/rc", 0o755, "#!/bin/sh\n")
+        .file("etc/init.d/old", 0o755, "#!/bin/sh\n")
+        .symlink("etc/rc2.d/S20old", "../init.d/old")
+        .file("usr/sbin/pump", 0o755, program(&[], &[]))
+        .file("usr/sbin/after", 0o755, program(&[], &[]))
+        .file("usr/bin/prepare", 0o755, program(&[], &[]))
+        .file("usr/sbin/plug", 0o755, program(&[], &[]));
+    let answer = answer(&tree);
+    let seen = boot(&answer);
+    for entry in [
+        "boot pump: /usr/sbin/pump -v --go (filesystem and net-device-up IFACE!=lo)",
+        "boot pump: /usr/bin/prepare (filesystem and net-device-up IFACE!=lo)",
+        "boot after: /usr/sbin/after -d (started pump)",
+        "demand plug: /usr/sbin/plug (tty-device-added KERNEL=ttyUSB*)",
+        "demand asked: /usr/sbin/plug --asked (no start on)",
+        "disabled off: /usr/sbin/plug --off (manual)",
+        "boot old: /etc/rc2.d/S20old start (runlevel 2)",
+    ] {
+        holds(&seen, entry);
+    }
+    lacks(&seen, "--lone");
+    lacks(&seen, "never");
+    let entries = answer.boot.known().unwrap();
+    let pump = entries.iter().find(|one| one.command == "/usr/sbin/pump").unwrap();
+    assert_eq!((pump.source, pump.user.as_deref()), (BootSource::Upstart, Some("pump")));
+}
+
+#[test]
+fn what_generators_of_systemd_make_is_derived() {
+    let tree = Tree::new()
+        .file("usr/lib/systemd/systemd", 0o755, program(&[], &[]))
+        .symlink("sbin/init", "/usr/lib/systemd/systemd")
+        .file(
+            "boot/cmdline.txt",
+            0o644,
+            "console=tty1 console=ttyAMA0,115200 console=ttyAMA0 root=x\n",
+        )
+        .file(
+            "usr/lib/systemd/system/serial-getty@.service",
+            0o644,
+            "[Service]\nExecStart=-/sbin/agetty %I 115200\n[Install]\nWantedBy=getty.target\n",
+        )
+        .file(
+            "usr/lib/systemd/system/rc-local.service",
+            0o644,
+            "[Service]\nExecStart=/etc/rc.local start\n",
+        )
+        .file("etc/rc.local", 0o755, "#!/bin/sh\n/usr/bin/pump &\n")
+        .file(
+            "etc/crypttab",
+            0o644,
+            "# none\ndata /dev/sda2 /key luks\nlate /dev/sdb none noauto\n",
+        )
+        .file(
+            "etc/fstab",
+            0o644,
+            "host:/a /srv nfs ro 0 0\n/dev/sda1 / ext4 defaults 0 1\nb /b nfs noauto 0 0\nc\n",
+        )
+        .file("sbin/mount.nfs", 0o755, program(&[], &[]))
+        .file("sbin/fsck.ext4", 0o755, program(&[], &[]))
+        .file("usr/bin/pump", 0o755, program(&["listen"], &[]))
+        .file("sbin/agetty", 0o755, program(&[], &[]));
+    let seen = boot(&answer(&tree));
+    for entry in [
+        "boot serial-getty@ttyAMA0.service: /sbin/agetty ttyAMA0 115200 (getty generator: console=ttyAMA0)",
+        "boot rc-local.service: /etc/rc.local start (rc-local generator)",
+        "boot systemd-cryptsetup@data.service: /usr/lib/systemd/systemd-cryptsetup attach data /dev/sda2 (cryptsetup generator)",
+        "demand systemd-cryptsetup@late.service: /usr/lib/systemd/systemd-cryptsetup attach late /dev/sdb (cryptsetup generator)",
+        "boot /srv: /sbin/mount.nfs host:/a /srv (fstab)",
+        "boot /: /sbin/fsck.ext4 /dev/sda1 / (fstab)",
+        "demand /b: /sbin/mount.nfs b /b (fstab)",
+        "boot rc-local.service: /usr/bin/pump (/etc/rc.local)",
+    ] {
+        holds(&seen, entry);
+    }
+    lacks(&seen, "tty1");
+}
+
+#[test]
+fn a_service_of_d_bus_is_there_where_its_unit_has_no_systemd() {
+    let service = "[D-BUS Service]\nName=org.pump\nExec=/usr/bin/pumpd --bus\nUser=pump\n\
+                   SystemdService=pumpd.service\n";
+    let tree = Tree::new()
+        .file("etc/inittab", 0o644, "id:5:initdefault:\n")
+        .file("sbin/init", 0o755, program(&[], &[]))
+        .file("usr/share/dbus-1/system-services/org.pump.service", 0o644, service)
+        .file("usr/bin/pumpd", 0o755, program(&[], &[]));
+    holds(&boot(&answer(&tree)), "demand org.pump: /usr/bin/pumpd --bus (call over D-Bus)");
+    let tree = Tree::new()
+        .file("usr/lib/systemd/systemd", 0o755, program(&[], &[]))
+        .symlink("sbin/init", "/usr/lib/systemd/systemd")
+        .file("usr/share/dbus-1/system-services/org.pump.service", 0o644, service)
+        .file(
+            "usr/lib/systemd/system/pumpd.service",
+            0o644,
+            "[Service]\nExecStart=/usr/bin/pumpd -u\n",
+        )
+        .file("usr/bin/pumpd", 0o755, program(&[], &[]));
+    let seen = boot(&answer(&tree));
+    holds(&seen, "demand pumpd.service: /usr/bin/pumpd -u (D-Bus)");
+    lacks(&seen, "--bus");
+}
+
+#[test]
+fn the_account_of_a_wrapper_is_told_and_is_no_program() {
+    let tree = Tree::new()
+        .file("etc/inittab", 0o644, "::sysinit:/etc/init.d/rcS\n")
+        .file("sbin/init", 0o755, program(&[], &[]))
+        .file(
+            "etc/init.d/rcS",
+            0o755,
+            "#!/bin/sh\ns6-setuidgid pump /usr/bin/a &\nchpst -u pump /usr/bin/b &\n\
+             sudo -u pump /usr/bin/c &\nsu -c '/usr/bin/d -v &' pump\n\
+             start-stop-daemon -S -b -c pump -x /usr/bin/e -- -w\n",
+        )
+        .file("usr/bin/pump", 0o755, program(&["listen"], &[]));
+    let tree = ["a", "b", "c", "d", "e"].iter().fold(tree, |tree, name| {
+        tree.file(&format!("usr/bin/{name}"), 0o755, program(&["listen"], &[]))
+    });
+    let answer = answer(&tree);
+    let entries = answer.boot.known().unwrap();
+    for name in ["a", "b", "c", "d", "e"] {
+        let path = format!("/usr/bin/{name}");
+        let entry = entries.iter().find(|one| one.command == path).unwrap();
+        assert_eq!(entry.user.as_deref(), Some("pump"), "{entry:?}");
+    }
+    assert!(!entries.iter().any(|one| one.command.ends_with("pump")), "{entries:#?}");
+}

@@ -308,6 +308,41 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_runs_in_the_background_runs_there_as_a_whole() {
+        for (text, background) in [
+            ("( /bin/a; /bin/b ) > /x 2>&1 &\n/bin/c\n", &["/bin/a", "/bin/b"][..]),
+            ("while true; do /bin/a; sleep 1; done &\n/bin/c\n", &["/bin/a", "sleep"]),
+            ("{ /bin/a; } &\nif x; then /bin/b; fi\n/bin/c &\n", &["/bin/a", "/bin/c"]),
+            ("if /bin/c; then ( /bin/a ); /bin/b; fi &\n", &["/bin/c", "/bin/a", "/bin/b"]),
+            ("case x in\n a) /bin/a ;;\nesac &\n/bin/c\n", &["/bin/a"]),
+            ("( /bin/a ) && /bin/b &\n", &["/bin/b"]),
+            ("X=$( /bin/a; /bin/b ) &\n", &[]),
+            ("/bin/a &> /x\n/bin/b >> \"/y\" &\n", &["/bin/b"]),
+            (")&)&done&\n", &[]),
+        ] {
+            let script = read(text.as_bytes(), &Made);
+            let seen: Vec<&str> = script
+                .commands
+                .iter()
+                .filter(|one| one.background)
+                .map(|one| one.words[0].as_str())
+                .collect();
+            assert_eq!(seen, background, "{text}");
+        }
+    }
+
+    #[test]
+    fn files_of_redirections_may_be_quoted() {
+        let text = "/bin/a > \"/var/log/a b.log\" 2> '/c d' &\n/bin/b -x >\"$LOG dir\"/e -y\n\
+            /bin/c < /x\\ y > $(date +\"%d %m\").log -z\n/bin/d >> `which x` -w\n\
+            cat <<\"A B\"\n/bin/no\nA B\n/bin/e\n";
+        let script = read(text.as_bytes(), &Made);
+        let seen = commands(&script);
+        assert_eq!(seen, ["/bin/a", "/bin/b -x -y", "/bin/c -z", "/bin/d -w", "cat", "/bin/e"]);
+        assert!(script.commands[0].background);
+    }
+
+    #[test]
     fn functions_and_here_documents_are_no_commands() {
         let text = "start_service() {\n  procd_set_param command $PROG -p 1\n}\n\
             function old { ls; }\ncat > /x <<-'EOF'\nnot_a_command\n\tEOF\n\

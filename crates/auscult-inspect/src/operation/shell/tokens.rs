@@ -2,6 +2,8 @@
 
 /// Commands in commands (`$(… $(…) …)`) that are looked into.
 const DEPTH_MAX: u32 = 6;
+/// Groups in groups of which the end is looked for.
+const GROUPS_MAX: usize = 256;
 /// Words of one command; what goes on is no command line.
 pub(super) const WORDS_MAX: usize = 64;
 
@@ -106,6 +108,10 @@ struct Reader {
     depth: u32,
     /// Words of the present command.
     words: usize,
+    /// Where each open group began: `(`, `{`, `do`, `if`, `case`.
+    groups: Vec<usize>,
+    /// Where the group began that has just been closed; a `&` behind it is about all of it.
+    closed: Option<usize>,
 }
 
 impl Reader {
@@ -134,15 +140,18 @@ impl Reader {
                     if !self.function() {
                         open = open.saturating_add(1);
                         self.end(false);
+                        self.open_group();
                     }
                 }
                 ')' => {
                     open = open.saturating_sub(1);
                     self.end(false);
+                    self.closed = self.groups.pop();
                 }
                 '\n' => self.line_end(),
                 ';' => {
                     self.end(false);
+                    self.closed = None;
                     if self.peek() == Some(';') {
                         self.next();
                         if let Some(pattern) = self.cases.last_mut() {
@@ -150,12 +159,19 @@ impl Reader {
                         }
                     }
                 }
+                '&' if self.peek() == Some('>') => self.redirection('>'),
                 '&' => {
                     let double = self.peek() == Some('&');
                     if double {
                         self.next();
                     }
                     self.end_with(!double, double);
+                    let closed = self.closed.take().filter(|_| !double);
+                    for token in self.tokens.iter_mut().skip(closed.unwrap_or(usize::MAX)) {
+                        if let Token::End { background, .. } = token {
+                            *background = true;
+                        }
+                    }
                 }
                 '|' => {
                     let double = self.peek() == Some('|');
@@ -163,6 +179,7 @@ impl Reader {
                         self.next();
                     }
                     self.end_with(false, double);
+                    self.closed = None;
                 }
                 '<' | '>' => self.redirection(character),
                 '#' if self.word.is_none() => self.skip_line(),
@@ -199,6 +216,7 @@ impl Reader {
     fn finish_pattern(&mut self) {
         if self.word.take().is_some_and(|word| word.plain() == Some("esac")) {
             self.cases.pop();
+            self.closed = self.groups.pop();
         }
     }
 
@@ -319,12 +337,14 @@ impl Reader {
         let before = std::mem::take(&mut self.tokens);
         let words = std::mem::take(&mut self.words);
         let state = (self.in_command, std::mem::take(&mut self.cases), self.case_head);
+        let groups = (std::mem::take(&mut self.groups), self.closed.take());
         (self.in_command, self.case_head) = (false, false);
         self.depth += 1;
         self.run(Some(close));
         self.depth -= 1;
         let inner = std::mem::replace(&mut self.tokens, before);
         (self.in_command, self.cases, self.case_head) = state;
+        (self.groups, self.closed) = groups;
         self.words = words;
         let start = self.tokens.iter().rposition(|token| !matches!(token, Token::Word(..)));
         let start = start.map_or(0, |end| end + 1);
@@ -366,16 +386,79 @@ impl Reader {
         while self.peek().is_some_and(|next| matches!(next, ' ' | '\t')) {
             self.next();
         }
-        let mut target = String::new();
-        while let Some(next) = self.peek() {
-            if next.is_whitespace() || ";&|()<>`".contains(next) {
-                break;
-            }
-            target.push(next);
-            self.next();
-        }
+        let target = self.target();
         if document && self.documents.len() < 16 {
             self.documents.push(target.trim_matches(['"', '\'', '\\']).to_owned());
+        }
+    }
+
+    /// The file of a redirection, without its quotes; what commands put into it is left out.
+    fn target(&mut self) -> String {
+        let mut target = String::new();
+        while let Some(next) = self.peek() {
+            match next {
+                _ if next.is_whitespace() || ";&|()<>".contains(next) => break,
+                '"' | '\'' => {
+                    self.next();
+                    while let Some(inside) = self.next().filter(|&inside| inside != next) {
+                        let escaped = inside == '\\' && next == '"';
+                        target.extend(if escaped { self.next() } else { Some(inside) });
+                    }
+                }
+                '\\' => {
+                    self.next();
+                    target.extend(self.next());
+                }
+                '`' => {
+                    self.next();
+                    while self.next().is_some_and(|inside| inside != '`') {}
+                }
+                '$' => {
+                    self.next();
+                    self.dollar_of_target();
+                }
+                other => {
+                    target.push(other);
+                    self.next();
+                }
+            }
+        }
+        target
+    }
+
+    /// `$(…)` and `${…}` in the file of a redirection, the dollar read.
+    fn dollar_of_target(&mut self) {
+        let (open, close) = match self.peek() {
+            Some('(') => ('(', ')'),
+            Some('{') => ('{', '}'),
+            _ => return,
+        };
+        let mut depth = 0_u32;
+        while let Some(next) = self.next() {
+            if next == open {
+                depth = depth.saturating_add(1);
+            } else if next == close {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn open_group(&mut self) {
+        if self.groups.len() < GROUPS_MAX {
+            self.groups.push(self.tokens.len());
+        }
+    }
+
+    /// Words that open and close a group where a command begins.
+    fn group(&mut self, word: Option<&str>) {
+        self.closed = None;
+        match word {
+            Some("{" | "do" | "if" | "case") => self.open_group(),
+            Some("}" | "done" | "fi" | "esac") => self.closed = self.groups.pop(),
+            _ => {}
         }
     }
 
@@ -387,6 +470,7 @@ impl Reader {
 
     fn line_end(&mut self) {
         self.end(false);
+        self.closed = None;
         for end in std::mem::take(&mut self.documents) {
             loop {
                 let mut line = String::new();
@@ -421,6 +505,11 @@ impl Reader {
                 self.cases.pop();
             }
             _ => {}
+        }
+        if self.in_command {
+            self.closed = None;
+        } else {
+            self.group(word.plain());
         }
         let keyword = ["then", "do", "else", "{", "!", "if", "elif", "while", "until"];
         let keyword = !self.in_command && word.plain().is_some_and(|word| keyword.contains(&word));

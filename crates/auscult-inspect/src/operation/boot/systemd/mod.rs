@@ -1,7 +1,10 @@
 //! systemd: the units that the default target pulls in, what sockets, timers, paths, devices and
 //! D-Bus start on demand, and what is installed only.
 //!
-//! Generators do not run: units that they make are not seen. Conditions are not judged.
+//! Generators do not run. Derived here is what three of them make: a getty on every serial console
+//! of the kernel's command line, `rc-local.service` where `/etc/rc.local` is executable, and
+//! `systemd-cryptsetup` for the lines of crypttab; scripts of System V are read by `sysv`, fstab by
+//! `fstab`. Conditions are not judged.
 
 mod unit;
 
@@ -39,8 +42,8 @@ pub(in crate::operation) struct Socket {
 /// How a unit is reached, and from where.
 type Pulled = BTreeMap<String, (BootState, String)>;
 
-/// Adds the services.
-pub(super) fn read(builder: &mut Builder<'_, '_>) {
+/// Adds the services; `consoles` are those that the kernel's command line names.
+pub(super) fn read(builder: &mut Builder<'_, '_>, consoles: &[String]) {
     let files = builder.files;
     let mut units = Units::new(files);
     let mut pulled = Pulled::new();
@@ -49,7 +52,9 @@ pub(super) fn read(builder: &mut Builder<'_, '_>) {
         .map(|name| (name.to_owned(), "default dependencies".to_owned()))
         .into();
     start.push_front((default_target(&mut units), "default.target".to_owned()));
+    start.extend(generated(files, consoles));
     pull(&mut units, start, BootState::StartsAtBoot, &mut pulled);
+    crypttab(builder);
 
     let mut asked = VecDeque::new();
     for (name, (state, _)) in &pulled {
@@ -61,6 +66,40 @@ pub(super) fn read(builder: &mut Builder<'_, '_>) {
     pull(&mut units, asked, BootState::OnDemand, &mut pulled);
     add_services(builder, &mut units, &pulled);
     add_sockets(builder, &mut units, &pulled);
+}
+
+/// Units that generators pull in (systemd-getty-generator(8), systemd-rc-local-generator(8)).
+fn generated(files: &Files<'_>, consoles: &[String]) -> Vec<(String, String)> {
+    let getty = |console: &String| {
+        (format!("serial-getty@{console}.service"), format!("getty generator: console={console}"))
+    };
+    let mut names: Vec<(String, String)> = consoles.iter().map(getty).collect();
+    if files.program("/etc/rc.local").is_some() {
+        names.push(("rc-local.service".to_owned(), "rc-local generator".to_owned()));
+    }
+    names
+}
+
+/// `NAME DEVICE KEY OPTIONS` (crypttab(5)): one program opens each when the device starts.
+fn crypttab(builder: &mut Builder<'_, '_>) {
+    let Some(text) = builder.files.text("/etc/crypttab") else { return };
+    for line in text.lines() {
+        let fields: Vec<&str> = lines::uncommented(&line.text).split_whitespace().collect();
+        let [name, device, rest @ ..] = fields.as_slice() else { continue };
+        let waits =
+            rest.get(1).is_some_and(|options| options.split(',').any(|one| one == "noauto"));
+        builder.add(Draft {
+            source: BootSource::Systemd,
+            name: format!("systemd-cryptsetup@{name}.service"),
+            words: ["/usr/lib/systemd/systemd-cryptsetup", "attach", name, device]
+                .map(str::to_owned)
+                .to_vec(),
+            user: None,
+            trigger: "cryptsetup generator".to_owned(),
+            state: if waits { BootState::OnDemand } else { BootState::StartsAtBoot },
+            configuration: text.at(line.offset),
+        });
+    }
 }
 
 fn default_target(units: &mut Units<'_, '_>) -> String {
@@ -129,12 +168,8 @@ fn by_events(files: &Files<'_>) -> Vec<(String, String)> {
             names.extend(value.split_whitespace().map(|name| (name.to_owned(), "udev".to_owned())));
         }
     }
-    for text in files.texts("/usr/share/dbus-1/system-services", ".service") {
-        let unit = text.lines().find_map(|line| {
-            line.text.trim().strip_prefix("SystemdService=").map(|name| name.trim().to_owned())
-        });
-        names.extend(unit.map(|unit| (unit, "D-Bus".to_owned())));
-    }
+    let units = events::activated(files).into_iter().filter_map(|service| service.unit);
+    names.extend(units.map(|unit| (unit, "D-Bus".to_owned())));
     names
 }
 
