@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         hive.splice(0x24..0x28, 0x20_u32.to_le_bytes());
     }
     let root = ["SYSTEM", "SOFTWARE"].iter().fold(Tree::new(), |tree, name| {
-        tree.file(&format!("Windows/System32/config/{name}"), 0o644, hive.clone())
+        tree.file(format!("Windows/System32/config/{name}"), 0o644, hive.clone())
     });
     let root = root.file("Windows/System32/Tasks/x", 0o644, bytes);
     auscult_fuzz::inspect_twice(&auscult_testkit::archive::tar(&root));

@@ -105,7 +105,7 @@ fn network(root: &RootOperation, chain: &[String]) -> MeasuredExposure {
             remedy: None,
         });
     if chain.len() > 2 {
-        measured.because.push_str(&format!("; the way there: {}", chain.join(" → ")));
+        measured.because = format!("{}; the way there: {}", measured.because, chain.join(" → "));
     }
     measured
 }

@@ -171,7 +171,7 @@ impl<'a> Features<'a> {
 
     /// That a part is there, and what calls it by its name.
     fn present(&self, component: &Modular, item: &str, list: &Locator, binary: &[Step]) -> String {
-        let mut sentence = format!("{item} is built in: {list}");
+        let sentence = format!("{item} is built in: {list}");
         if component.kind != InventoryKind::SortedNames {
             return sentence;
         }
@@ -195,14 +195,14 @@ impl<'a> Features<'a> {
         }
         let count = callers.len();
         let told: Vec<String> = callers.into_iter().take(CALLERS_TOLD_MAX).collect();
-        sentence.push_str(&match count {
-            0 => "; nothing was seen that calls it by this name".to_owned(),
+        let calls = match count {
+            0 => "nothing was seen that calls it by this name".to_owned(),
             _ if count > told.len() => {
-                format!("; called by {} and {} more", told.join(", "), count - told.len())
+                format!("called by {} and {} more", told.join(", "), count - told.len())
             }
-            _ => format!("; called by {}", told.join(", ")),
-        });
-        sentence
+            _ => format!("called by {}", told.join(", ")),
+        };
+        format!("{sentence}; {calls}")
     }
 }
 

@@ -104,7 +104,6 @@ fn parse(text: &'static str) -> Option<Vec<Modular>> {
                 let (kind, marker) = rest.split_once(' ')?;
                 component.kind = kind_of(kind)?;
                 component.marker = marker;
-                continue;
             }
             "known" => component.known.extend(words()),
             "say" => component.say.extend(phrases()),

@@ -466,17 +466,19 @@ proptest! {
         };
         let reach = |finding: &Finding| finding.exposure.known().map(|measured| measured.reach);
         let elsewhere = Finding { exposure: other, ..finding.clone() };
-        let (near, far) = match reach(&finding) >= reach(&elsewhere) {
-            true => (given.clone(), outcomes(&elsewhere, &context)),
-            false => (outcomes(&elsewhere, &context), given.clone()),
+        let (near, far) = if reach(&finding) >= reach(&elsewhere) {
+            (given.clone(), outcomes(&elsewhere, &context))
+        } else {
+            (outcomes(&elsewhere, &context), given.clone())
         };
         prop_assert!(not_below(&far, &near), "{far:?} {near:?}");
         for exposure in [Exposure::Small, Exposure::Controlled, Exposure::Open] {
             let declared = DeviceContext { exposure: Some(exposure), ..context.clone() };
             let outcomes = outcomes(&finding, &declared);
-            let (lower, higher) = match context.exposure.is_none_or(|own| exposure <= own) {
-                true => (&outcomes, &given),
-                false => (&given, &outcomes),
+            let (lower, higher) = if context.exposure.is_none_or(|own| exposure <= own) {
+                (&outcomes, &given)
+            } else {
+                (&given, &outcomes)
             };
             prop_assert!(not_below(lower, higher), "{exposure:?}: {lower:?} {higher:?}");
         }

@@ -39,13 +39,11 @@ pub(crate) fn makers(finding: &Finding) -> Option<&RiskDecision> {
 pub(crate) fn urgency(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Immediate => 11,
-        Outcome::Within3DaysForensic => 10,
+        Outcome::Within3DaysForensic | Outcome::Act => 10,
         Outcome::Within3Days => 9,
         Outcome::Uncontrolled => 8,
-        Outcome::OutOfCycle => 7,
+        Outcome::OutOfCycle | Outcome::Attend => 7,
         Outcome::Within14Days => 6,
-        Outcome::Act => 10,
-        Outcome::Attend => 7,
         Outcome::Scheduled => 5,
         Outcome::Within60Days | Outcome::TrackClosely => 4,
         Outcome::Controlled => 3,

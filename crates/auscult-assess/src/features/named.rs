@@ -132,7 +132,8 @@ fn source_name(text: &str) -> Option<String> {
     let words = text.split(|c: char| !is_name(c));
     let source = |word: &&str| {
         let word = word.trim_end_matches('.');
-        word.len() > 2 && (word.ends_with(".c") || word.ends_with(".h"))
+        let end = word.rsplit_once('.').filter(|(name, _)| !name.is_empty());
+        end.is_some_and(|(_, end)| end == "c" || end == "h")
     };
     words.into_iter().find(source).map(|word| word.trim_end_matches('.').to_owned())
 }

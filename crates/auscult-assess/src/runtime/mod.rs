@@ -181,12 +181,8 @@ fn order_shown(words: &[u32]) -> Option<Order> {
     let big = match *words {
         [word] if word >> 24 == 127 && word & 0xff != 127 => true,
         [word] if word & 0xff == 127 && word >> 24 != 127 => false,
-        [0, 0, 0, 1] => true,
-        [0, 0, 0, 0x0100_0000] => false,
-        [0, 0, 0xffff, _] => true,
-        [0, 0, 0xffff_0000, _] => false,
-        [0xfe80_0000, 0, ..] => true,
-        [0x0000_80fe, 0, ..] => false,
+        [0, 0, 0, 1] | [0, 0, 0xffff, _] | [0xfe80_0000, 0, ..] => true,
+        [0, 0, 0, 0x0100_0000] | [0, 0, 0xffff_0000, _] | [0x0000_80fe, 0, ..] => false,
         _ => return None,
     };
     Some(if big { Order::Big } else { Order::Little })
@@ -194,14 +190,11 @@ fn order_shown(words: &[u32]) -> Option<Order> {
 
 fn address_of(words: &[u32], order: Order) -> String {
     let in_order = |word: u32| if order == Order::Big { word } else { word.swap_bytes() };
-    match *words {
-        [word] => std::net::Ipv4Addr::from_bits(in_order(word)).to_string(),
-        _ => {
-            let bits =
-                words.iter().fold(0_u128, |all, &word| all << 32 | u128::from(in_order(word)));
-            std::net::Ipv6Addr::from_bits(bits).to_string()
-        }
+    if let [word] = *words {
+        return std::net::Ipv4Addr::from_bits(in_order(word)).to_string();
     }
+    let bits = words.iter().fold(0_u128, |all, &word| all << 32 | u128::from(in_order(word)));
+    std::net::Ipv6Addr::from_bits(bits).to_string()
 }
 
 #[cfg(test)]

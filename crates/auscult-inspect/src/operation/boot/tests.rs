@@ -502,7 +502,7 @@ fn the_account_of_a_wrapper_is_told_and_is_no_program() {
         )
         .file("usr/bin/pump", 0o755, program(&["listen"], &[]));
     let tree = ["a", "b", "c", "d", "e"].iter().fold(tree, |tree, name| {
-        tree.file(&format!("usr/bin/{name}"), 0o755, program(&["listen"], &[]))
+        tree.file(format!("usr/bin/{name}"), 0o755, program(&["listen"], &[]))
     });
     let answer = answer(&tree);
     let entries = answer.boot.known().unwrap();

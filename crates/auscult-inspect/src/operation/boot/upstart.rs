@@ -4,7 +4,10 @@
 //! or that follows a job that starts at boot, is enough. Events that other programs emit leave a job on
 //! demand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use auscult_model::{BootSource, BootState, Locator};
 
@@ -69,11 +72,10 @@ pub(super) fn read(builder: &mut Builder<'_, '_>) -> String {
 
 /// `env DEFAULT_RUNLEVEL=2` of `rc-sysinit.conf`.
 fn default_runlevel(text: &Text) -> Option<String> {
-    let level = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let value = line.text.trim().strip_prefix("env DEFAULT_RUNLEVEL=")?.to_owned();
         (value.len() == 1).then_some(value)
-    });
-    level
+    })
 }
 
 fn add_file(text: &Text, job: &mut Job) {
@@ -100,9 +102,10 @@ fn add_file(text: &Text, job: &mut Job) {
             ["manual"] => job.manual = true,
             ["setuid", user, ..] => job.user = Some((*user).to_owned()),
             ["env", set @ ..] => {
-                for one in set.iter().filter(|one| one.contains('=')) {
-                    let (name, value) = one.split_once('=').unwrap_or_default();
-                    job.environment.push_str(&format!("{name}='{}'\n", value.replace('\'', "")));
+                for (name, value) in set.iter().filter_map(|one| one.split_once('=')) {
+                    let value = value.replace('\'', "");
+                    // Writing to a String cannot fail.
+                    _ = writeln!(job.environment, "{name}='{value}'");
                 }
             }
             ["exec", ..] | ["pre-start" | "post-start", "exec", ..] => {

@@ -95,11 +95,11 @@ fn path(word: &str) -> Option<String> {
         path = format!("/windows/{rest}");
     }
     let mut letters = path.chars();
-    if letters.next().is_some_and(|letter| letter.is_ascii_alphabetic())
-        && letters.next() == Some(':')
-    {
-        path = letters.as_str().to_owned();
-    }
+    let is_letter = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic());
+    let path = match letters.next() {
+        Some(':') if is_letter => letters.as_str().to_owned(),
+        _ => path,
+    };
     (!path.is_empty() && !path.starts_with("//")).then_some(path)
 }
 

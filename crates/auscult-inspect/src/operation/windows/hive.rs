@@ -221,7 +221,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use auscult_testkit::hive::{Data, Key as Made};
 
-    use super::Hive;
+    use super::{Hive, Key};
 
     fn made() -> Vec<u8> {
         Made::new("ROOT")
@@ -248,8 +248,7 @@ mod tests {
         assert_eq!(pump.number("start"), Some(2));
         assert_eq!(pump.text("imagepath").as_deref(), Some("\\SystemRoot\\pump.sys"));
         assert_eq!((pump.text("Start"), pump.number("ImagePath")), (None, None));
-        let names: Vec<_> =
-            root.find("Services").unwrap().keys().iter().map(|k| k.name()).collect();
+        let names: Vec<_> = root.find("Services").unwrap().keys().iter().map(Key::name).collect();
         assert_eq!(names, ["pump", "größe"]);
         assert!(root.find("services\\none").is_none());
     }

@@ -64,7 +64,7 @@ fn start(text: &str) -> (BootState, String) {
     let is_false = |part: &&str| {
         elements(part, "Enabled").first().is_some_and(|value| value.trim() == "false")
     };
-    if elements(text, "Settings").first().is_some_and(|settings| is_false(settings)) {
+    if elements(text, "Settings").first().is_some_and(is_false) {
         return (BootState::Disabled, "disabled".to_owned());
     }
     let mut told: Vec<&str> = Vec::new();
