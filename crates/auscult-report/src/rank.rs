@@ -110,7 +110,8 @@ fn harm(finding: &Finding) -> u8 {
     }
 }
 
-/// How near the network comes; where that is not known, as near as can be.
+/// How near the network comes. Where that is not known it counts as running: what is seen to be
+/// reached comes before it, and nothing that is seen not to run does.
 fn reach(finding: &Finding) -> NetworkReach {
-    finding.exposure.known().map_or(NetworkReach::Open, |measured| measured.reach)
+    finding.exposure.known().map_or(NetworkReach::Running, |measured| measured.reach)
 }
