@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-dsse", &["auscult-model"]),
     ("auscult-advisory", &["auscult-dsse", "auscult-model", "auscult-version"]),
     ("auscult-assess", &["auscult-advisory", "auscult-model"]),
+    ("auscult-measure", &["auscult-model"]),
     ("auscult-priority", &["auscult-model"]),
     ("auscult-report", &["auscult-model", "auscult-sbom"]),
     ("auscult-testkit", &[]),
