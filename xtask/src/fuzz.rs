@@ -124,7 +124,10 @@ const ATTEST: &[(&str, &str)] = &[
         "accounts":{"unknown":"x"},"startup":{"unknown":"x"},"listeners":{"unknown":"x"},"setuid":{"unknown":"x"}},
         "inspected_by":null}"#,
     ),
-    ("classes", "[[path]]\nmatch = \"/a*/**\"\nclass = \"config\"\nsite-set = true\n[[region]]\noffset = 1\nclass = \"data\"\n"),
+    (
+        "classes",
+        "[[path]]\nmatch = \"/a*/**\"\nclass = \"config\"\nsite-set = true\n[[region]]\noffset = 1\nclass = \"data\"\n",
+    ),
     ("deny", "number = 1\ndate = \"2026-11-26\"\nbuilds = [\"b\"]\n"),
 ];
 /// What starts and listens, in the words of several systems.

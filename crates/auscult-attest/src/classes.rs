@@ -164,7 +164,7 @@ impl Classes {
 fn fits(pattern: &[u8], path: &[u8]) -> bool {
     let Some(folder) = pattern.strip_suffix(b"/**") else { return glob(pattern, path) };
     // The folder itself or anything below it: as many names as the pattern has are compared.
-    let names = folder.iter().filter(|&&byte| byte == b'/').count();
+    let names = folder.split(|&byte| byte == b'/').skip(1).count();
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     let end = slashes.map(|(at, _)| at).nth(names).unwrap_or(path.len());
     path.get(..end).is_some_and(|head| glob(folder, head))

@@ -44,7 +44,7 @@ pub(crate) fn compare(
     }
     for unmeasured in &found.unmeasured {
         let treatment = reference.classes.of(&unmeasured.path);
-        let told = hidden.excuses(&treatment, unmeasured) || known.contains(&unmeasured.path);
+        let told = is_excused(&treatment, unmeasured) || known.contains(&unmeasured.path);
         if !told {
             let path = unmeasured.path.to_string();
             let item = Item::not_measured(Code::NotMeasured, path, unmeasured.why.clone());
@@ -92,12 +92,12 @@ impl<'a> Hidden<'a> {
             .chain(std::iter::once(root))
             .find_map(|path| self.paths.get(path).copied())
     }
+}
 
-    /// Whether it does not matter that something was not seen: a memory file system on an area of data,
-    /// which a running system mounts there.
-    fn excuses(&self, treatment: &Treatment<'_>, unmeasured: &Unmeasured) -> bool {
-        unmeasured.mounted && matches!(treatment.class, Class::Volatile | Class::Data)
-    }
+/// Whether it does not matter that something was not seen: a memory file system on an area of data,
+/// which a running system mounts there.
+fn is_excused(treatment: &Treatment<'_>, unmeasured: &Unmeasured) -> bool {
+    unmeasured.mounted && matches!(treatment.class, Class::Volatile | Class::Data)
 }
 
 fn is_free(treatment: &Treatment<'_>) -> bool {

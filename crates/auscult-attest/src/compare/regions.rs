@@ -124,20 +124,17 @@ fn behind(
     read: Option<RegionReader<'_>>,
 ) -> Option<Item> {
     let length = size.checked_sub(end).filter(|&length| length > 0)?;
-    let erased = match read {
-        Some(read) => {
-            let seen = read(&[(end, length)]).pop().flatten();
-            seen.is_some_and(|seen| seen.fill == Some(0xff))
-        }
-        None => {
-            let reaches = |region: &&Region| region.offset.saturating_add(region.length) > end;
-            let mut at = end;
-            evidence.regions.iter().filter(reaches).all(|region| {
-                let follows = region.offset <= at;
-                at = region.offset.saturating_add(region.length);
-                follows && region.fill == Some(0xff)
-            }) && at >= size
-        }
+    let erased = if let Some(read) = read {
+        let seen = read(&[(end, length)]).pop().flatten();
+        seen.is_some_and(|seen| seen.fill == Some(0xff))
+    } else {
+        let reaches = |region: &&Region| region.offset.saturating_add(region.length) > end;
+        let mut at = end;
+        evidence.regions.iter().filter(reaches).all(|region| {
+            let follows = region.offset <= at;
+            at = region.offset.saturating_add(region.length);
+            follows && region.fill == Some(0xff)
+        }) && at >= size
     };
     let subject = place(end, length, "behind the image");
     let reason = format!("{length} bytes stand behind the end of the build, and are not erased");

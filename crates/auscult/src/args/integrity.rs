@@ -11,7 +11,7 @@ use super::LimitArgs;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ManifestCommand {
     /// Write the reference manifest of a build, from its image
-    Create(ManifestCreateArgs),
+    Create(Box<ManifestCreateArgs>),
     /// Add a signature to a manifest, or sign a deny list written as TOML
     Sign(ManifestSignArgs),
     /// Tell what a manifest, evidence or a deny list says; no signature is checked

@@ -223,6 +223,7 @@ fn show(file: &Path, option: Option<&String>) -> anyhow::Result<Exit> {
 }
 
 fn table(envelope: &Envelope, payload: &[u8]) -> anyhow::Result<String> {
+    use std::fmt::Write as _;
     let mut text = match envelope.predicate_type().as_deref() {
         Some(REFERENCE_TYPE) => summary(&Reference::read(payload)?),
         Some(EVIDENCE_TYPE) => super::measure::summary(&Evidence::read(payload)?),
@@ -245,7 +246,7 @@ fn table(envelope: &Envelope, payload: &[u8]) -> anyhow::Result<String> {
     }
     for key in keys {
         let key = auscult_report::clean(key);
-        text.push_str(&format!("signature   names the key {key}; verify checks it\n"));
+        writeln!(text, "signature   names the key {key}; verify checks it")?;
     }
     Ok(text)
 }

@@ -142,6 +142,7 @@ fn boot_id() -> Option<String> {
 
 /// What was measured, in short.
 pub(super) fn summary(evidence: &Evidence) -> String {
+    use std::fmt::Write as _;
     let paths: usize = evidence.file_systems.iter().map(|one| one.entries.len()).sum();
     let unmeasured: usize = evidence.file_systems.iter().map(|one| one.unmeasured.len()).sum();
     let scope = match evidence.scope {
@@ -157,10 +158,10 @@ pub(super) fn summary(evidence: &Evidence) -> String {
         evidence.regions.len()
     );
     if let Some(image) = &evidence.image {
-        text.push_str(&format!("image       sha256:{}, {} bytes\n", image.sha256, image.size));
+        let _ = writeln!(text, "image       sha256:{}, {} bytes", image.sha256, image.size);
     }
     if let Some(challenge) = &evidence.challenge {
-        text.push_str(&format!("challenge   {}\n", challenge.nonce));
+        let _ = writeln!(text, "challenge   {}", challenge.nonce);
     }
     text
 }

@@ -96,12 +96,19 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set the mode");
 }
 
+/// Runs the program, which must do its work.
+fn done(arguments: &[&str]) -> Output {
+    let output = auscult(arguments);
+    assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
+    output
+}
+
 impl Bench {
     /// Keys of the maker and of the bench, the image of a build, and its signed reference.
     fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         for key in ["maker", "bench", "stranger"] {
-            bench.done(&["advisories", "keygen", text(&bench.at(key))]);
+            done(&["advisories", "keygen", text(&bench.at(key))]);
         }
         fs::write(bench.at("image"), flash(&root())).expect("write the image");
         bench.manifest("image", "reference", &["--build-id", "build-2", "--svn", "2"]);
@@ -110,13 +117,6 @@ impl Bench {
 
     fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    /// Runs the program, which must do its work.
-    fn done(&self, arguments: &[&str]) -> Output {
-        let output = auscult(arguments);
-        assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
-        output
     }
 
     /// Writes and signs the reference of an image.
@@ -128,8 +128,8 @@ impl Bench {
         let mut arguments = vec!["manifest", "create", text(&image), "-o", text(&out)];
         arguments.extend(["--vendor", "Acme", "--model", "Pump", "--classes", text(&classes)]);
         arguments.extend(more);
-        self.done(&arguments);
-        self.done(&["manifest", "sign", text(&out), "--key", text(&self.at("maker"))]);
+        done(&arguments);
+        done(&["manifest", "sign", text(&out), "--key", text(&self.at("maker"))]);
     }
 
     /// A unit of the build, as a directory.
@@ -180,7 +180,7 @@ fn assert_failed(verdict: &Value, code: &str, subject: &str, reason: &str) {
 fn a_unit_as_it_was_built_passes_by_directory_and_by_image() {
     let bench = Bench::new();
     let (unit, evidence, key) = (bench.unit("unit"), bench.at("evidence"), bench.at("bench"));
-    bench.done(&["measure", text(&unit), "--key", text(&key), "-o", text(&evidence)]);
+    done(&["measure", text(&unit), "--key", text(&key), "-o", text(&evidence)]);
     for target in [&evidence, &unit, &bench.at("image")] {
         let (exit, verdict) = bench.verify(target, &["--min-level", "A2"]);
         assert_eq!((exit, &verdict["outcome"]), (0, &"pass".into()), "{:#?}", items(&verdict));
@@ -194,7 +194,7 @@ fn a_unit_as_it_was_built_passes_by_directory_and_by_image() {
     let (exit, verdict) = bench.verify(&bench.at("dump"), &[]);
     assert_eq!(exit, 0, "{:#?}", items(&verdict));
     // What was measured of an image at another place is worth the same.
-    bench.done(&["measure", text(&bench.at("dump")), "--key", text(&key), "-o", text(&evidence)]);
+    done(&["measure", text(&bench.at("dump")), "--key", text(&key), "-o", text(&evidence)]);
     let (exit, verdict) = bench.verify(&evidence, &[]);
     assert_eq!(exit, 0, "{:#?}", items(&verdict));
 }

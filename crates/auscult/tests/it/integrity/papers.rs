@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use super::{Bench, assert_failed, items};
+use super::{Bench, assert_failed, done, items};
 use crate::support::{auscult, code, stderr, text};
 
 fn read(path: &Path) -> Value {
@@ -24,12 +24,12 @@ fn evidence(bench: &Bench, name: &str, more: &[&str]) {
     let (key, out) = (bench.at("bench"), bench.at(name));
     let mut arguments = vec!["measure", text(&unit), "--key", text(&key), "-o", text(&out)];
     arguments.extend(more);
-    bench.done(&arguments);
+    done(&arguments);
 }
 
 fn challenge(bench: &Bench, name: &str) {
     let out = bench.at(name);
-    bench.done(&["manifest", "challenge", "-o", text(&out), "--device", "SN-1"]);
+    done(&["manifest", "challenge", "-o", text(&out), "--device", "SN-1"]);
 }
 
 #[test]
@@ -53,11 +53,11 @@ fn a_reference_counts_only_as_it_was_signed_by_a_trusted_key() {
     assert_eq!(exit, 3);
     assert_failed(&verdict, "reference-signature", "reference", "no signature");
     // Somebody else signs it; with the maker's signature beside, it counts again.
-    bench.done(&["manifest", "sign", text(&path), "--key", text(&bench.at("stranger"))]);
+    done(&["manifest", "sign", text(&path), "--key", text(&bench.at("stranger"))]);
     let (exit, verdict) = bench.verify(&unit, &[]);
     assert_eq!(exit, 3);
     assert_failed(&verdict, "reference-signature", "reference", "not trusted");
-    bench.done(&["manifest", "sign", text(&path), "--key", text(&bench.at("maker"))]);
+    done(&["manifest", "sign", text(&path), "--key", text(&bench.at("maker"))]);
     let (exit, verdict) = bench.verify(&unit, &[]);
     assert_eq!(exit, 0, "{:#?}", items(&verdict));
     let again = auscult(&["manifest", "sign", text(&path), "--key", text(&bench.at("maker"))]);
@@ -119,12 +119,12 @@ fn evidence_counts_only_as_it_was_signed() {
     assert_failed(&verdict, "evidence-signature", "evidence", "changed after it was signed");
 
     let (unit, key) = (bench.at("unit"), bench.at("stranger"));
-    bench.done(&["measure", text(&unit), "--key", text(&key), "-o", text(&path)]);
+    done(&["measure", text(&unit), "--key", text(&key), "-o", text(&path)]);
     let (_, verdict) = bench.verify(&path, &[]);
     assert_failed(&verdict, "evidence-signature", "evidence", "not trusted");
 
     // Without any key it says nothing wrong, and is worth nothing.
-    bench.done(&["measure", text(&unit), "-o", text(&path)]);
+    done(&["measure", text(&unit), "-o", text(&path)]);
     let (exit, verdict) = bench.verify(&path, &[]);
     assert_eq!(exit, 4, "{:#?}", items(&verdict));
     write(&path, &good);
@@ -138,16 +138,16 @@ fn denied_builds_devices_and_keys_do_not_pass() {
     challenge(&bench, "asked");
     evidence(&bench, "evidence", &["--challenge", text(&bench.at("asked"))]);
     let bench_key = {
-        let output = bench.done(&["manifest", "show", text(&bench.at("evidence"))]);
+        let output = done(&["manifest", "show", text(&bench.at("evidence"))]);
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-        shown.split("the key ").nth(1).expect("a key")[..64].to_owned()
+        shown.split("the key ").nth(1).expect("a key").chars().take(64).collect::<String>()
     };
     let denied = |content: &str, key: &str| {
         let (list, signed) = (bench.at("deny.toml"), bench.at("deny"));
         let text_of = format!("number = 7\ndate = \"2026-11-26\"\n{content}\n");
         fs::write(&list, text_of).expect("write the list");
         let key = bench.at(key);
-        bench.done(&["manifest", "sign", text(&list), "--key", text(&key), "-o", text(&signed)]);
+        done(&["manifest", "sign", text(&list), "--key", text(&key), "-o", text(&signed)]);
         bench.verify(&bench.at("evidence"), &["--deny", text(&signed)])
     };
     let (exit, verdict) = denied("builds = [\"build-0\"]", "maker");
