@@ -68,6 +68,7 @@ const TARGETS: &[Target] = &[
     ("stated", 1, Seeds::Own),
     ("operation", 1, Seeds::Own),
     ("hive", 1, Seeds::Own),
+    ("attest", 1, Seeds::Own),
 ];
 /// Texts that seed the target of the same name.
 const IDENTIFIERS: &[&str] = &[
@@ -102,6 +103,33 @@ const STATED: &[(&str, &str)] = &[
         "kernel\t6.1\nroot\tyes\nprocess\t1\t0\t/sbin/init\tinit\nmap\t1\t/lib/libc.so\nsocket\t5\t1\n\
         listen\ttcp\t0100007F:0016\t5\nmodules\tknown\nmodule\tloop\nend\n",
     ),
+];
+/// A reference and evidence without their frame, path classes, a deny list.
+const ATTEST: &[(&str, &str)] = &[
+    (
+        "reference",
+        r#"{"identity":{"vendor":null,"model":"m","firmware_version":"1","build_id":"b","svn":1},"image":{"sha256":
+        "0000000000000000000000000000000000000000000000000000000000000000","size":2},"facts":{"sha256":
+        "0000000000000000000000000000000000000000000000000000000000000000","tool":{"name":"auscult","version":"1","rules":
+        "0000000000000000000000000000000000000000000000000000000000000000"}},"regions":[{"offset":0,"length":2,"name":"raw",
+        "class":"exact"}],"coverage":{"bytes_total":2,"bytes_exact":0,"bytes_erased":0,"bytes_free":0,"bytes_unaccounted":2},
+        "file_systems":[{"locator":"image","format":"x","entries":[{"path":"/a","kind":"file","mode":420,"size":1}]}],
+        "components":[],"classes":{"path":[{"match":"/tmp/**","class":"volatile"}]},"expected":{"accounts":{"unknown":"x"},
+        "startup":{"unknown":"x"},"listeners":{"known":[{"name":"tcp/22","what":"w","path":"/a"}]},"setuid":{"unknown":"x"}}}"#,
+    ),
+    (
+        "evidence",
+        r#"{"scope":"live","level":"A1","tool":{"name":"a","version":"1","sha256":{"unknown":"x"}},"taken":"2026-11-26T00:00:00Z",
+        "challenge":null,"boot_id":null,"signer":null,"image":null,"file_systems":[{"locator":"image","format":"directory",
+        "entries":[{"path":"/tmp/a","kind":"symlink","target":"../b"}],"unmeasured":[{"path":"/c","why":"w"}]}],"behaviour":{
+        "accounts":{"unknown":"x"},"startup":{"unknown":"x"},"listeners":{"unknown":"x"},"setuid":{"unknown":"x"}},
+        "inspected_by":null}"#,
+    ),
+    (
+        "classes",
+        "[[path]]\nmatch = \"/a*/**\"\nclass = \"config\"\nsite-set = true\n[[region]]\noffset = 1\nclass = \"data\"\n",
+    ),
+    ("deny", "number = 1\ndate = \"2026-11-26\"\nbuilds = [\"b\"]\n"),
 ];
 /// What starts and listens, in the words of several systems.
 const OPERATION: &[(&str, &str)] = &[
@@ -242,6 +270,10 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             .collect(),
         "advisories" => vec![("advisory".to_owned(), ADVISORY.as_bytes().to_vec())],
         "stated" => STATED
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+            .collect(),
+        "attest" => ATTEST
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
             .collect(),

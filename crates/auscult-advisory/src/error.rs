@@ -73,12 +73,6 @@ pub enum Error {
     /// Bytes could not be passed on.
     #[error("write")]
     Write(#[source] io::Error),
-    /// A text is no key of the kind that is needed.
-    #[error("read the key: this is not {expected}")]
-    Key {
-        /// What was expected.
-        expected: &'static str,
-    },
     /// The file is no bundle at all.
     #[error("read the bundle: it does not begin with the mark of a bundle")]
     NotABundle,

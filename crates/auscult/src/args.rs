@@ -1,9 +1,14 @@
 //! The command line (DESIGN section 4), as it is typed.
 
+mod integrity;
+
 use std::path::PathBuf;
 
 use auscult_model::SNAPSHOT_AGE_DAYS_MAX;
 use clap::{Args, Parser, Subcommand};
+pub(crate) use integrity::{
+    ChallengeArgs, ManifestCommand, ManifestCreateArgs, ManifestSignArgs, MeasureArgs, VerifyArgs,
+};
 use jiff::civil::Date;
 
 /// Tells what is inside a medical device, which of its weaknesses matter to patients, and whether
@@ -31,6 +36,13 @@ pub(crate) enum Command {
     /// Update, build, check and query the advisory snapshot
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
+    /// Write, sign and show reference manifests of builds
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
+    /// Measure a device: a root file system, an image, or the running system
+    Measure(MeasureArgs),
+    /// Tell whether a device still is the build that was approved
+    Verify(VerifyArgs),
     /// Read hostile bytes behind walls; started by the program itself
     #[command(hide = true)]
     Worker {

@@ -45,6 +45,9 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Context(command) => commands::context::run(&command),
         Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Advisories(command) => commands::advisories::run(&command),
+        Command::Manifest(command) => commands::integrity::manifest(&command),
+        Command::Measure(arguments) => commands::integrity::measure(&arguments),
+        Command::Verify(arguments) => commands::integrity::verify(&arguments),
         Command::Worker { request } => worker::run_child(&request).map(|()| Exit::Done),
     }
 }

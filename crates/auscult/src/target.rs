@@ -55,6 +55,12 @@ impl Target {
         }
     }
 
+    /// The same target once more: whoever reads it reads by position.
+    pub(crate) fn again(&self) -> anyhow::Result<Self> {
+        let file = self.file.try_clone().context("open the input once more")?;
+        Ok(Self { file, kind: self.kind, problems: self.problems.clone() })
+    }
+
     fn of_file(mut file: File) -> anyhow::Result<Self> {
         let mut first = Vec::new();
         (&mut file).take(SNIFFED_BYTES).read_to_end(&mut first).context("read the input")?;
@@ -117,13 +123,17 @@ pub(crate) fn read_text(path: &Path, what: &str) -> anyhow::Result<String> {
 
 /// The same in any encoding.
 pub(crate) fn read_bytes(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
-    const BYTES_MAX: u64 = 64 << 20;
+    read_bounded(path, what, 64 << 20)
+}
+
+/// The same with another limit.
+pub(crate) fn read_bounded(path: &Path, what: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("open the {what} {shown}"))?;
     let mut bytes = Vec::new();
-    let read = (&mut file).take(BYTES_MAX + 1).read_to_end(&mut bytes);
-    if read.with_context(|| format!("read the {what} {shown}"))? as u64 > BYTES_MAX {
-        bail!("read the {what} {shown}: it is longer than {BYTES_MAX} bytes");
+    let read = (&mut file).take(bytes_max + 1).read_to_end(&mut bytes);
+    if read.with_context(|| format!("read the {what} {shown}"))? as u64 > bytes_max {
+        bail!("read the {what} {shown}: it is longer than {bytes_max} bytes");
     }
     Ok(bytes)
 }

@@ -4,6 +4,7 @@ pub(crate) mod advisories;
 pub(crate) mod context;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod integrity;
 mod judge;
 pub(crate) mod scan;
 pub(crate) mod unpack;

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 
 pub(crate) use child::run as run_child;
-pub(crate) use parent::{extract, inspect, list, print};
+pub(crate) use parent::{extract, inspect, list, print, survey};
 
 /// The hidden subcommand that the parent starts.
 pub(crate) const SUBCOMMAND: &str = "worker";
@@ -50,6 +50,8 @@ pub(crate) enum Task {
     Inspect,
     /// Answer with a [`Listing`].
     List,
+    /// Answer with a [`Surveyed`].
+    Survey,
     /// Answer with a status line and the bytes at this place.
     Print(Locator),
     /// Answer with one [`Extracted`] header and its bytes per file, then the end marker.
@@ -70,6 +72,13 @@ pub(crate) struct Inspection {
     /// Whether the facts are the whole answer, whatever the order of threads.
     #[serde(default)]
     pub(crate) lasting: bool,
+}
+
+/// The answer to [`Task::Survey`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Surveyed {
+    pub(crate) isolation: Vec<String>,
+    pub(crate) survey: auscult_attest::Survey,
 }
 
 /// The answer to [`Task::Probe`].
@@ -116,7 +125,7 @@ pub(crate) enum ExtractedKind {
 }
 
 /// The digest of an image, read in pieces.
-fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
+pub(crate) fn digest(image: &File, size: u64) -> anyhow::Result<Sha256> {
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut position = 0;

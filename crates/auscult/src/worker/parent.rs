@@ -20,7 +20,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use auscult_model::{ByteName, InputKind, Limits, Locator, Sha256};
 
-use super::{Extracted, ExtractedKind, Inspection, Listing, Request, SUBCOMMAND, Task};
+use super::{Extracted, ExtractedKind, Inspection, Listing, Request, SUBCOMMAND, Surveyed, Task};
 use crate::{cache::Cache, failure::Hinted, target::Target};
 
 /// Longest answer that is read into memory.
@@ -89,6 +89,14 @@ fn keep(cache: &Cache, digest: &Sha256, inspection: &mut Inspection) -> anyhow::
 pub(crate) fn list(target: Target, limits: &Limits) -> anyhow::Result<Listing> {
     let answer = ask(target, Task::List, limits)?;
     serde_json::from_slice(&answer).context("read the listing that the worker sent")
+}
+
+/// Surveys the parts and files of an image.
+pub(crate) fn survey(target: Target, limits: &Limits) -> anyhow::Result<auscult_attest::Survey> {
+    let answer = ask(target, Task::Survey, limits)?;
+    let surveyed: Surveyed =
+        serde_json::from_slice(&answer).context("read the survey that the worker sent")?;
+    Ok(surveyed.survey)
 }
 
 /// Copies the bytes at a place of the image to `out`.

@@ -11,6 +11,7 @@ mod bundle;
 mod cache;
 mod gate;
 mod hostile;
+mod integrity;
 mod places;
 mod readme;
 mod snapshot;

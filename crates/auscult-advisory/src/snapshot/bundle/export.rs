@@ -6,10 +6,8 @@ use std::{
 };
 
 use super::{
-    FORMAT, Hashing, MARK, SigningKey, Statement, delta,
-    dsse::Envelope,
-    each_chunk, put,
-    statement::{Base, PAYLOAD_TYPE},
+    Envelope, FORMAT, Hashing, MARK, PAYLOAD_TYPE, SigningKey, Statement, delta, each_chunk, put,
+    statement::Base,
 };
 use crate::{
     Error, Result,

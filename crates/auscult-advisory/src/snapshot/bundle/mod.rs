@@ -10,10 +10,8 @@
 //! content, so that a bundle of an unknown key is refused at once.
 
 mod delta;
-mod dsse;
 mod export;
 mod import;
-mod key;
 mod statement;
 
 use std::{
@@ -23,10 +21,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, Refused};
+pub use auscult_dsse::{PublicKey, SigningKey};
 use auscult_model::Sha256;
 pub use export::seal;
 pub use import::{Imported, import};
-pub use key::{PublicKey, SigningKey};
 use sha2::Digest as _;
 pub use statement::{Base, Statement};
 
@@ -85,7 +84,7 @@ impl Bytes {
 /// A bundle whose envelope was read, and nothing verified yet.
 pub struct Bundle {
     bytes: Bytes,
-    envelope: dsse::Envelope,
+    envelope: Envelope,
     content_at: u64,
 }
 
@@ -139,19 +138,22 @@ impl Bundle {
 
     /// Verifies the signature, and that the content has the length that was signed.
     pub fn verify(self, trusted: &[PublicKey]) -> Result<Verified> {
-        let opened = self.envelope.open(statement::PAYLOAD_TYPE, trusted);
-        let (payload, key) = opened.map_err(|refused| match refused {
-            dsse::Refused::Malformed => Error::MalformedBundle { what: "a signed statement" },
-            dsse::Refused::Unknown(keys) => Error::UnknownKey { keys: shown(&keys) },
-            dsse::Refused::Wrong(key) => Error::WrongSignature { key },
+        let opened = self.envelope.open(PAYLOAD_TYPE, trusted);
+        let (payload, keys) = opened.map_err(|refused| match refused {
+            Refused::Malformed => Error::MalformedBundle { what: "a signed statement" },
+            Refused::Unsigned => Error::UnknownKey { keys: shown(&[]) },
+            Refused::Unknown(keys) => Error::UnknownKey { keys: shown(&keys) },
+            Refused::Wrong(key) => Error::WrongSignature { key },
         })?;
         let statement = Statement::read(&payload)?;
+        let key = keys.first().copied().cloned();
+        let key = key.ok_or_else(|| Error::UnknownKey { keys: shown(&[]) })?;
         let expected = self.content_at.saturating_add(statement.content_bytes);
         if expected != self.bytes.length() {
             return Err(Error::TruncatedBundle { expected, found: self.bytes.length() });
         }
         let Self { bytes, content_at, .. } = self;
-        Ok(Verified { bytes, content_at, statement, key: key.clone() })
+        Ok(Verified { bytes, content_at, statement, key })
     }
 }
 

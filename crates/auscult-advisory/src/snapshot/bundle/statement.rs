@@ -1,15 +1,13 @@
 //! What the signature of a bundle vouches for: an in-toto statement (in-toto attestation
 //! framework, statement v1) about a snapshot.
 
+use auscult_dsse::Subject;
 use auscult_model::{Sha256, SourceInfo};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Media type of the envelope's payload.
-pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "urn:auscult:advisory-bundle:v1";
 /// Name of the one subject.
 const SUBJECT: &str = "advisories.snapshot";
@@ -46,28 +44,6 @@ pub struct Base {
     pub date: Date,
 }
 
-/// The statement as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    #[serde(rename = "_type")]
-    kind: String,
-    subject: Vec<Subject>,
-    predicate_type: String,
-    predicate: Predicate,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Subject {
-    name: String,
-    digest: Digests,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Digests {
-    sha256: Sha256,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Predicate {
     root: Sha256,
@@ -87,34 +63,27 @@ struct Content {
 
 impl Statement {
     pub(super) fn write(&self) -> Result<Vec<u8>> {
-        let document = Document {
-            kind: STATEMENT_TYPE.to_owned(),
-            subject: vec![Subject {
-                name: SUBJECT.to_owned(),
-                digest: Digests { sha256: self.snapshot },
-            }],
-            predicate_type: PREDICATE_TYPE.to_owned(),
-            predicate: Predicate {
-                root: self.root,
-                bytes: self.snapshot_bytes,
-                date: self.date,
-                coverage: self.coverage.clone(),
-                sources: self.sources.clone(),
-                base: self.base,
-                content: Content { sha256: self.content, bytes: self.content_bytes },
-            },
+        let predicate = Predicate {
+            root: self.root,
+            bytes: self.snapshot_bytes,
+            date: self.date,
+            coverage: self.coverage.clone(),
+            sources: self.sources.clone(),
+            base: self.base,
+            content: Content { sha256: self.content, bytes: self.content_bytes },
         };
-        serde_json::to_vec(&document).map_err(|error| Error::Write(std::io::Error::other(error)))
+        let subject = vec![Subject::new(SUBJECT, self.snapshot)];
+        auscult_dsse::Statement::new(PREDICATE_TYPE, subject, predicate)
+            .write()
+            .map_err(|error| Error::Write(std::io::Error::other(error)))
     }
 
     pub(super) fn read(payload: &[u8]) -> Result<Self> {
         let malformed = || Error::MalformedBundle { what: "a statement about a snapshot" };
-        let document: Document = serde_json::from_slice(payload).map_err(|_| malformed())?;
+        let document = auscult_dsse::Statement::<Predicate>::read(payload, PREDICATE_TYPE)
+            .map_err(|_| malformed())?;
         let [subject] = document.subject.as_slice() else { return Err(malformed()) };
-        if document.kind != STATEMENT_TYPE || document.predicate_type != PREDICATE_TYPE {
-            return Err(malformed());
-        }
-        let (snapshot, predicate) = (subject.digest.sha256, document.predicate);
+        let (snapshot, predicate) = (subject.sha256(), document.predicate);
         Ok(Self {
             snapshot,
             snapshot_bytes: predicate.bytes,

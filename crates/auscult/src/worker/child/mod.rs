@@ -13,7 +13,7 @@ use auscult_model::{Facts, Input, InputKind, Limits, Locator, Sha256};
 use auscult_unpack::{Extent, Memo, Tree};
 use serde_json::value::RawValue;
 
-use super::{Inspection, Probe, Request, Task, digest, walls};
+use super::{Inspection, Probe, Request, Surveyed, Task, digest, walls};
 use crate::cache;
 
 mod extract;
@@ -72,6 +72,15 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
         Task::List => {
             let tree = auscult_unpack::unpack(image, size, limits, spill);
             serde_json::to_writer(&mut out, &listing::of(&tree, isolation))?;
+        }
+        Task::Survey => {
+            let (sha256, tree) = rayon::join(
+                || digest(&whole, size),
+                || auscult_unpack::unpack(image, size, limits, spill),
+            );
+            let image = auscult_attest::ImageSeen { sha256: sha256?, size };
+            let survey = auscult_attest::survey(&tree, image);
+            serde_json::to_writer(&mut out, &Surveyed { isolation, survey })?;
         }
         Task::Print(locator) => {
             let image = auscult_unpack::image(image, size, limits, spill);

@@ -1,0 +1,52 @@
+//! Tells whether a device is still the one that was approved.
+//!
+//! The maker writes a [`Reference`] of a build and signs it; a bench measures a device and gets
+//! [`Evidence`]; [`verify`] compares the two and gives a [`Verdict`] in which every item passed, failed
+//! or was not measured. Everything works without a network, and the time is an argument.
+//!
+//! What is not measured never counts as passed, and a signature that was not checked neither.
+
+mod behaviour;
+mod classes;
+mod compare;
+mod deny;
+mod evidence;
+mod reference;
+mod survey;
+mod table;
+mod verdict;
+mod verify;
+
+pub use behaviour::{Behaviour, Expectation};
+pub use classes::{Class, Classes, PathRule, RegionRule};
+pub use deny::{DENY_TYPE, DenyList};
+pub use evidence::{
+    Challenge, ChallengeSeen, EVIDENCE_TYPE, Evidence, Level, MeasuringTool, Scope,
+};
+pub use reference::{
+    ComponentSeen, FactsSeen, FileSystem, Identity, ImageSeen, REFERENCE_TYPE, Reference, Region,
+    RegionClass, RegionCoverage,
+};
+pub use survey::{Survey, survey};
+pub use verdict::{Code, Group, Item, Outcome, Overall, VERIFY_SCHEMA, Verdict};
+pub use verify::{Deny, GivenReference, Measured, Question, RegionReader, verify};
+
+/// Why a document of this crate cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An envelope or statement is none of this type.
+    #[error(transparent)]
+    Envelope(#[from] auscult_dsse::Error),
+    /// A document is not what it must be.
+    #[error("read the {what}: {why}")]
+    Malformed {
+        /// The document.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,158 @@
+//! `auscult verify`: evidence, an image or a directory against reference manifests.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+    str::FromStr,
+};
+
+use anyhow::Context as _;
+use auscult_attest::{
+    Deny, Evidence, GivenReference, ImageSeen, Measured, Overall, Question, Scope, verify,
+};
+use auscult_measure::RegionDigest;
+use auscult_model::{InputKind, Limits};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{measure, public_key, read_document};
+use crate::{args::VerifyArgs, exit::Exit, failure::Hinted, output, target::Target, worker};
+
+/// The name of the form stands among the first bytes of evidence, behind its payload: an image does not
+/// begin like this.
+const EVIDENCE_BEGINS: &[u8] = b"{\"payload\":";
+
+/// Forms of a result.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Table,
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            _ => Err("the result of a verification is written as table or json"),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    // Everything that the user may have got wrong is checked before the work begins.
+    let outputs = output::parse(&arguments.outputs, Format::Table)?;
+    let trusted = arguments.trust.iter().map(|path| public_key(path));
+    let trusted = trusted.collect::<anyhow::Result<Vec<_>>>()?;
+    let references = arguments.reference.iter().map(|path| reference(path));
+    let references = references.collect::<anyhow::Result<Vec<_>>>()?;
+    let challenge = arguments.challenge.as_deref().map(measure::read_challenge).transpose()?;
+    let deny = arguments.deny.as_deref().map(deny).transpose()?;
+    let limits = super::super::limits(&arguments.limits);
+    let (measured, image) = measured(arguments, &references, &limits)?;
+    let now = Timestamp::now();
+    let today = TimeZone::UTC.to_datetime(now).date();
+    let question = Question {
+        references: &references,
+        trusted: &trusted,
+        challenge: challenge.as_ref(),
+        deny: deny.as_ref(),
+        level_min: arguments.min_level,
+        now,
+        as_of: arguments.as_of.unwrap_or(today),
+        date_only: arguments.as_of.is_some(),
+    };
+    let read = image.map(|image| {
+        move |ranges: &[(u64, u64)]| -> Vec<Option<RegionDigest>> {
+            auscult_measure::regions(&image, ranges).into_iter().map(Result::ok).collect()
+        }
+    });
+    let verdict = match &read {
+        Some(read) => verify(&measured, &question, Some(read)),
+        None => verify(&measured, &question, None),
+    };
+    for wanted in &outputs {
+        let text = match wanted.format {
+            Format::Table => verdict.table(),
+            Format::Json => verdict.json().context("make the output json")?,
+        };
+        output::write(wanted, text.as_bytes())?;
+    }
+    Ok(match verdict.outcome {
+        Overall::Pass => Exit::Done,
+        Overall::Fail => Exit::GateFailed,
+        Overall::Inconclusive => Exit::Inconclusive,
+    })
+}
+
+fn reference(path: &Path) -> anyhow::Result<GivenReference> {
+    let text = read_document(path, "reference manifest")?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    GivenReference::read(name, &text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Hinted::error(message, "auscult manifest create IMAGE -o FILE makes a reference manifest")
+    })
+}
+
+fn deny(path: &Path) -> anyhow::Result<Deny> {
+    let text = read_document(path, "deny list")?;
+    Deny::read(&text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Hinted::error(
+            message,
+            "auscult manifest sign LIST.toml --key KEY -o FILE makes a deny list",
+        )
+    })
+}
+
+/// What was measured, or is measured now; with the image where it is at hand.
+fn measured(
+    arguments: &VerifyArgs,
+    references: &[GivenReference],
+    limits: &Limits,
+) -> anyhow::Result<(Measured, Option<File>)> {
+    let path = &arguments.target;
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        let evidence = measure::of_directory(path, Scope::Directory)?;
+        return Ok((own(evidence, arguments)?, None));
+    }
+    if is_evidence(path) {
+        let text = read_document(path, "evidence")?;
+        let measured = Measured::read(&text).map_err(|error| {
+            let message = format!("{}: {error}", path.display());
+            Hinted::error(message, "auscult measure PATH -o FILE makes evidence")
+        })?;
+        return Ok((measured, None));
+    }
+    let target = Target::open(path)?;
+    if target.kind != InputKind::Image {
+        let message = format!("verify {}: it is no image and no evidence", path.display());
+        return Err(Hinted::error(message, "name evidence, an image or a directory"));
+    }
+    let mut image = target.again()?.file;
+    let size = image.seek(SeekFrom::End(0)).context("measure the image")?;
+    let seen = ImageSeen { sha256: worker::digest(&image, size)?, size };
+    let is_known = references.iter().any(|given| given.reference().image == seen);
+    let evidence = if is_known {
+        // Byte for byte the image of a reference: there is nothing in it to look for.
+        Evidence { image: Some(seen), ..measure::empty(Scope::Image) }
+    } else {
+        measure::of_image(target, seen, limits)?
+    };
+    Ok((own(evidence, arguments)?, Some(image)))
+}
+
+/// What this process measures itself answers the challenge of this check.
+fn own(mut evidence: Evidence, arguments: &VerifyArgs) -> anyhow::Result<Measured> {
+    let challenge = arguments.challenge.as_deref().map(measure::read_challenge).transpose()?;
+    evidence.challenge = challenge.as_ref().map(Into::into);
+    Ok(Measured::Own(Box::new(evidence)))
+}
+
+fn is_evidence(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+    read.is_ok() && head.trim_ascii_start().starts_with(EVIDENCE_BEGINS)
+}
