@@ -33,7 +33,7 @@ use auscult_model::{
 };
 use auscult_unpack::{NodeKind, Tree};
 
-use crate::{inventory::Inventory, signatures::RuleSet};
+use crate::{examine::Examined, inventory::Inventory, signatures::RuleSet};
 
 /// Inspects an unpacked image. The same tree gives the same facts.
 pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
@@ -77,12 +77,8 @@ pub fn inspect(tree: &Tree, input: Input, limits: &Limits) -> Facts {
     problems.extend(packages.problems);
     problems.extend(operation_problems);
     let mut statements = identities.facts;
-    let mut features = Vec::new();
+    let features = features(tree, &mut examined);
     for seen in &mut examined {
-        for (offset, inventory) in seen.features.drain(..) {
-            let locator = examine::place(tree, seen.node, offset);
-            features.push(FeatureInventory { locator, ..inventory });
-        }
         problems.append(&mut seen.problems);
         statements.append(&mut seen.statements);
     }
@@ -123,6 +119,18 @@ fn rules_digest() -> Sha256 {
     let parts = Sha256::of(FEATURE_TABLE.as_bytes());
     let text = format!("{} {} {parts}", RuleSet::builtin_digest(), symbols::digest());
     Sha256::of(text.as_bytes())
+}
+
+/// The lists of parts in the programs, with their places.
+fn features(tree: &Tree, examined: &mut [Examined]) -> Vec<FeatureInventory> {
+    let mut features = Vec::new();
+    for seen in examined {
+        for (offset, inventory) in seen.features.drain(..) {
+            let locator = examine::place(tree, seen.node, offset);
+            features.push(FeatureInventory { locator, ..inventory });
+        }
+    }
+    features
 }
 
 /// Every container of the image.

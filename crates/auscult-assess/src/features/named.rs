@@ -154,102 +154,105 @@ mod tests {
         (parts, named.other.is_some())
     }
 
-    /// Texts as they were published, in part.
+    /// Texts as they were published, in part: the component, the parts that they name, and whether they
+    /// name other places.
+    const TEXTS: &[(&str, &str, &[&str], bool)] = &[
+        (
+            "busybox",
+            "A use-after-free in Busybox's awk applet leads to denial of service and possibly code \
+                 execution when processing a crafted awk pattern in the getvar_i function.",
+            &["awk"],
+            false,
+        ),
+        (
+            "busybox",
+            "There is a stack overflow vulnerability in ash.c:6030 in busybox before 1.35.",
+            &["ash"],
+            false,
+        ),
+        (
+            "busybox",
+            "In netstat in BusyBox through 1.37.0, local users can launch",
+            &["netstat"],
+            false,
+        ),
+        // It says where the bug shows, not where it is: nslookup printed such names too.
+        (
+            "busybox",
+            "BusyBox through 1.35.0 allows remote attackers to execute arbitrary code if netstat is used to print",
+            &[],
+            false,
+        ),
+        (
+            "busybox",
+            "In the add_match function in libbb/lineedit.c in BusyBox through 1.27.2, the shell",
+            &[],
+            true,
+        ),
+        ("busybox", "the awk applet and other applets of BusyBox", &["awk"], true),
+        ("busybox", "the awk applet, in editors/awk.c and libbb/xfuncs.c", &["awk"], true),
+        (
+            "busybox",
+            "Integer overflow in the DHCP client (udhcpc) in BusyBox before 1.25.0",
+            &["udhcp"],
+            false,
+        ),
+        (
+            "busybox",
+            "The recv_and_process_client_pkt function in networking/ntpd.c in busybox",
+            &["ntpd"],
+            false,
+        ),
+        (
+            "busybox",
+            "upgrade.html of a phone appends flags to the busybox ftpget command",
+            &[],
+            false,
+        ),
+        (
+            "dnsmasq",
+            "A heap-based buffer overflow was discovered in dnsmasq when DNSSEC is enabled",
+            &["DNSSEC"],
+            false,
+        ),
+        (
+            "dnsmasq",
+            "a weak hash of the query name (CRC32 when dnsmasq is compiled without DNSSEC, SHA-1 otherwise)",
+            &[],
+            true,
+        ),
+        ("dnsmasq", "stack overflow via a crafted DHCPv6 request", &["DHCPv6"], false),
+        ("openssl", "invalid DTLS handshake to an OpenSSL DTLS client", &["DTLS"], false),
+        ("openssl", "handling of ciphersuites in SSL, TLS and DTLS", &["DTLS"], true),
+        ("openssl", "The PKCS7 or CMS routines", &["CMS"], true),
+        ("openssl", "experimental J-PAKE implementation", &["J-PAKE"], false),
+        // It is about something else and tells what that is used for.
+        (
+            "openssl",
+            "Bignum squaring (BN_sqr) may produce incorrect results. SRP and DTLS use it.",
+            &[],
+            false,
+        ),
+        // A part that is named later must be missing too.
+        (
+            "openssl",
+            "The experimental J-PAKE implementation fails. So does SRP.",
+            &["J-PAKE", "SRP"],
+            false,
+        ),
+        (
+            "nginx",
+            "a vulnerability in the module ngx_http_mp4_module, which might",
+            &["http_mp4_module"],
+            false,
+        ),
+    ];
+
     #[test]
     fn texts_name_parts_and_other_places() {
-        for (component, text, parts, other) in [
-            (
-                "busybox",
-                "A use-after-free in Busybox's awk applet leads to denial of service and possibly code \
-                 execution when processing a crafted awk pattern in the getvar_i function.",
-                &["awk"][..],
-                false,
-            ),
-            (
-                "busybox",
-                "There is a stack overflow vulnerability in ash.c:6030 in busybox before 1.35.",
-                &["ash"],
-                false,
-            ),
-            (
-                "busybox",
-                "In netstat in BusyBox through 1.37.0, local users can launch",
-                &["netstat"],
-                false,
-            ),
-            // It says where the bug shows, not where it is: nslookup printed such names too.
-            (
-                "busybox",
-                "BusyBox through 1.35.0 allows remote attackers to execute arbitrary code if netstat is used to print",
-                &[],
-                false,
-            ),
-            (
-                "busybox",
-                "In the add_match function in libbb/lineedit.c in BusyBox through 1.27.2, the shell",
-                &[],
-                true,
-            ),
-            ("busybox", "the awk applet and other applets of BusyBox", &["awk"], true),
-            ("busybox", "the awk applet, in editors/awk.c and libbb/xfuncs.c", &["awk"], true),
-            (
-                "busybox",
-                "Integer overflow in the DHCP client (udhcpc) in BusyBox before 1.25.0",
-                &["udhcp"],
-                false,
-            ),
-            (
-                "busybox",
-                "The recv_and_process_client_pkt function in networking/ntpd.c in busybox",
-                &["ntpd"],
-                false,
-            ),
-            (
-                "busybox",
-                "upgrade.html of a phone appends flags to the busybox ftpget command",
-                &[],
-                false,
-            ),
-            (
-                "dnsmasq",
-                "A heap-based buffer overflow was discovered in dnsmasq when DNSSEC is enabled",
-                &["DNSSEC"],
-                false,
-            ),
-            (
-                "dnsmasq",
-                "a weak hash of the query name (CRC32 when dnsmasq is compiled without DNSSEC, SHA-1 otherwise)",
-                &[],
-                true,
-            ),
-            ("dnsmasq", "stack overflow via a crafted DHCPv6 request", &["DHCPv6"], false),
-            ("openssl", "invalid DTLS handshake to an OpenSSL DTLS client", &["DTLS"], false),
-            ("openssl", "handling of ciphersuites in SSL, TLS and DTLS", &["DTLS"], true),
-            ("openssl", "The PKCS7 or CMS routines", &["CMS"], true),
-            ("openssl", "experimental J-PAKE implementation", &["J-PAKE"], false),
-            // It is about something else and tells what that is used for.
-            (
-                "openssl",
-                "Bignum squaring (BN_sqr) may produce incorrect results. SRP and DTLS use it.",
-                &[],
-                false,
-            ),
-            // A part that is named later must be missing too.
-            (
-                "openssl",
-                "The experimental J-PAKE implementation fails. So does SRP.",
-                &["J-PAKE", "SRP"],
-                false,
-            ),
-            (
-                "nginx",
-                "a vulnerability in the module ngx_http_mp4_module, which might",
-                &["http_mp4_module"],
-                false,
-            ),
-        ] {
+        for (component, text, parts, other) in TEXTS {
             let text = &format!("a title\n{text}");
-            assert_eq!(named(component, &[], text), (parts.to_vec(), other), "{text}");
+            assert_eq!(named(component, &[], text), (parts.to_vec(), *other), "{text}");
         }
     }
 

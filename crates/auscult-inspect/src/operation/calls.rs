@@ -377,14 +377,7 @@ impl Reading<'_, '_> {
             }
             "su" | "runuser" => {
                 self.program(command, Manner::Plain, user);
-                match users::of_su(rest) {
-                    users::Su::Text(user, text) => {
-                        self.su(command, &text, user.as_deref(), nesting);
-                    }
-                    users::Su::Words(user, words) => {
-                        self.command(&deeper(&words, false), user.as_deref(), nesting);
-                    }
-                }
+                self.su(command, rest, nesting);
             }
             "chroot" => {
                 self.program(command, Manner::Plain, user);
@@ -460,11 +453,19 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn su(&mut self, command: &Command, text: &str, user: Option<&str>, nesting: u32) {
-        for inner in shell::read(text.as_bytes(), self.files).commands {
-            let background = inner.background || command.background;
-            let inner = Command { offset: command.offset, background, ..inner };
-            self.command(&inner, user, nesting);
+    fn su(&mut self, command: &Command, rest: &[String], nesting: u32) {
+        match users::of_su(rest) {
+            users::Su::Text(user, text) => {
+                for inner in shell::read(text.as_bytes(), self.files).commands {
+                    let background = inner.background || command.background;
+                    let inner = Command { offset: command.offset, background, ..inner };
+                    self.command(&inner, user.as_deref(), nesting);
+                }
+            }
+            users::Su::Words(user, words) => {
+                let inner = Command { words, ..command.clone() };
+                self.command(&inner, user.as_deref(), nesting);
+            }
         }
     }
 
