@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use auscult_advisory::Snapshot;
 use auscult_assess::{Capture, Stated};
 use auscult_model::{
-    Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, Known, Limits,
+    Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, InputKind, Known, Limits,
 };
 use auscult_priority::{Decider, DecisionPolicy};
 use auscult_report::{Assessment, ScanResult, Unmatched};
@@ -44,7 +44,7 @@ impl Question {
     pub(super) fn ask(arguments: &JudgingArgs, facts_only: bool) -> anyhow::Result<Self> {
         let context = arguments.context.as_deref().map(read_context).transpose()?;
         let path = arguments.advisories.as_deref();
-        // Its bytes are checked in `answer`, while the worker reads the target.
+        // Its bytes are checked in `inspect`, at the same time as an SBOM is read.
         let advisories = if facts_only { None } else { Some(Advisories::open(path)?) };
         let cache = arguments.cache.clone();
         let stated = stated(arguments)?;
@@ -72,12 +72,7 @@ impl Question {
 
     /// Inspects the target and judges what is in it.
     pub(super) fn answer(&self, target: &Path, limits: &Limits) -> anyhow::Result<ScanResult> {
-        let target = Target::open(target)?;
-        let (limits, cache) = (limits.clone(), self.cache.clone());
-        let inspected = thread::spawn(move || facts(target, &limits, cache.as_deref()));
-        // An error ends the program, and the worker with it, long before a large image is read.
-        self.advisories.as_ref().map_or(Ok(()), Advisories::check)?;
-        let (facts, isolation) = inspected.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        let (facts, isolation) = self.inspect(Target::open(target)?, limits)?;
         let mut result = ScanResult::of_facts(facts, self.as_of, "only facts were asked for")
             .context("digest the facts")?;
         result.isolation = isolation;
@@ -93,6 +88,25 @@ impl Question {
             result.runtime = Some(auscult_assess::join_capture(&result.facts, capture, findings));
         }
         Ok(result)
+    }
+
+    /// Takes the facts of the target, and makes sure that the advisories are whole.
+    fn inspect(&self, target: Target, limits: &Limits) -> anyhow::Result<(Facts, Vec<String>)> {
+        let check = || self.advisories.as_ref().map_or(Ok(()), Advisories::check);
+        let cache = self.cache.as_deref();
+        if target.kind != InputKind::Sbom {
+            // Nobody should wait for a large image to hear that the snapshot is damaged.
+            check()?;
+            return facts(target, limits, cache);
+        }
+        // An SBOM takes the worker no longer than this takes. The worker stays a child of this thread,
+        // as it ends with the thread that started it.
+        thread::scope(|scope| {
+            let checked = scope.spawn(check);
+            let facts = facts(target, limits, cache);
+            checked.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            facts
+        })
     }
 
     fn assess(
