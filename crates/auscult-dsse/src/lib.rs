@@ -4,7 +4,7 @@
 //! An [`Envelope`] is DSSE 1.0.2 with signatures by Ed25519 (RFC 8032) or ECDSA on P-256 with SHA-256
 //! (FIPS 186-5); what is signed is an in-toto [`Statement`] of version 1. A crate of its own because
 //! whoever checks a bundle need not know devices, and whoever checks a device no advisories
-//! (`docs/adr/0011-integrity.md`). No key is made here out of nothing: random bytes are the caller's
+//! (`docs/adr/0012-integrity.md`). No key is made here out of nothing: random bytes are the caller's
 //! business.
 
 mod envelope;
