@@ -87,7 +87,7 @@ fn network(root: &RootOperation, chain: &[String]) -> MeasuredExposure {
     let path = chain.get(1).map(String::as_bytes).unwrap_or_default();
     let is_program = |listener: &&Listener| {
         listener.is_started()
-            && !is_loopback(listener)
+            && !listener.is_loopback()
             && listener
                 .program
                 .as_ref()
@@ -150,12 +150,6 @@ fn of_listener(listener: &Listener, filter: Option<&FirewallRules>) -> MeasuredE
 fn filter(root: &RootOperation) -> Option<&FirewallRules> {
     root.firewall.known()?.iter().find(|rules| {
         rules.input_policy.known().is_some_and(|policy| policy == "drop" || policy == "reject")
-    })
-}
-
-fn is_loopback(listener: &Listener) -> bool {
-    listener.address.known().is_some_and(|address| {
-        address.starts_with("127.") || matches!(address.as_str(), "::1" | "localhost" | "lo")
     })
 }
 

@@ -1,16 +1,14 @@
 //! The survey of an image: which parts its bytes make, and what lies in its file systems.
 
-use auscult_measure::{Content, Entry, Kind, Unmeasured};
+use auscult_measure::{Content, Entry, Kind, Unmeasured, capability_text};
 use auscult_model::{ByteName, Sha256};
-use auscult_unpack::{EntryKind, Extent, Node, NodeId, NodeKind, Reading, Tree};
+use auscult_unpack::{EntryKind, Extent, Node, NodeId, NodeKind, Reading, Tree, each_piece};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::{FileSystem, ImageSeen, Region, RegionClass};
 
-/// Bytes that are hashed at once.
-const PIECE_BYTES: u64 = 4 << 20;
 /// What the root of a system holds. A file system inside another one is listed of its own where it is
 /// the root of one: an update package with the new system in it. What else lies in a file is covered by
 /// the digest of that file.
@@ -140,14 +138,13 @@ fn digest(content: &Extent) -> Option<(Sha256, Option<u8>)> {
         return None;
     }
     let mut hasher = sha2::Sha256::new();
-    let (mut position, mut fill, mut filled) = (0, None, true);
-    while position < content.len() {
-        let bytes = content.read_up_to(position, PIECE_BYTES).ok()?;
-        hasher.update(&bytes);
-        let first = *fill.get_or_insert(bytes.first().copied()?);
+    let (mut fill, mut filled) = (None, true);
+    let read = each_piece(content, |bytes| {
+        hasher.update(bytes);
+        let first = *fill.get_or_insert(bytes.first().copied().unwrap_or_default());
         filled = filled && bytes.iter().all(|&byte| byte == first);
-        position += PIECE_BYTES;
-    }
+    });
+    read.ok()?;
     Some((Sha256(hasher.finalize().into()), fill.filter(|_| filled)))
 }
 
@@ -215,14 +212,9 @@ fn entry(path: &ByteName, node: &Node) -> (Entry, Option<Unmeasured>) {
 }
 
 fn capability(node: &Node) -> Option<String> {
-    use std::fmt::Write as _;
     let mut attributes = node.metadata.xattrs.iter();
     let (_, value) = attributes.find(|(name, _)| name.as_bytes() == b"security.capability")?;
-    let mut text = String::new();
-    for byte in value {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Some(text)
+    Some(capability_text(value))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use auscult_model::clean;
+
 use crate::{Group, Item, Outcome, Overall, Verdict};
 
 /// Items of one group that are shown; JSON holds all.
@@ -28,7 +30,8 @@ impl Verdict {
                 let mut names = vec![&build.vendor, &build.model, &build.firmware_version];
                 names.retain(|name| name.is_some());
                 let names: Vec<&str> = names.iter().filter_map(|name| name.as_deref()).collect();
-                let names = clean(&names.join(" "));
+                let names = names.join(" ");
+                let names = clean(&names);
                 let id = clean(&build.build_id);
                 let space = if names.is_empty() { "" } else { " " };
                 let _ = writeln!(text, "build {id}{space}{names}");
@@ -81,13 +84,4 @@ fn line(text: &mut String, item: &Item) {
         let _ = write!(text, " ({})", clean(meaning));
     }
     text.push('\n');
-}
-
-/// Without characters that steer a terminal or turn the direction of writing.
-fn clean(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }

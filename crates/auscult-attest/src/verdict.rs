@@ -210,11 +210,8 @@ impl Collector {
     }
 
     fn group(&mut self, name: &str) -> &mut Group {
-        if !self.groups.contains_key(name) {
-            let group = Group { name: name.to_owned(), ..Group::default() };
-            self.groups.insert(name.to_owned(), group);
-        }
-        self.groups.entry(name.to_owned()).or_default()
+        let new = || Group { name: name.to_owned(), ..Group::default() };
+        self.groups.entry(name.to_owned()).or_insert_with(new)
     }
 
     /// The groups, with the worst first in each.

@@ -53,6 +53,14 @@ pub enum Refused {
     Wrong(String),
 }
 
+/// Ids of keys out of a hostile file for a message: few, short and printable.
+pub fn shown_ids(ids: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let short = |id: &str| id.chars().filter(char::is_ascii_graphic).take(64).collect::<String>();
+    let ids = ids.into_iter().take(3).map(|id| short(id.as_ref()));
+    let ids: Vec<String> = ids.filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() { "without a name".to_owned() } else { ids.join(", ") }
+}
+
 impl Envelope {
     /// An envelope that nobody has signed yet.
     pub fn unsigned(payload_type: &str, payload: &[u8]) -> Self {

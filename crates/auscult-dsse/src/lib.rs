@@ -11,7 +11,7 @@ mod envelope;
 mod key;
 mod statement;
 
-pub use envelope::{Envelope, Refused, SIGNATURES_MAX};
+pub use envelope::{Envelope, Refused, SIGNATURES_MAX, shown_ids};
 pub use key::{PublicKey, SigningKey};
 pub use statement::{PAYLOAD_TYPE, Statement, Subject};
 

@@ -115,6 +115,11 @@ impl Entry {
     }
 }
 
+/// The value of `security.capability` as [`Entry::capability`] has it.
+pub fn capability_text(value: &[u8]) -> String {
+    value.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// A path that was not measured, or not wholly.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unmeasured {

@@ -9,7 +9,7 @@ mod entry;
 mod region;
 mod tree;
 
-pub use entry::{Content, Entry, Kind, Unmeasured};
+pub use entry::{Content, Entry, Kind, Unmeasured, capability_text};
 pub use region::{RegionDigest, regions};
 pub use tree::{Bounds, Measurement, tree};
 

@@ -19,7 +19,7 @@ use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 use sha2::Digest as _;
 
-use crate::{Content, Entry, Error, Kind, Unmeasured};
+use crate::{Content, Entry, Error, Kind, Unmeasured, capability_text};
 
 /// How much is measured at most; what is over it is told.
 #[derive(Clone, Copy, Debug)]
@@ -344,16 +344,9 @@ fn read_file(
 }
 
 fn capability(file: &OwnedFd) -> Result<Option<String>, String> {
-    use std::fmt::Write as _;
     let mut value = [0_u8; CAPABILITY_BYTES];
     match fs::fgetxattr(file, c"security.capability", &mut value[..]) {
-        Ok(length) => {
-            let mut text = String::new();
-            for byte in value.get(..length).unwrap_or_default() {
-                let _ = write!(text, "{byte:02x}");
-            }
-            Ok(Some(text))
-        }
+        Ok(length) => Ok(Some(capability_text(value.get(..length).unwrap_or_default()))),
         Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
         Err(error) => Err(format!("read its capabilities: {error}")),
     }

@@ -24,6 +24,7 @@ mod operation;
 mod relations;
 mod runtime;
 mod support;
+mod text;
 mod verdict;
 mod vex;
 
@@ -66,5 +67,6 @@ pub use relations::{
 };
 pub use runtime::{ListenerSeen, RuntimeView, SeenListener};
 pub use support::{Support, SupportState};
+pub use text::clean;
 pub use verdict::{Verdict, VerdictOutcome, VerdictReason};
 pub use vex::{VexStatement, VexSubject};

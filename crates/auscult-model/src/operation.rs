@@ -368,6 +368,13 @@ impl Listener {
         format!("{}/{port}", self.transport.name())
     }
 
+    /// Whether only the device itself reaches it.
+    pub fn is_loopback(&self) -> bool {
+        self.address.known().is_some_and(|address| {
+            address.starts_with("127.") || matches!(address.as_str(), "::1" | "localhost" | "lo")
+        })
+    }
+
     /// Whether something was seen that starts the program.
     pub fn is_started(&self) -> bool {
         self.started.known().is_some_and(|started| *started != Started::NotSeen)

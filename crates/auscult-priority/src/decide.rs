@@ -138,13 +138,13 @@ impl<'a> Decider<'a> {
             return Vec::new();
         }
         let given = Given::of(finding, self.context);
-        let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = decided.get(&given).cloned();
+        let decided = || self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = decided().get(&given).cloned();
         let mut decisions = known.unwrap_or_else(|| {
+            // Others may decide meanwhile, about the same too: the first answer is shared.
             let made = self.all(&given);
-            decided.entry(given).or_insert(made).clone()
+            decided().entry(given).or_insert(made).clone()
         });
-        drop(decided);
         // The hospital's own comes first, and alone says what can be done.
         if let Some(deployer) = decisions.first_mut() {
             deployer.action = Some(self.ladder.action(finding));

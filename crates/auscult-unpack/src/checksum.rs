@@ -56,7 +56,7 @@ pub(crate) fn crc32c_seeded(seed: u32, bytes: &[u8]) -> u32 {
 ///
 /// # Errors
 /// The fault that stops reading.
-pub(crate) fn each_piece(extent: &Extent, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
+pub fn each_piece(extent: &Extent, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
     let mut position = 0;
     while position < extent.len() {
         let bytes = extent.read_up_to(position, STEP_BYTES)?;

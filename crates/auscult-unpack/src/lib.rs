@@ -29,6 +29,7 @@ mod tree;
 mod vault;
 mod view;
 
+pub use checksum::each_piece;
 pub use extent::{Derive, Extent, Recipe, Salvage, Stream};
 pub use fault::Fault;
 pub use format::{Entry, EntryKind, Metadata, Reading, Unread};

@@ -7,6 +7,7 @@ mod commands;
 mod data;
 mod exit;
 mod failure;
+mod keys;
 mod output;
 mod target;
 mod worker;

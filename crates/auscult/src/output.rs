@@ -48,6 +48,27 @@ pub(crate) fn parse<Format: FromStr<Err: fmt::Display>>(
     Ok(outputs)
 }
 
+/// Forms of a result that has no others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+impl FromStr for Form {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            _ => Err("it is written as table or json"),
+        }
+    }
+}
+
 /// Writes one result where it was asked for; a file appears whole or not at all.
 pub(crate) fn write<Format>(output: &Output<Format>, bytes: &[u8]) -> anyhow::Result<()> {
     write_with(output, |out| out.write_all(bytes).context("write the result"))

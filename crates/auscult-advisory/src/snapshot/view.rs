@@ -332,8 +332,7 @@ impl Snapshot {
         Ok(self.devices.get_or_init(|| devices))
     }
 
-    /// What publishers say of a vulnerability beside its ranges. Snapshots of older programs hold
-    /// none.
+    /// What publishers say of a vulnerability beside its ranges.
     fn statements(&self, id: &str) -> Result<Vec<StatementView>> {
         let read = self.read(RANGES, STATEMENTS, id, |reader| reader.list(Statement::read))?;
         let view = |statement: Statement| StatementView {

@@ -3,10 +3,9 @@
 use auscult_measure::{Content, Entry, Kind};
 use auscult_model::ByteName;
 
+use super::SETUID_OR_SETGID;
 use crate::{Code, Item, classes::Treatment};
 
-const SETUID: u32 = 0o4000;
-const SETGID: u32 = 0o2000;
 const EXECUTE: u32 = 0o111;
 
 /// What is wrong with an entry of an area of data that is not in the reference as it is.
@@ -18,7 +17,7 @@ pub(super) fn check(entry: &Entry, treatment: &Treatment<'_>) -> Vec<Item> {
     match entry.kind {
         Kind::File => {
             let mode = entry.mode.unwrap_or(0);
-            if mode & (SETUID | SETGID) != 0 {
+            if mode & SETUID_OR_SETGID != 0 {
                 fail(Code::SetuidInData, format!("setuid or setgid ({mode:04o}) in a data area"));
             }
             let why = match entry.content {

@@ -5,10 +5,8 @@ use std::collections::{HashMap, HashSet};
 use auscult_measure::{Entry, Kind, Unmeasured};
 use auscult_model::ByteName;
 
-use super::{NO_COMPONENT, area, meaning};
+use super::{NO_COMPONENT, SETUID_OR_SETGID, area, meaning};
 use crate::{Class, Code, FileSystem, Item, Reference, classes::Treatment, verdict::Collector};
-
-const SETUID_OR_SETGID: u32 = 0o6000;
 
 /// Compares one file system.
 pub(crate) fn compare(

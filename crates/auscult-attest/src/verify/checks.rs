@@ -1,6 +1,6 @@
 //! Checks of the whole: signatures, freshness, assurance, rollback, the deny list.
 
-use auscult_dsse::{Envelope, PAYLOAD_TYPE, PublicKey, Refused};
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, PublicKey, Refused, shown_ids};
 
 use super::{Deny, GivenReference, Measured, Question};
 use crate::{Code, Evidence, Identity, Item};
@@ -28,32 +28,24 @@ fn is_signed(deny: &Deny, trusted: &[PublicKey]) -> bool {
     deny.envelope.open(PAYLOAD_TYPE, trusted).is_ok()
 }
 
-/// Ids of keys for a message: few, short and printable.
-fn shown<'a>(keys: impl IntoIterator<Item = &'a str>) -> String {
-    let short = |key: &str| key.chars().filter(char::is_ascii_graphic).take(64).collect::<String>();
-    let keys: Vec<String> =
-        keys.into_iter().take(3).map(short).filter(|key| !key.is_empty()).collect();
-    if keys.is_empty() { "without a name".to_owned() } else { keys.join(", ") }
-}
-
 /// What the signature of a document is worth.
 fn signature(subject: &str, code: Code, envelope: &Envelope, trusted: &[PublicKey]) -> Item {
     match envelope.open(PAYLOAD_TYPE, trusted) {
         Ok((_, keys)) => {
             let ids: Vec<String> = keys.iter().map(|key| key.id()).collect();
-            let reason = format!("signed by {}", shown(ids.iter().map(String::as_str)));
+            let reason = format!("signed by {}", shown_ids(ids));
             Item::pass(code, subject, reason)
         }
         Err(Refused::Unsigned) => Item::fail(code, subject, "it carries no signature"),
         Err(Refused::Unknown(keys)) => {
-            let keys = shown(keys.iter().map(String::as_str));
+            let keys = shown_ids(keys);
             let reason = format!("signed by a key that is not trusted, or denied ({keys})");
             Item::fail(code, subject, reason)
         }
         Err(Refused::Wrong(key)) => {
             let reason = format!(
                 "changed after it was signed: the signature is not of the key that it names ({})",
-                shown([key.as_str()])
+                shown_ids([key])
             );
             Item::fail(code, subject, reason)
         }
@@ -86,7 +78,7 @@ pub(super) fn evidence(measured: &Measured, trusted: &Trusted) -> Option<Item> {
     let signed = envelope.claimed_keys().next().is_some();
     Some(match &evidence.signer {
         Some(key) if !signed => {
-            let key = shown([key.as_str()]);
+            let key = shown_ids([key]);
             let reason = format!("its signature was stripped: it was signed by {key}");
             Item::fail(Code::EvidenceStripped, "evidence", reason)
         }

@@ -22,6 +22,14 @@ pub type RegionReader<'a> = &'a dyn Fn(&[(u64, u64)]) -> Vec<Option<RegionDigest
 /// taken for a unit of that build.
 const LIKENESS_MIN: usize = 500_000;
 
+/// Opens a document; its signature is looked at by [`verify`].
+fn unsealed(text: &[u8], expected: &'static str) -> Result<(Envelope, Vec<u8>)> {
+    let malformed = |_| auscult_dsse::Error::Malformed { expected };
+    let envelope: Envelope = serde_json::from_slice(text).map_err(malformed)?;
+    let payload = envelope.unverified(auscult_dsse::PAYLOAD_TYPE)?;
+    Ok((envelope, payload))
+}
+
 /// A reference as it was given.
 pub struct GivenReference {
     /// What it is called in the result.
@@ -33,9 +41,7 @@ pub struct GivenReference {
 impl GivenReference {
     /// Reads a reference; its signature is looked at by [`verify`].
     pub fn read(name: impl Into<String>, text: &[u8]) -> Result<Self> {
-        let malformed = |_| auscult_dsse::Error::Malformed { expected: "a reference manifest" };
-        let envelope: Envelope = serde_json::from_slice(text).map_err(malformed)?;
-        let payload = envelope.unverified(auscult_dsse::PAYLOAD_TYPE)?;
+        let (envelope, payload) = unsealed(text, "a reference manifest")?;
         let reference = Reference::read(&payload)?;
         Ok(Self { name: name.into(), envelope, reference })
     }
@@ -57,9 +63,7 @@ pub enum Measured {
 impl Measured {
     /// Reads evidence; its signature is looked at by [`verify`].
     pub fn read(text: &[u8]) -> Result<Self> {
-        let malformed = |_| auscult_dsse::Error::Malformed { expected: "evidence" };
-        let envelope: Envelope = serde_json::from_slice(text).map_err(malformed)?;
-        let payload = envelope.unverified(auscult_dsse::PAYLOAD_TYPE)?;
+        let (envelope, payload) = unsealed(text, "evidence")?;
         Ok(Self::Sealed(Box::new(Evidence::read(&payload)?), envelope))
     }
 
@@ -79,9 +83,7 @@ pub struct Deny {
 impl Deny {
     /// Reads a list; its signature is looked at by [`verify`].
     pub fn read(text: &[u8]) -> Result<Self> {
-        let malformed = |_| auscult_dsse::Error::Malformed { expected: "a deny list" };
-        let envelope: Envelope = serde_json::from_slice(text).map_err(malformed)?;
-        let payload = envelope.unverified(auscult_dsse::PAYLOAD_TYPE)?;
+        let (envelope, payload) = unsealed(text, "a deny list")?;
         Ok(Self { list: DenyList::read(&payload)?, envelope })
     }
 }

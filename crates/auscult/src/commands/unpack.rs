@@ -1,6 +1,6 @@
 //! `auscult unpack`: what an image consists of.
 
-use std::{fmt::Write as _, io::Write as _, os::fd::AsFd as _, str::FromStr};
+use std::{fmt::Write as _, io::Write as _, os::fd::AsFd as _};
 
 use anyhow::Context as _;
 use auscult_model::{Coverage, looks_like};
@@ -8,7 +8,7 @@ use auscult_model::{Coverage, looks_like};
 use crate::{
     args::UnpackArgs,
     exit::Exit,
-    output,
+    output::{self, Form},
     target::Target,
     worker::{self, Listing},
 };
@@ -33,43 +33,24 @@ pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let options: Vec<String> = arguments.output.iter().cloned().collect();
-    let outputs = output::parse(&options, ListingFormat::Table)?;
+    let outputs = output::parse(&options, Form::Table)?;
     let target = Target::open(&arguments.image)?;
     let problems = target.problems.clone();
     let mut listing = worker::list(target, &limits)?;
     listing.problems.extend(problems);
     for wanted in &outputs {
         let bytes = match wanted.format {
-            ListingFormat::Json => {
+            Form::Json => {
                 let mut bytes = serde_json::to_vec_pretty(&listing)?;
                 bytes.push(b'\n');
                 bytes
             }
-            ListingFormat::Table => table(&listing).into_bytes(),
+            Form::Table => table(&listing).into_bytes(),
         };
         output::write(wanted, &bytes)?;
     }
     let identified = listing.entries.iter().any(|row| row.kind == "container");
     Ok(if identified { Exit::Done } else { Exit::Inconclusive })
-}
-
-/// Forms of a listing.
-#[derive(Clone, Copy, Debug)]
-enum ListingFormat {
-    Table,
-    Json,
-}
-
-impl FromStr for ListingFormat {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "table" => Ok(Self::Table),
-            "json" => Ok(Self::Json),
-            _ => Err("a listing is written as table or json"),
-        }
-    }
 }
 
 fn table(listing: &Listing) -> String {

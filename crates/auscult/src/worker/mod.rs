@@ -78,6 +78,8 @@ pub(crate) struct Inspection {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Surveyed {
     pub(crate) isolation: Vec<String>,
+    /// Of the same unpacking as the survey.
+    pub(crate) facts: Facts,
     pub(crate) survey: auscult_attest::Survey,
 }
 

@@ -91,12 +91,10 @@ pub(crate) fn list(target: Target, limits: &Limits) -> anyhow::Result<Listing> {
     serde_json::from_slice(&answer).context("read the listing that the worker sent")
 }
 
-/// Surveys the parts and files of an image.
-pub(crate) fn survey(target: Target, limits: &Limits) -> anyhow::Result<auscult_attest::Survey> {
+/// Takes the facts of an image and surveys its parts and files.
+pub(crate) fn survey(target: Target, limits: &Limits) -> anyhow::Result<Surveyed> {
     let answer = ask(target, Task::Survey, limits)?;
-    let surveyed: Surveyed =
-        serde_json::from_slice(&answer).context("read the survey that the worker sent")?;
-    Ok(surveyed.survey)
+    serde_json::from_slice(&answer).context("read the survey that the worker sent")
 }
 
 /// Copies the bytes at a place of the image to `out`.

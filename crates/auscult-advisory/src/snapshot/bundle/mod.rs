@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use auscult_dsse::{Envelope, PAYLOAD_TYPE, Refused};
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, Refused, shown_ids};
 pub use auscult_dsse::{PublicKey, SigningKey};
 use auscult_model::Sha256;
 pub use export::seal;
@@ -138,16 +138,17 @@ impl Bundle {
 
     /// Verifies the signature, and that the content has the length that was signed.
     pub fn verify(self, trusted: &[PublicKey]) -> Result<Verified> {
+        let nameless = || Error::UnknownKey { keys: shown_ids([""; 0]) };
         let opened = self.envelope.open(PAYLOAD_TYPE, trusted);
         let (payload, keys) = opened.map_err(|refused| match refused {
             Refused::Malformed => Error::MalformedBundle { what: "a signed statement" },
-            Refused::Unsigned => Error::UnknownKey { keys: shown(&[]) },
-            Refused::Unknown(keys) => Error::UnknownKey { keys: shown(&keys) },
+            Refused::Unsigned => nameless(),
+            Refused::Unknown(keys) => Error::UnknownKey { keys: shown_ids(keys) },
             Refused::Wrong(key) => Error::WrongSignature { key },
         })?;
         let statement = Statement::read(&payload)?;
         let key = keys.first().copied().cloned();
-        let key = key.ok_or_else(|| Error::UnknownKey { keys: shown(&[]) })?;
+        let key = key.ok_or_else(nameless)?;
         let expected = self.content_at.saturating_add(statement.content_bytes);
         if expected != self.bytes.length() {
             return Err(Error::TruncatedBundle { expected, found: self.bytes.length() });
@@ -155,14 +156,6 @@ impl Bundle {
         let Self { bytes, content_at, .. } = self;
         Ok(Verified { bytes, content_at, statement, key })
     }
-}
-
-/// Key ids of a hostile file for a message: few, and short.
-fn shown(keys: &[String]) -> String {
-    let short =
-        |key: &String| key.chars().filter(char::is_ascii_graphic).take(64).collect::<String>();
-    let keys: Vec<String> = keys.iter().take(3).map(short).filter(|key| !key.is_empty()).collect();
-    if keys.is_empty() { "without a name".to_owned() } else { keys.join(", ") }
 }
 
 impl Verified {

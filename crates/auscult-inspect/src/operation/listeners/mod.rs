@@ -316,11 +316,7 @@ pub(super) fn is_multi_call(path: &str) -> bool {
 
 /// The programs that are reached over the network, with their names.
 pub(super) fn facing(listeners: &[(Listener, Option<NodeId>)]) -> HashMap<NodeId, String> {
-    let open = listeners.iter().filter(|(listener, _)| {
-        let local = listener.address.known().is_some_and(|address| {
-            address.starts_with("127.") || matches!(address.as_str(), "::1" | "localhost" | "lo")
-        });
-        listener.is_started() && !local
-    });
+    let open =
+        listeners.iter().filter(|(listener, _)| listener.is_started() && !listener.is_loopback());
     open.filter_map(|(listener, program)| Some(((*program)?, listener.socket()))).collect()
 }

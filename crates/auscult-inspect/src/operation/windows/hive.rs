@@ -6,6 +6,8 @@
 
 use std::cell::Cell as Counter;
 
+use auscult_unpack::{Endian, View};
+
 /// Where the cells begin.
 const BASE: usize = 0x1000;
 /// Cells that are looked at in one hive.
@@ -208,13 +210,11 @@ fn text(bytes: &[u8], ascii: bool) -> String {
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    let pair = bytes.get(at..at.checked_add(2)?)?;
-    Some(u16::from_le_bytes(pair.try_into().ok()?))
+    View(bytes).u16(at, Endian::Little).ok()
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes(four.try_into().ok()?))
+    View(bytes).u32(at, Endian::Little).ok()
 }
 
 #[cfg(test)]

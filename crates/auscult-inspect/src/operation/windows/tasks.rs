@@ -1,8 +1,11 @@
 //! Scheduled tasks: files below `System32\Tasks` (MS-TSCH 2.5, the XML schema of tasks). They are read
-//! by their elements, not as whole documents; comments and namespaces are not told apart. Tasks of the
-//! older `.job` form are not read.
+//! by their elements, not as whole documents; namespaces are not told apart. Tasks of the older `.job`
+//! form are not read.
+
+use std::borrow::Cow;
 
 use auscult_model::{BootSource, BootState};
+use quick_xml::{Reader, escape::unescape, events::Event};
 
 use super::{Entry, Root, TASKS};
 
@@ -92,36 +95,32 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// What stands inside of the elements of this name; an empty one is an empty text.
+/// What stands inside of the elements of this name; an empty one is an empty text. What is damaged ends
+/// the search.
 fn elements<'text>(text: &'text str, name: &str) -> Vec<&'text str> {
-    let (open, close) = (format!("<{name}"), format!("</{name}>"));
+    let mut reader = Reader::from_str(text);
     let mut found = Vec::new();
-    let mut rest = text;
-    while let Some((_, behind)) = rest.split_once(&open) {
-        rest = behind;
-        // `<ExecAction` is another element.
-        let Some((attributes, inside)) = behind.split_once('>') else { break };
-        if !attributes.is_empty() && !attributes.starts_with([' ', '\t', '\r', '\n', '/']) {
-            continue;
-        }
-        if attributes.ends_with('/') {
-            found.push("");
-            continue;
-        }
-        let Some((content, after)) = inside.split_once(&close) else { break };
-        found.push(content);
-        rest = after;
-        if found.len() >= ELEMENTS_MAX {
-            break;
+    while found.len() < ELEMENTS_MAX {
+        match reader.read_event() {
+            Ok(Event::Empty(element)) if element.name().as_ref() == name => {
+                found.push("");
+            }
+            Ok(Event::Start(element)) if element.name().as_ref() == name => {
+                let Ok(span) = reader.read_to_end(element.name()) else { break };
+                let span = usize::try_from(span.start).ok().zip(usize::try_from(span.end).ok());
+                found.extend(span.and_then(|(start, end)| text.get(start..end)));
+            }
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => {}
         }
     }
     found
 }
 
-/// A text without the entities of XML.
+/// A text without the entities of XML; as it is where one is not known.
 fn plain(text: &str) -> String {
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    pairs.iter().fold(text.trim().to_owned(), |text, (from, to)| text.replace(from, to))
+    let text = text.trim();
+    unescape(text).map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

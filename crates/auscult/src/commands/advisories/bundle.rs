@@ -19,18 +19,12 @@ use crate::{
     args::{ExportArgs, ImportArgs},
     exit::Exit,
     failure::Hinted,
-    target::read_text,
+    keys::{private_key, public_key},
 };
 
 /// Writes a bundle and tells what is in it.
 pub(super) fn export(arguments: &ExportArgs) -> anyhow::Result<Exit> {
-    let pem = read_text(&arguments.key, "private key")?;
-    let key = SigningKey::from_pem(&pem).map_err(|error| {
-        Hinted::error(
-            format!("{}: {error}", arguments.key.display()),
-            "make a pair of keys with: auscult advisories keygen KEY",
-        )
-    })?;
+    let key = private_key(&arguments.key)?;
     let snapshot = judge::unchecked_snapshot(arguments.advisories.as_deref())?;
     let since = arguments.since.as_deref();
     let since = since.map(|old| judge::unchecked_snapshot(Some(old))).transpose()?;
@@ -54,7 +48,7 @@ pub(super) fn export(arguments: &ExportArgs) -> anyhow::Result<Exit> {
 
 /// Verifies a bundle and puts its snapshot in place.
 pub(super) fn import(arguments: &ImportArgs) -> anyhow::Result<Exit> {
-    let trusted = arguments.trust.iter().map(|path| trusted_key(path));
+    let trusted = arguments.trust.iter().map(|path| public_key(path));
     let trusted = trusted.collect::<anyhow::Result<Vec<PublicKey>>>()?;
     let present = &arguments.advisories;
     let imported = bundle::import(&arguments.bundle, present, &trusted, arguments.force);
@@ -75,16 +69,6 @@ pub(super) fn import(arguments: &ImportArgs) -> anyhow::Result<Exit> {
     writeln!(stdout, "coverage  {}", auscult_report::clean(&imported.info.coverage))?;
     writeln!(stdout, "signed    by key {}", imported.key)?;
     Ok(Exit::Done)
-}
-
-fn trusted_key(path: &Path) -> anyhow::Result<PublicKey> {
-    let pem = read_text(path, "public key")?;
-    PublicKey::from_pem(&pem).map_err(|error| {
-        Hinted::error(
-            format!("{}: {error}", path.display()),
-            "--trust takes the file with .pub behind its name, not the private key",
-        )
-    })
 }
 
 /// A bundle that was not taken, with what to do; the old snapshot is as it was.

@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write as _},
     path::Path,
-    str::FromStr,
 };
 
 use anyhow::{Context as _, ensure};
@@ -16,14 +15,15 @@ use auscult_model::{InputKind, Known, Sha256};
 use jiff::{SignedDuration, Timestamp};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::{private_key, read_document, write_envelope};
+use super::{read_document, write_envelope};
 use crate::{
     args::{ChallengeArgs, ManifestCommand, ManifestCreateArgs, ManifestSignArgs},
     exit::Exit,
     failure::Hinted,
-    output::{self, Output},
+    keys::private_key,
+    output::{self, Form, Output},
     target::{Target, read_text},
-    worker,
+    worker::{self, Surveyed},
 };
 
 pub(crate) fn run(command: &ManifestCommand) -> anyhow::Result<Exit> {
@@ -54,10 +54,7 @@ fn create(arguments: &ManifestCreateArgs) -> anyhow::Result<Exit> {
             "name the image that is put on the device, so that every byte of it is accounted for",
         ));
     }
-    let again = target.again()?;
-    let facts = worker::inspect(target, &limits, None)?.facts;
-    let survey = worker::survey(again, &limits)?;
-    ensure!(survey.image.sha256 == facts.input.sha256, "read the image: it changed meanwhile");
+    let Surveyed { facts, survey, .. } = worker::survey(target, &limits)?;
     let identity = Identity {
         vendor: arguments.vendor.clone(),
         model: arguments.model.clone(),
@@ -179,28 +176,9 @@ fn check(envelope: &Envelope) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Forms of what is shown.
-#[derive(Clone, Copy, Debug)]
-enum Format {
-    Table,
-    Json,
-}
-
-impl FromStr for Format {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "table" => Ok(Self::Table),
-            "json" => Ok(Self::Json),
-            _ => Err("a manifest is shown as table or json"),
-        }
-    }
-}
-
 fn show(file: &Path, option: Option<&String>) -> anyhow::Result<Exit> {
     let options: Vec<String> = option.into_iter().cloned().collect();
-    let outputs = output::parse(&options, Format::Table)?;
+    let outputs = output::parse(&options, Form::Table)?;
     let shown = file.display();
     let text = read_document(file, "manifest")?;
     let envelope: Envelope = serde_json::from_slice(&text).map_err(|_| {
@@ -211,11 +189,11 @@ fn show(file: &Path, option: Option<&String>) -> anyhow::Result<Exit> {
     let payload = envelope.unverified(PAYLOAD_TYPE)?;
     for wanted in &outputs {
         let text = match wanted.format {
-            Format::Json => {
+            Form::Json => {
                 let value: serde_json::Value = serde_json::from_slice(&payload)?;
                 serde_json::to_string_pretty(&value)? + "\n"
             }
-            Format::Table => table(&envelope, &payload)?,
+            Form::Table => table(&envelope, &payload)?,
         };
         output::write(wanted, text.as_bytes())?;
     }

@@ -2,20 +2,25 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Write as _},
     path::Path,
 };
 
 use anyhow::Context as _;
-use auscult_attest::{
-    Behaviour, Challenge, Evidence, FileSystem, ImageSeen, Level, MeasuringTool, Scope,
-};
+use auscult_attest::{Behaviour, Challenge, Evidence, FileSystem, Level, MeasuringTool, Scope};
 use auscult_measure::Bounds;
 use auscult_model::{InputKind, Known, Limits, Locator, Sha256};
 use jiff::Timestamp;
 
-use super::{private_key, read_document, write_envelope};
-use crate::{args::MeasureArgs, exit::Exit, failure::Hinted, target::Target, worker};
+use super::{read_document, write_envelope};
+use crate::{
+    args::MeasureArgs,
+    exit::Exit,
+    failure::Hinted,
+    keys::private_key,
+    target::Target,
+    worker::{self, Surveyed},
+};
 
 /// Longest boot id: a UUID and a line's end.
 const BOOT_ID_BYTES_MAX: u64 = 64;
@@ -62,23 +67,12 @@ pub(super) fn of_path(path: &Path, limits: &Limits) -> anyhow::Result<Evidence> 
         let message = format!("measure {}: it is no image", path.display());
         return Err(Hinted::error(message, "name a directory, an image or a block device"));
     }
-    let mut again = target.again()?;
-    let size = again.file.seek(SeekFrom::End(0)).context("measure the image")?;
-    let image = ImageSeen { sha256: worker::digest(&again.file, size)?, size };
-    of_image(target, image, limits)
+    of_image(target, limits)
 }
 
-/// Measures an image of which the digest is known: its parts, its files, and what it does.
-pub(super) fn of_image(
-    target: Target,
-    image: ImageSeen,
-    limits: &Limits,
-) -> anyhow::Result<Evidence> {
-    let again = target.again()?;
-    let survey = worker::survey(target, limits)?;
-    let facts = worker::inspect(again, limits, None)?.facts;
-    let changed = survey.image != image || facts.input.sha256 != image.sha256;
-    anyhow::ensure!(!changed, "measure the image: it changed meanwhile");
+/// Measures an image: its parts, its files, and what it does.
+pub(super) fn of_image(target: Target, limits: &Limits) -> anyhow::Result<Evidence> {
+    let Surveyed { facts, survey, .. } = worker::survey(target, limits)?;
     Ok(Evidence {
         image: Some(survey.image),
         regions: survey.regions,

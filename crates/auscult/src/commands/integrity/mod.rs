@@ -7,16 +7,15 @@ mod verify;
 use std::path::Path;
 
 use anyhow::Context as _;
-use auscult_dsse::{Envelope, PublicKey, SigningKey};
+use auscult_dsse::Envelope;
 
 pub(crate) use manifest::run as manifest;
 pub(crate) use measure::run as measure;
 pub(crate) use verify::run as verify;
 
 use crate::{
-    failure::Hinted,
     output::{self, Output},
-    target::{read_bounded, read_text},
+    target::read_bounded,
 };
 
 /// Largest manifest or evidence that is read.
@@ -25,26 +24,6 @@ const DOCUMENT_BYTES_MAX: u64 = 512 << 20;
 /// Reads a manifest, evidence, a deny list or a challenge.
 fn read_document(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
     read_bounded(path, what, DOCUMENT_BYTES_MAX)
-}
-
-fn private_key(path: &Path) -> anyhow::Result<SigningKey> {
-    let pem = read_text(path, "private key")?;
-    SigningKey::from_pem(&pem).map_err(|error| {
-        Hinted::error(
-            format!("{}: {error}", path.display()),
-            "make a pair of keys with: auscult advisories keygen KEY",
-        )
-    })
-}
-
-fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
-    let pem = read_text(path, "public key")?;
-    PublicKey::from_pem(&pem).map_err(|error| {
-        Hinted::error(
-            format!("{}: {error}", path.display()),
-            "--trust takes the file with .pub behind its name, not the private key",
-        )
-    })
 }
 
 /// Writes an envelope, to standard output where no file is named.

@@ -4,46 +4,35 @@ use std::{
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
-    str::FromStr,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use auscult_attest::{
-    Deny, Evidence, GivenReference, ImageSeen, Measured, Overall, Question, Scope, verify,
+    Challenge, Deny, Evidence, GivenReference, ImageSeen, Measured, Overall, Question, Scope,
+    verify,
 };
 use auscult_measure::RegionDigest;
 use auscult_model::{InputKind, Limits};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{measure, public_key, read_document};
-use crate::{args::VerifyArgs, exit::Exit, failure::Hinted, output, target::Target, worker};
+use super::{measure, read_document};
+use crate::{
+    args::VerifyArgs,
+    exit::Exit,
+    failure::Hinted,
+    keys::public_key,
+    output::{self, Form},
+    target::Target,
+    worker,
+};
 
 /// The name of the form stands among the first bytes of evidence, behind its payload: an image does not
 /// begin like this.
 const EVIDENCE_BEGINS: &[u8] = b"{\"payload\":";
 
-/// Forms of a result.
-#[derive(Clone, Copy, Debug)]
-enum Format {
-    Table,
-    Json,
-}
-
-impl FromStr for Format {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "table" => Ok(Self::Table),
-            "json" => Ok(Self::Json),
-            _ => Err("the result of a verification is written as table or json"),
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     // Everything that the user may have got wrong is checked before the work begins.
-    let outputs = output::parse(&arguments.outputs, Format::Table)?;
+    let outputs = output::parse(&arguments.outputs, Form::Table)?;
     let trusted = arguments.trust.iter().map(|path| public_key(path));
     let trusted = trusted.collect::<anyhow::Result<Vec<_>>>()?;
     let references = arguments.reference.iter().map(|path| reference(path));
@@ -51,7 +40,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let challenge = arguments.challenge.as_deref().map(measure::read_challenge).transpose()?;
     let deny = arguments.deny.as_deref().map(deny).transpose()?;
     let limits = super::super::limits(&arguments.limits);
-    let (measured, image) = measured(arguments, &references, &limits)?;
+    let (measured, image) = measured(&arguments.target, &references, challenge.as_ref(), &limits)?;
     let now = Timestamp::now();
     let today = TimeZone::UTC.to_datetime(now).date();
     let question = Question {
@@ -75,8 +64,8 @@ pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     };
     for wanted in &outputs {
         let text = match wanted.format {
-            Format::Table => verdict.table(),
-            Format::Json => verdict.json().context("make the output json")?,
+            Form::Table => verdict.table(),
+            Form::Json => verdict.json().context("make the output json")?,
         };
         output::write(wanted, text.as_bytes())?;
     }
@@ -109,14 +98,14 @@ fn deny(path: &Path) -> anyhow::Result<Deny> {
 
 /// What was measured, or is measured now; with the image where it is at hand.
 fn measured(
-    arguments: &VerifyArgs,
+    path: &Path,
     references: &[GivenReference],
+    challenge: Option<&Challenge>,
     limits: &Limits,
 ) -> anyhow::Result<(Measured, Option<File>)> {
-    let path = &arguments.target;
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         let evidence = measure::of_directory(path, Scope::Directory)?;
-        return Ok((own(evidence, arguments)?, None));
+        return Ok((own(evidence, challenge), None));
     }
     if is_evidence(path) {
         let text = read_document(path, "evidence")?;
@@ -139,16 +128,16 @@ fn measured(
         // Byte for byte the image of a reference: there is nothing in it to look for.
         Evidence { image: Some(seen), ..measure::empty(Scope::Image) }
     } else {
-        measure::of_image(target, seen, limits)?
+        measure::of_image(target, limits)?
     };
-    Ok((own(evidence, arguments)?, Some(image)))
+    ensure!(evidence.image == Some(seen), "measure the image: it changed meanwhile");
+    Ok((own(evidence, challenge), Some(image)))
 }
 
 /// What this process measures itself answers the challenge of this check.
-fn own(mut evidence: Evidence, arguments: &VerifyArgs) -> anyhow::Result<Measured> {
-    let challenge = arguments.challenge.as_deref().map(measure::read_challenge).transpose()?;
-    evidence.challenge = challenge.as_ref().map(Into::into);
-    Ok(Measured::Own(Box::new(evidence)))
+fn own(mut evidence: Evidence, challenge: Option<&Challenge>) -> Measured {
+    evidence.challenge = challenge.map(Into::into);
+    Measured::Own(Box::new(evidence))
 }
 
 fn is_evidence(path: &Path) -> bool {

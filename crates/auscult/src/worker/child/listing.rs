@@ -2,14 +2,11 @@
 
 use auscult_model::Sha256;
 use auscult_report::TreeRow;
-use auscult_unpack::{EntryKind, Extent, Node, NodeId, NodeKind, Tree};
+use auscult_unpack::{EntryKind, Extent, Node, NodeId, NodeKind, Tree, each_piece};
 use rayon::prelude::*;
 use sha2::Digest as _;
 
 use crate::worker::Listing;
-
-/// Bytes that are hashed at once.
-const PIECE_BYTES: u64 = 4 << 20;
 
 /// Lists everything.
 pub(super) fn of(tree: &Tree, isolation: Vec<String>) -> Listing {
@@ -82,11 +79,6 @@ fn digest(content: &Extent) -> Option<Sha256> {
         return None;
     }
     let mut hasher = sha2::Sha256::new();
-    let mut position = 0;
-    while position < content.len() {
-        let bytes = content.read_up_to(position, PIECE_BYTES).ok()?;
-        hasher.update(&bytes);
-        position += PIECE_BYTES;
-    }
+    each_piece(content, |bytes| hasher.update(bytes)).ok()?;
     Some(Sha256(hasher.finalize().into()))
 }

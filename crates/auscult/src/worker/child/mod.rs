@@ -24,6 +24,8 @@ mod probe;
 const STACK_BYTES: usize = 64 << 20;
 /// Bytes that are printed at once.
 const PIECE_BYTES: u64 = 8 << 20;
+/// In the place of a digest that is taken at the same time.
+const NOT_YET: Sha256 = Sha256([0; 32]);
 /// Bytes gathered before they are written.
 const OUTPUT_BYTES: usize = 64 << 10;
 
@@ -49,22 +51,15 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let limits = &request.limits;
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, out);
     match request.task {
+        Task::Inspect if request.kind == InputKind::Sbom => {
+            let facts = read_sbom(&image, size, limits)?;
+            let (remembered, lasting) = (Vec::new(), false);
+            let inspection = Inspection { isolation, facts, remembered, lasting };
+            serde_json::to_writer(&mut out, &inspection)?;
+        }
         Task::Inspect => {
-            let take_digest = || request.digest.map_or_else(|| digest(&whole, size), Ok);
-            if request.kind == InputKind::Sbom {
-                let facts = read_sbom(&image, size, &request.limits)?;
-                let (remembered, lasting) = (Vec::new(), false);
-                let inspection = Inspection { isolation, facts, remembered, lasting };
-                serde_json::to_writer(&mut out, &inspection)?;
-                return out.flush().context("write the answer");
-            }
-            let input = Input { sha256: Sha256([0; 32]), size, kind: request.kind };
-            let sources = [(image, spill), (again, spill_again)];
-            // The digest of the whole takes as long as much of the rest, and nothing waits for it.
-            let (sha256, inspected) =
-                rayon::join(take_digest, || inspect(sources, &input, limits, memo.as_ref()));
-            let (mut facts, lasting) = inspected?;
-            facts.input.sha256 = sha256?;
+            let sources = Sources { passes: [(image, spill), (again, spill_again)], whole, size };
+            let (facts, (), lasting) = inspect(sources, &request, memo.as_ref(), |_| ())?;
             let remembered = memo.map_or(Ok(Vec::new()), |memo| remembered(&memo))?;
             let inspection = Inspection { isolation, facts, remembered, lasting };
             serde_json::to_writer(&mut out, &inspection)?;
@@ -74,13 +69,12 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
             serde_json::to_writer(&mut out, &listing::of(&tree, isolation))?;
         }
         Task::Survey => {
-            let (sha256, tree) = rayon::join(
-                || digest(&whole, size),
-                || auscult_unpack::unpack(image, size, limits, spill),
-            );
-            let image = auscult_attest::ImageSeen { sha256: sha256?, size };
-            let survey = auscult_attest::survey(&tree, image);
-            serde_json::to_writer(&mut out, &Surveyed { isolation, survey })?;
+            let sources = Sources { passes: [(image, spill), (again, spill_again)], whole, size };
+            let image = auscult_attest::ImageSeen { sha256: NOT_YET, size };
+            let take = |tree: &Tree| auscult_attest::survey(tree, image);
+            let (facts, mut survey, _) = inspect(sources, &request, None, take)?;
+            survey.image.sha256 = facts.input.sha256;
+            serde_json::to_writer(&mut out, &Surveyed { isolation, facts, survey })?;
         }
         Task::Print(locator) => {
             let image = auscult_unpack::image(image, size, limits, spill);
@@ -98,29 +92,56 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     out.flush().context("write the answer")
 }
 
-/// Takes the facts; once more on a single thread where a limit on everything together was
-/// reached, so that the same image gives the same facts.
-fn inspect(
-    sources: [(File, Option<File>); 2],
+/// The image for each pass, with a file for what memory does not hold, and for its digest.
+struct Sources {
+    passes: [(File, Option<File>); 2],
+    whole: File,
+    size: u64,
+}
+
+/// Takes the facts, and `more` of the same tree, and tells whether they are lasting. The digest of the
+/// whole takes as long as much of the rest, and nothing waits for it.
+fn inspect<T: Send>(
+    sources: Sources,
+    request: &Request,
+    memo: Option<&Arc<Memo>>,
+    more: impl Fn(&Tree) -> T + Sync + Send,
+) -> anyhow::Result<(Facts, T, bool)> {
+    let Sources { passes, whole, size } = sources;
+    let input = Input { sha256: NOT_YET, size, kind: request.kind };
+    let (sha256, inspected) = rayon::join(
+        || request.digest.map_or_else(|| digest(&whole, size), Ok),
+        || in_passes(passes, &input, &request.limits, memo, more),
+    );
+    let (mut facts, more, lasting) = inspected?;
+    facts.input.sha256 = sha256?;
+    Ok((facts, more, lasting))
+}
+
+/// Takes them once more on a single thread where a limit on everything together was reached, so that
+/// the same image gives the same facts.
+fn in_passes<T: Send>(
+    passes: [(File, Option<File>); 2],
     input: &Input,
     limits: &Limits,
     memo: Option<&Arc<Memo>>,
-) -> anyhow::Result<(Facts, bool)> {
-    let [first, again] = sources;
+    more: impl Fn(&Tree) -> T + Sync + Send,
+) -> anyhow::Result<(Facts, T, bool)> {
+    let [first, again] = passes;
     let take = |(image, spill): (File, Option<File>)| {
         let memo = memo.cloned();
         let image = auscult_unpack::image_with(image, input.size, limits, spill, memo);
         let tree = Tree::of(image);
         let facts = auscult_inspect::inspect(&tree, input.clone(), limits);
-        (facts, tree.is_exhausted())
+        (facts, more(&tree), tree.is_exhausted())
     };
-    let (facts, exhausted) = take(first);
+    let (facts, taken, exhausted) = take(first);
     if !exhausted {
-        return Ok((facts, true));
+        return Ok((facts, taken, true));
     }
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK_BYTES);
-    let facts = one.build().context("start a thread")?.install(|| take(again)).0;
-    Ok((facts, false))
+    let (facts, taken, _) = one.build().context("start a thread")?.install(|| take(again));
+    Ok((facts, taken, false))
 }
 
 /// The findings that earlier scans kept in this file, which may be missing.
