@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     makefile::{Item, Listed, Makefile, Options},
-    tree::Tree,
+    tree::{Include, Tree, is_source},
 };
 
 /// More routes of one file are brought down to the options that all of them share.
@@ -32,7 +32,7 @@ const LEFT_OUT: &[&str] = &[
     "zfs/",
 ];
 /// The option that each architecture sets.
-const ARCHITECTURES: &[(&str, &str)] = &[
+pub(super) const ARCHITECTURES: &[(&str, &str)] = &[
     ("alpha", "ALPHA"),
     ("arc", "ARC"),
     ("arm", "ARM"),
@@ -65,6 +65,14 @@ pub(super) struct Route {
     pub(super) module: Option<String>,
 }
 
+impl Route {
+    /// This way to a makefile, and on by what that says. What is not a module of its own there is a
+    /// part of the module that speaks of the makefile's folder.
+    fn then(&self, next: &Self) -> Self {
+        and(self, &next.needs, next.module.as_deref().or(self.module.as_deref()))
+    }
+}
+
 pub(super) type Routes = BTreeSet<Route>;
 
 /// Works out the routes of every source of a tree.
@@ -88,23 +96,33 @@ struct Maker<'a> {
     makefiles: BTreeMap<String, Makefile>,
     folders: BTreeSet<String>,
     options: Kinds,
-    /// Ways into a folder: from which other one, under which options.
-    edges: BTreeMap<String, BTreeSet<(String, Options)>>,
-    /// Folders in which something is listed that is not understood, with its options.
-    loose: BTreeMap<String, BTreeSet<Options>>,
+    /// Ways into a folder: from which other one, and under which options beside the way there.
+    edges: BTreeMap<String, BTreeSet<(String, Route)>>,
+    /// Folders in which something is listed that is not understood: with its options, and the module
+    /// where it is a part of one.
+    loose: BTreeMap<String, Routes>,
     reach: BTreeMap<String, Routes>,
     files: BTreeMap<String, Routes>,
 }
 
-/// The options that are defined, and whether each may be `m`.
-struct Kinds(BTreeMap<String, bool>);
+/// The options that are defined, and what each may be.
+struct Kinds(BTreeMap<String, Kind>);
+
+/// Whether an option may be `m`.
+#[derive(Default)]
+struct Kind {
+    tristate: bool,
+    /// The architectures that define it as `bool` for themselves; empty for a definition for all.
+    bool_in: BTreeSet<String>,
+}
 
 impl Kinds {
     fn of(tree: &Tree) -> Self {
-        let mut kinds: BTreeMap<String, bool> = BTreeMap::new();
+        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
         let configurations =
             tree.texts.iter().filter(|(path, _)| folder_and_name(path).1.starts_with("Kconfig"));
-        for (_, text) in configurations {
+        for (path, text) in configurations {
+            let architecture = architecture_of(path).unwrap_or_default();
             let mut current = None;
             for line in text.lines() {
                 let mut words = line.split_whitespace();
@@ -115,10 +133,14 @@ impl Kinds {
                             kinds.entry(option.clone()).or_default();
                         }
                     }
-                    Some("tristate" | "def_tristate") => {
+                    Some(
+                        word @ ("tristate" | "def_tristate" | "bool" | "boolean" | "def_bool"),
+                    ) => {
                         let kind = current.as_ref().and_then(|option| kinds.get_mut(option));
-                        if let Some(kind) = kind {
-                            *kind = true;
+                        match kind {
+                            Some(kind) if word.ends_with("tristate") => kind.tristate = true,
+                            Some(kind) => drop(kind.bool_in.insert(architecture.to_owned())),
+                            None => {}
                         }
                     }
                     Some("menu" | "source" | "comment" | "choice") => current = None,
@@ -134,8 +156,15 @@ impl Kinds {
         options.iter().filter(|option| self.0.contains_key(*option)).cloned().collect()
     }
 
-    fn may_be_module(&self, option: &str) -> bool {
-        self.0.get(option).copied().unwrap_or(false)
+    /// Whether an option may be `m` wherever a folder is built. What is built in under a `bool` option
+    /// need not stand in `modules.builtin`.
+    fn may_be_module(&self, option: &str, folder: &str) -> bool {
+        let Some(kind) = self.0.get(option) else { return false };
+        let is_bool = match architecture_of(folder) {
+            Some(own) => kind.bool_in.contains(own) || kind.bool_in.contains(""),
+            None => !kind.bool_in.is_empty(),
+        };
+        kind.tristate && !is_bool
     }
 }
 
@@ -155,10 +184,11 @@ impl<'a> Maker<'a> {
                 makefiles.entry(folder.to_owned()).or_default().add(text);
             }
         }
-        let mut loose: BTreeMap<String, BTreeSet<Options>> = BTreeMap::new();
+        let mut loose: BTreeMap<String, Routes> = BTreeMap::new();
         for (folder, makefile) in &mut makefiles {
             if !read_included(tree, folder, makefile) {
-                loose.entry(folder.clone()).or_default().insert(Options::new());
+                makefile.exports = true;
+                loose.entry(folder.clone()).or_default().insert(Route::default());
             }
         }
         Self {
@@ -179,10 +209,11 @@ impl<'a> Maker<'a> {
             let from_root = folder.is_empty() || is_architecture(folder);
             // What lies in another folder is built from this one, such as parts of a driver for
             // several systems.
+            let users = self.users_of_mentions(folder, makefile);
             for target in makefile.mentions.iter().filter_map(|word| mentioned(folder, word)) {
                 if self.folders.contains(&target) && target != *folder {
-                    let edge = (folder.clone(), Options::new());
-                    self.edges.entry(target).or_default().insert(edge);
+                    let edges = users.iter().map(|user| (folder.clone(), user.clone()));
+                    self.edges.entry(target).or_default().extend(edges);
                 }
             }
             for kind in makefile.kinds() {
@@ -197,13 +228,15 @@ impl<'a> Maker<'a> {
                             }
                             for target in targets.into_iter().flatten() {
                                 if self.folders.contains(&target) && target != *folder {
-                                    let edge = (folder.clone(), needs.clone());
+                                    let way = Route { needs: needs.clone(), module: None };
+                                    let edge = (folder.clone(), way);
                                     self.edges.entry(target).or_default().insert(edge);
                                 }
                             }
                         }
                         Item::Unknown if is_list && !folder.is_empty() => {
-                            self.loose.entry(folder.clone()).or_default().insert(needs);
+                            let way = Route { needs, module: None };
+                            self.loose.entry(folder.clone()).or_default().insert(way);
                         }
                         Item::Unknown | Item::Object(_) => {}
                     }
@@ -229,9 +262,9 @@ impl<'a> Maker<'a> {
             routes.insert(Route { needs: Options::from([option.to_owned()]), module: None });
         }
         let edges = self.edges.get(folder).cloned().unwrap_or_default();
-        for (from, needs) in edges {
+        for (from, edge) in edges {
             let ways = self.reached(&from, depth + 1);
-            routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+            routes.extend(ways.iter().map(|way| way.then(&edge)));
         }
         if routes.is_empty() {
             routes = self.reached(&parent, depth + 1);
@@ -248,10 +281,10 @@ impl<'a> Maker<'a> {
         let mut routes = Routes::new();
         let mut folder = folder.to_owned();
         loop {
-            if let Some(all) = self.loose.get(&folder).cloned() {
+            if let Some(all) = self.loose.get(&folder).filter(|_| self.may_run(&folder)).cloned() {
                 let ways = self.reached(&folder, depth + 1);
-                for needs in all {
-                    routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+                for one in all {
+                    routes.extend(ways.iter().map(|way| way.then(&one)));
                 }
             }
             if folder.is_empty() {
@@ -261,16 +294,33 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Whether the makefile of a folder may be run, rather than read by another one.
+    fn may_run(&self, folder: &str) -> bool {
+        let of_lists = ["drivers/", "fs/", "net/", "sound/"];
+        if self.edges.contains_key(folder) || !of_lists.iter().any(|top| folder.starts_with(top)) {
+            return true;
+        }
+        let mut above = folder;
+        while let Some((rest, _)) = above.rsplit_once('/') {
+            above = rest;
+            let calls = self.makefiles.get(above).is_some_and(|makefile| makefile.exports);
+            if calls && self.may_run(above) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Gives sources the routes of the objects that they become.
     fn list_objects(&mut self) {
-        let mut parts_unknown: Vec<(String, Options)> = Vec::new();
+        let mut parts_unknown: Vec<(String, Route)> = Vec::new();
         let makefiles = std::mem::take(&mut self.makefiles);
         for (folder, makefile) in &makefiles {
             let ways = self.reached(folder, 0);
             for kind in LISTS {
                 for one in makefile.listed(kind) {
                     let Item::Object(object) = &one.item else { continue };
-                    let module = self.module_of(object, &one);
+                    let module = self.module_of(folder, object, &one);
                     let needs = self.options.defined(&one.when);
                     self.add(folder, object, &ways, &needs, module.as_deref());
                     for part in makefile.listed(object) {
@@ -280,7 +330,10 @@ impl<'a> Maker<'a> {
                             Item::Object(name) => {
                                 self.add(folder, name, &ways, &all, module.as_deref());
                             }
-                            Item::Unknown => parts_unknown.push((folder.clone(), all)),
+                            Item::Unknown => {
+                                let way = Route { needs: all, module: module.clone() };
+                                parts_unknown.push((folder.clone(), way));
+                            }
                             Item::Folder(_) => {}
                         }
                     }
@@ -288,15 +341,39 @@ impl<'a> Maker<'a> {
             }
         }
         self.makefiles = makefiles;
-        for (folder, needs) in parts_unknown {
-            self.loose.entry(folder).or_default().insert(needs);
+        for (folder, way) in parts_unknown {
+            self.loose.entry(folder).or_default().insert(way);
         }
     }
 
-    fn module_of(&self, object: &str, one: &Listed) -> Option<String> {
+    /// What may be made of files that a makefile speaks of: a part of any object that it lists, or
+    /// anything at all where it lists what is not understood, or where other makefiles see the
+    /// same words.
+    fn users_of_mentions(&self, folder: &str, makefile: &Makefile) -> Routes {
+        let anything = Routes::from([Route::default()]);
+        if makefile.exports || folder.is_empty() || is_architecture(folder) {
+            return anything;
+        }
+        let mut users = Routes::new();
+        for kind in LISTS {
+            for one in makefile.listed(kind) {
+                match &one.item {
+                    Item::Object(object) => {
+                        let needs = self.options.defined(&one.when);
+                        users.insert(Route { needs, module: self.module_of(folder, object, &one) });
+                    }
+                    Item::Unknown => return anything,
+                    Item::Folder(_) => {}
+                }
+            }
+        }
+        if users.is_empty() { anything } else { users }
+    }
+
+    fn module_of(&self, folder: &str, object: &str, one: &Listed) -> Option<String> {
         let option = one.decides.as_ref()?;
         let name = folder_and_name(object).1.replace('-', "_");
-        self.options.may_be_module(option).then_some(name)
+        self.options.may_be_module(option, folder).then_some(name)
     }
 
     fn add(
@@ -313,6 +390,8 @@ impl<'a> Maker<'a> {
             if self.tree.sources.contains(&path) {
                 let routes = self.files.entry(path).or_default();
                 routes.extend(ways.iter().map(|way| and(way, needs, module)));
+                // A folder that is only spoken of becomes a part of what speaks of it.
+                routes.extend(ways.iter().filter(|way| way.module.is_some()).cloned());
             }
         }
     }
@@ -321,9 +400,12 @@ impl<'a> Maker<'a> {
     fn mention(&mut self) {
         let makefiles = std::mem::take(&mut self.makefiles);
         for (folder, makefile) in &makefiles {
+            let users = self.users_of_mentions(folder, makefile);
             for word in &makefile.mentions {
                 let Some(target) = mentioned(folder, word) else { continue };
                 let ways = self.reached(folder, 0);
+                let ways: Routes =
+                    users.iter().flat_map(|user| ways.iter().map(|way| way.then(user))).collect();
                 let stem = target.rsplit_once('.').map_or(target.as_str(), |(stem, _)| stem);
                 let files: Vec<String> = if self.folders.contains(&target) {
                     let inside = |path: &&String| folder_and_name(path).0 == target;
@@ -346,17 +428,30 @@ impl<'a> Maker<'a> {
             let folder = folder_and_name(path).0.to_owned();
             let loosely = self.loosely(&folder, 0);
             let known = self.files.contains_key(path);
-            let ways = if known { Routes::new() } else { self.reached(&folder, 0) };
+            let ways = if known { Routes::new() } else { self.unlisted(&folder) };
             let routes = self.files.entry(path.clone()).or_default();
             routes.extend(loosely);
             routes.extend(ways);
         }
     }
 
+    /// The routes of a source that no list names: a part of anything that the nearest makefile makes.
+    fn unlisted(&mut self, folder: &str) -> Routes {
+        let ways = self.reached(folder, 0);
+        let mut nearest = folder;
+        while !self.makefiles.contains_key(nearest) && !nearest.is_empty() {
+            nearest = folder_and_name(nearest).0;
+        }
+        let Some(makefile) = self.makefiles.get(nearest) else { return ways };
+        let users = self.users_of_mentions(nearest, makefile);
+        users.iter().flat_map(|user| ways.iter().map(|way| way.then(user))).collect()
+    }
+
     /// A source that another one includes is built where that one is.
     fn include(&mut self) {
+        let sources = self.tree.includes.iter().filter(|one| is_source(&one.what));
         for _ in 0..INCLUDE_ROUNDS {
-            for (includer, included) in &self.tree.includes {
+            for Include { by: includer, what: included, .. } in sources.clone() {
                 if LEFT_OUT.iter().any(|prefix| includer.starts_with(prefix)) {
                     continue;
                 }
@@ -386,6 +481,17 @@ fn read_included(tree: &Tree, folder: &str, makefile: &mut Makefile) -> bool {
         let plain = plain.replace("$(obj)/", &format!("{folder}/"));
         let candidates = [Some(plain.clone()), joined(folder, &plain)];
         let path = candidates.into_iter().flatten().find(|path| tree.texts.contains_key(path));
+        if path.is_none()
+            && let Some(words) = makefile.expanded(&wanted, folder, 0)
+            && wanted.contains("$(")
+        {
+            let paths = words.iter().map(|word| joined("", word)).collect::<Option<Vec<_>>>();
+            let texts = paths.as_ref().map(|paths| paths.iter().map(|path| tree.texts.get(path)));
+            if let Some(texts) = texts.and_then(Iterator::collect::<Option<Vec<_>>>) {
+                texts.into_iter().for_each(|text| makefile.add(text));
+                continue;
+            }
+        }
         match path.and_then(|path| tree.texts.get(&path)) {
             Some(text) => makefile.add(text),
             // Rules and flags lie there, no lists.
@@ -428,7 +534,7 @@ fn mentioned(folder: &str, word: &str) -> Option<String> {
     leads_out.then(|| joined(folder, fixed)).flatten().filter(|path| !path.is_empty())
 }
 
-fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
+pub(super) fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
     let mut all = way.needs.clone();
     all.extend(needs.iter().cloned());
     Route { needs: all, module: module.map(str::to_owned) }
@@ -436,6 +542,11 @@ fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
 
 /// Without routes that ask for more than another one does; few at the end.
 fn simple(routes: &Routes) -> Routes {
+    simple_to(routes, ROUTES_MAX)
+}
+
+/// As [`simple`], with a number of one's own.
+pub(super) fn simple_to(routes: &Routes, routes_max: usize) -> Routes {
     let weaker = |one: &Route, other: &Route| {
         one != other
             && one.needs.is_subset(&other.needs)
@@ -446,7 +557,7 @@ fn simple(routes: &Routes) -> Routes {
         .filter(|route| !routes.iter().any(|other| weaker(other, route)))
         .cloned()
         .collect();
-    if kept.len() <= ROUTES_MAX {
+    if kept.len() <= routes_max {
         return kept;
     }
     let shared = kept.iter().map(|route| route.needs.clone());
@@ -456,6 +567,11 @@ fn simple(routes: &Routes) -> Routes {
 
 pub(super) fn folder_and_name(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// The name of the architecture that a path below `arch/` belongs to.
+fn architecture_of(path: &str) -> Option<&str> {
+    path.strip_prefix("arch/")?.split('/').next()
 }
 
 fn is_architecture(folder: &str) -> bool {
@@ -468,7 +584,7 @@ fn architecture_option(folder: &str) -> Option<&'static str> {
 }
 
 /// A path below a folder, without `.` and `..`; none where it leads out of the tree.
-fn joined(folder: &str, path: &str) -> Option<String> {
+pub(super) fn joined(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {
