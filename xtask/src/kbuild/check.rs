@@ -11,6 +11,7 @@ use anyhow::ensure;
 use super::{
     Release, condition,
     routes::{Route, Routes},
+    tree::is_header,
 };
 
 /// Every object of the list has a route that the configuration opens and that leads into its module,
@@ -27,7 +28,7 @@ pub(super) fn run(release: &Release, config: &Path, objects: &Path) -> anyhow::R
     let built: Vec<&str> = built.lines().map(|line| line.trim_start_matches("./")).collect();
     let parts: Vec<(&str, &str)> = built.iter().filter_map(|line| line.split_once('=')).collect();
     let (headers, objects): (Vec<&str>, Vec<&str>) =
-        built.into_iter().filter(|line| !line.contains('=')).partition(|line| line.ends_with(".h"));
+        built.into_iter().filter(|line| !line.contains('=')).partition(|line| is_header(line));
     let wrong = [
         check_sources(release, &set, &objects)?,
         check_modules(release, &set, &parts),

@@ -4,12 +4,13 @@
 //! The sources of a header are a superset: an include counts for every file of the tree that its
 //! path may mean, whatever the folders that are searched. A header of which they cannot be told is
 //! left out.
+#![expect(clippy::indexing_slicing, reason = "a file's place in one list is its place in all")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     routes::{ARCHITECTURES, Route, Routes, and, folder_and_name, joined, simple_to},
-    tree::{Include, Tree, header_names},
+    tree::{Include, Tree, header_names, is_header, is_source},
 };
 
 /// A header with more sources is everybody's.
@@ -49,7 +50,7 @@ pub(super) fn of_tree(tree: &Tree, files: &BTreeMap<String, Routes>) -> BTreeMap
     let crossing = graph.crossing(tree);
     let mut headers = BTreeMap::new();
     for (at, path) in graph.paths.iter().enumerate() {
-        if !path.ends_with(".h") || is_outside(path) || path.starts_with(NO_CODE) {
+        if !is_header(path) || is_outside(path) || path.starts_with(NO_CODE) {
             continue;
         }
         let sources = graph.sources(at);
@@ -161,11 +162,8 @@ impl<'a> Graph<'a> {
         for (at, path) in self.paths.iter().enumerate() {
             // Such as samples and generators, and headers that generated code may include.
             let is_unseen = self.includers[at].is_empty()
-                && (!path.ends_with(".h")
-                    || path.contains("include/")
-                    || path.starts_with("rust/"));
-            self.is_anybodys[at] =
-                !self.is_source[at] && (is_unseen || super::tree::is_source(path));
+                && (!is_header(path) || path.contains("include/") || path.starts_with("rust/"));
+            self.is_anybodys[at] = !self.is_source[at] && (is_unseen || is_source(path));
         }
         let makefiles = tree.texts.iter().filter(|(path, _)| {
             !is_outside(path) && !folder_and_name(path).1.starts_with("Kconfig")

@@ -119,7 +119,9 @@ impl Makefile {
             let own = option_of(suffix);
             let mut when = one.when.clone();
             when.extend(own.clone());
-            self.words(&one.value, &when, own.as_ref(), 0, &mut listed);
+            // What `$(subst m,y,$(CONFIG_X))` lists is built in for a module, too.
+            let decides = own.filter(|option| *suffix == format!("$(CONFIG_{option})"));
+            self.words(&one.value, &when, decides.as_ref(), 0, &mut listed);
         }
         listed.sort();
         listed.dedup();

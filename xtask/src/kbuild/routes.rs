@@ -66,6 +66,12 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// Without its module where no list would name that one if it were built in.
+    fn told_of(&self, modules: &BTreeSet<String>) -> Self {
+        let module = self.module.clone().filter(|module| modules.contains(module));
+        Self { needs: self.needs.clone(), module }
+    }
+
     /// This way to a makefile, and on by what that says. What is not a module of its own there is a
     /// part of the module that speaks of the makefile's folder.
     fn then(&self, next: &Self) -> Self {
@@ -85,8 +91,13 @@ pub(super) fn of_tree(tree: &Tree) -> BTreeMap<String, Routes> {
     maker.include();
     let mut files = maker.files;
     files.retain(|path, _| !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix)));
+    let modules: BTreeSet<String> = files
+        .iter()
+        .filter(|(path, _)| tree.licensed.contains(*path))
+        .flat_map(|(_, routes)| routes.iter().filter_map(|route| route.module.clone()))
+        .collect();
     for routes in files.values_mut() {
-        *routes = simple(routes);
+        *routes = simple(&routes.iter().map(|route| route.told_of(&modules)).collect());
     }
     files
 }
@@ -488,7 +499,9 @@ fn read_included(tree: &Tree, folder: &str, makefile: &mut Makefile) -> bool {
             let paths = words.iter().map(|word| joined("", word)).collect::<Option<Vec<_>>>();
             let texts = paths.as_ref().map(|paths| paths.iter().map(|path| tree.texts.get(path)));
             if let Some(texts) = texts.and_then(Iterator::collect::<Option<Vec<_>>>) {
-                texts.into_iter().for_each(|text| makefile.add(text));
+                for text in texts {
+                    makefile.add(text);
+                }
                 continue;
             }
         }

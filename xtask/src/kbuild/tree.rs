@@ -18,6 +18,9 @@ pub(super) struct Tree {
     pub(super) texts: BTreeMap<String, String>,
     /// C and assembly sources.
     pub(super) sources: BTreeSet<String>,
+    /// Sources that state a licence for their module, which puts it into `modules.builtin` where it
+    /// is built in (include/linux/module.h).
+    pub(super) licensed: BTreeSet<String>,
     /// Headers, and whatever else may be included or includes something.
     pub(super) others: BTreeSet<String>,
     pub(super) includes: Vec<Include>,
@@ -130,6 +133,9 @@ impl Tree {
 
     /// Notes what a line of code includes, or how it lets another line include something.
     fn note_line(&mut self, path: &str, line: &str) {
+        if line.contains("MODULE_LICENSE") && is_source(path) {
+            self.licensed.insert(path.to_owned());
+        }
         let directive = line.trim_start().strip_prefix('#').map(str::trim_start);
         if let Some(rest) = directive.and_then(|rest| rest.strip_prefix("include")) {
             let rest = rest.strip_prefix("_next").unwrap_or(rest).trim_start();
@@ -193,6 +199,11 @@ pub(super) fn header_names(line: &str) -> impl Iterator<Item = String> {
 /// Whether a path is that of a C or assembly source, by its ending.
 pub(super) fn is_source(path: &str) -> bool {
     matches!(path.rsplit_once('.'), Some((_, "c" | "S")))
+}
+
+/// Whether a path is that of a header, by its ending.
+pub(super) fn is_header(path: &str) -> bool {
+    matches!(path.rsplit_once('.'), Some((_, "h")))
 }
 
 /// A program whose output is read.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::of_tree;
 use crate::kbuild::{
     condition, routes,
-    tree::{Include, Tree},
+    tree::{Include, Tree, is_source},
 };
 
 /// The headers of a tree of these files: path, and what it includes, in quotes or not.
@@ -17,8 +17,7 @@ fn headers(texts: &[(&str, &str)], files: &[(&str, &[&str])]) -> BTreeMap<String
         tree.texts.insert((*path).to_owned(), (*text).to_owned());
     }
     for (path, includes) in files {
-        let is_source = path.ends_with(".c") || path.ends_with(".S");
-        let kind = if is_source { &mut tree.sources } else { &mut tree.others };
+        let kind = if is_source(path) { &mut tree.sources } else { &mut tree.others };
         kind.insert((*path).to_owned());
         tree.includes.extend(includes.iter().map(|what| Include {
             by: (*path).to_owned(),
@@ -26,6 +25,7 @@ fn headers(texts: &[(&str, &str)], files: &[(&str, &[&str])]) -> BTreeMap<String
             quoted: what.starts_with('"'),
         }));
     }
+    tree.licensed.clone_from(&tree.sources);
     let sources = routes::of_tree(&tree);
     let number = |sources: Option<usize>| sources.map(|one| one.to_string()).unwrap_or_default();
     of_tree(&tree, &sources)

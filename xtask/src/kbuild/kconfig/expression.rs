@@ -40,8 +40,8 @@ impl Expression {
 
     fn not(self) -> Self {
         match self {
-            Self::True | Self::Not(_) => Self::True,
-            Self::False => Self::True,
+            // That something may hold does not keep its opposite from holding.
+            Self::True | Self::False | Self::Not(_) => Self::True,
             Self::Option(option) => Self::Not(option),
             Self::And(parts) => Self::Or(parts.into_iter().map(Self::not).collect()),
             Self::Or(parts) => Self::And(parts.into_iter().map(Self::not).collect()),

@@ -189,7 +189,7 @@ impl Parser<'_> {
             wanted = super::super::routes::joined(folder, &wanted).unwrap_or(wanted);
         }
         let is_optional = word.starts_with('o');
-        if !(is_optional && !self.texts.contains_key(&wanted)) {
+        if !is_optional || self.texts.contains_key(&wanted) {
             self.file(&wanted, depth + 1);
         }
         self.close();
@@ -225,8 +225,7 @@ impl Parser<'_> {
             "bool" | "tristate" | "boolean" | "prompt" => definition.given.push(when),
             // Numbers and texts are no options that code is built under.
             "int" | "hex" | "string" => definition.given.push(Expression::True),
-            // Of what is not known nothing follows.
-            "range" | "visible" | "option" | "modules" | "optional" | "transitional" | "" => {}
+            // Of the rest, such as `range` and `visible if`, nothing follows.
             _ => {}
         }
     }

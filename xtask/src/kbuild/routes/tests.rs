@@ -17,6 +17,7 @@ fn conditions(texts: &[(&str, &str)], sources: &[&str]) -> BTreeMap<String, Stri
         tree.texts.insert((*path).to_owned(), (*text).to_owned());
     }
     tree.sources = sources.iter().map(|path| (*path).to_owned()).collect();
+    tree.licensed = tree.sources.iter().filter(|path| !path.contains("free")).cloned().collect();
     of_tree(&tree).into_iter().map(|(path, routes)| (path, condition(&routes))).collect()
 }
 
@@ -188,6 +189,21 @@ fn an_option_that_is_bool_somewhere_makes_no_module_there() {
         ("lib/a.c", "A"),
         ("lib/b.c", "B=b"),
     ] {
+        assert_eq!(found[path], expected, "{path}");
+    }
+}
+
+/// `modules.builtin` does not name everything that is built in under an option that may be `m`.
+#[test]
+fn what_no_list_would_name_is_no_module() {
+    let found = conditions(
+        &[(
+            "net/Makefile",
+            "obj-$(subst m,y,$(CONFIG_A)) += core.o\nobj-$(CONFIG_A) += a.o licence-free.o\n",
+        )],
+        &["net/core.c", "net/a.c", "net/licence-free.c"],
+    );
+    for (path, expected) in [("net/core.c", "A"), ("net/a.c", "A=a"), ("net/licence-free.c", "A")] {
         assert_eq!(found[path], expected, "{path}");
     }
 }
