@@ -29,6 +29,9 @@ pub(super) struct Makefile {
     pub(super) mentions: BTreeSet<String>,
     /// Other makefiles that it reads.
     pub(super) reads: Vec<String>,
+    /// Whether others may use its variables: it exports them, calls make, or reads what is not
+    /// found.
+    pub(super) exports: bool,
 }
 
 /// A word of a list: an object, a folder, or something that is not understood.
@@ -65,9 +68,10 @@ impl Makefile {
                 }
                 "endif" => drop(branches.pop()),
                 "include" | "-include" | "sinclude" => {
-                    self.reads.extend(rest.split_whitespace().map(str::to_owned));
+                    self.reads.extend(split_words(rest).map(str::to_owned));
                 }
                 _ => {
+                    self.exports |= word == "export" || trimmed.contains("$(MAKE)");
                     self.note_mentions(trimmed);
                     let when = branches.iter().flatten().cloned().collect();
                     self.assign(trimmed, when);
@@ -77,13 +81,22 @@ impl Makefile {
     }
 
     fn note_mentions(&mut self, line: &str) {
-        for word in line.split(|c: char| c.is_whitespace() || "=,:()".contains(c)) {
-            let header = word.starts_with("-I") || word.starts_with("-D") || word.starts_with("-i");
-            if !header
-                && ((word.contains("../") || word.ends_with("/.."))
-                    || line.contains("$(srctree)") && word.starts_with('/'))
-            {
-                self.mentions.insert(word.to_owned());
+        // Where headers are looked for, which makes no object of what lies there.
+        let flag = |word: &&str| ["-I", "-D", "-i"].iter().any(|flag| word.starts_with(flag));
+        let mut before = "";
+        for whole in split_words(line) {
+            let is_flag = flag(&whole) || before == "-I";
+            before = whole;
+            if is_flag {
+                continue;
+            }
+            for word in whole.split(|c: char| c.is_whitespace() || "=,:()".contains(c)) {
+                if !flag(&word)
+                    && ((word.contains("../") || word.ends_with("/.."))
+                        || line.contains("$(srctree)") && word.starts_with('/'))
+                {
+                    self.mentions.insert(word.to_owned());
+                }
             }
         }
     }
@@ -98,14 +111,17 @@ impl Makefile {
     pub(super) fn listed(&self, kind: &str) -> Vec<Listed> {
         let mut listed = Vec::new();
         for one in &self.assignments {
-            let Some(suffix) = one.name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'))
-            else {
-                continue;
+            let suffix = one.name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
+            let is_list = |suffix: &&str| {
+                suffix.starts_with("$(") || matches!(*suffix, "y" | "m" | "n" | "objs")
             };
+            let Some(suffix) = suffix.filter(is_list) else { continue };
             let own = option_of(suffix);
             let mut when = one.when.clone();
             when.extend(own.clone());
-            self.words(&one.value, &when, own.as_ref(), 0, &mut listed);
+            // What `$(subst m,y,$(CONFIG_X))` lists is built in for a module, too.
+            let decides = own.filter(|option| *suffix == format!("$(CONFIG_{option})"));
+            self.words(&one.value, &when, decides.as_ref(), 0, &mut listed);
         }
         listed.sort();
         listed.dedup();
@@ -144,6 +160,10 @@ impl Makefile {
                     Some(item) => take(item),
                     None => continue,
                 }
+                continue;
+            }
+            if plain.contains(".hdrtest") {
+                // Headers are compiled on their own as a test, and nothing comes of it.
                 continue;
             }
             let Some(inner) = whole_reference(plain) else {
@@ -200,6 +220,66 @@ impl Makefile {
             held.push((value, all, decides.cloned()));
         }
         held
+    }
+
+    /// The words of a text with variables replaced by all that they hold; none where something is
+    /// not understood.
+    pub(super) fn expanded(&self, text: &str, folder: &str, depth: u32) -> Option<Vec<String>> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        let mut words = Vec::new();
+        for word in split_words(text) {
+            words.extend(self.expanded_word(word, folder, depth)?);
+        }
+        Some(words)
+    }
+
+    fn expanded_word(&self, word: &str, folder: &str, depth: u32) -> Option<Vec<String>> {
+        if word.is_empty() {
+            return Some(vec![String::new()]);
+        }
+        let Some(start) = word.find("$(") else {
+            return (!word.contains('$')).then(|| vec![word.to_owned()]);
+        };
+        let (before, rest) = (word.get(..start)?, word.get(start..)?);
+        let end = reference_end(rest)?;
+        let inner = whole_reference(rest.get(..end)?)?;
+        let held = match inner {
+            "srctree" | "objtree" => vec![String::new()],
+            "src" | "obj" => vec![folder.to_owned()],
+            _ => match inner.split_once(char::is_whitespace) {
+                Some((function @ ("addprefix" | "addsuffix"), arguments)) => {
+                    let parts = split_arguments(arguments);
+                    let [affix, list] = parts.as_slice() else { return None };
+                    let affixes = self.expanded(affix.trim(), folder, depth + 1)?;
+                    let [affix] = affixes.as_slice() else { return None };
+                    let list = self.expanded(list, folder, depth + 1)?;
+                    let joined = list.iter().map(|one| match function {
+                        "addprefix" => format!("{affix}{one}"),
+                        _ => format!("{one}{affix}"),
+                    });
+                    joined.collect()
+                }
+                Some(_) => return None,
+                None => {
+                    let values = self.assignments.iter().filter(|one| one.name == inner);
+                    let values: Vec<&str> = values.map(|one| one.value.as_str()).collect();
+                    if values.is_empty() {
+                        return None;
+                    }
+                    self.expanded(&values.join(" "), folder, depth + 1)?
+                }
+            },
+        };
+        let after = rest.get(end..)?;
+        let is_part = !before.is_empty() || !after.is_empty();
+        let held = if held.is_empty() && is_part { vec![String::new()] } else { held };
+        let mut words = Vec::new();
+        for after in self.expanded_word(after, folder, depth)? {
+            words.extend(held.iter().map(|one| format!("{before}{one}{after}")));
+        }
+        Some(words)
     }
 
     /// The functions of make that lists use.
@@ -325,6 +405,20 @@ fn whole_reference(text: &str) -> Option<&str> {
         }
     }
     Some(inner.trim())
+}
+
+/// Where the reference ends that a text begins with.
+fn reference_end(text: &str) -> Option<usize> {
+    let mut depth = 0_u32;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(at + 1),
+            ')' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn item(word: &str) -> Option<Item> {

@@ -3,11 +3,15 @@
 //! A route is a set of options that must all be set. A file that is built was built by one of its
 //! routes. What is not understood makes a route that asks for less, never one that asks for more.
 
+mod kinds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use self::kinds::ARCHITECTURES;
+use self::kinds::{Kinds, architecture_option, is_architecture};
 use super::{
     makefile::{Item, Listed, Makefile, Options},
-    tree::Tree,
+    tree::{Include, Tree, is_source},
 };
 
 /// More routes of one file are brought down to the options that all of them share.
@@ -31,38 +35,26 @@ const LEFT_OUT: &[&str] = &[
     "spl/",
     "zfs/",
 ];
-/// The option that each architecture sets.
-const ARCHITECTURES: &[(&str, &str)] = &[
-    ("alpha", "ALPHA"),
-    ("arc", "ARC"),
-    ("arm", "ARM"),
-    ("arm64", "ARM64"),
-    ("csky", "CSKY"),
-    ("hexagon", "HEXAGON"),
-    ("ia64", "IA64"),
-    ("loongarch", "LOONGARCH"),
-    ("m68k", "M68K"),
-    ("microblaze", "MICROBLAZE"),
-    ("mips", "MIPS"),
-    ("nios2", "NIOS2"),
-    ("openrisc", "OPENRISC"),
-    ("parisc", "PARISC"),
-    ("powerpc", "PPC"),
-    ("riscv", "RISCV"),
-    ("s390", "S390"),
-    ("sh", "SUPERH"),
-    ("sparc", "SPARC"),
-    ("um", "UML"),
-    ("x86", "X86"),
-    ("xtensa", "XTENSA"),
-];
-
 /// One way in which a file comes to be built.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Route {
     pub(super) needs: Options,
     /// The module that it becomes a part of, where that may be a module.
     pub(super) module: Option<String>,
+}
+
+impl Route {
+    /// Without its module where no list would name that one if it were built in.
+    fn told_of(&self, modules: &BTreeSet<String>) -> Self {
+        let module = self.module.clone().filter(|module| modules.contains(module));
+        Self { needs: self.needs.clone(), module }
+    }
+
+    /// This way to a makefile, and on by what that says. What is not a module of its own there is a
+    /// part of the module that speaks of the makefile's folder.
+    fn then(&self, next: &Self) -> Self {
+        and(self, &next.needs, next.module.as_deref().or(self.module.as_deref()))
+    }
 }
 
 pub(super) type Routes = BTreeSet<Route>;
@@ -77,8 +69,13 @@ pub(super) fn of_tree(tree: &Tree) -> BTreeMap<String, Routes> {
     maker.include();
     let mut files = maker.files;
     files.retain(|path, _| !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix)));
+    let modules: BTreeSet<String> = files
+        .iter()
+        .filter(|(path, _)| tree.licensed.contains(*path))
+        .flat_map(|(_, routes)| routes.iter().filter_map(|route| route.module.clone()))
+        .collect();
     for routes in files.values_mut() {
-        *routes = simple(routes);
+        *routes = simple(&routes.iter().map(|route| route.told_of(&modules)).collect());
     }
     files
 }
@@ -88,55 +85,13 @@ struct Maker<'a> {
     makefiles: BTreeMap<String, Makefile>,
     folders: BTreeSet<String>,
     options: Kinds,
-    /// Ways into a folder: from which other one, under which options.
-    edges: BTreeMap<String, BTreeSet<(String, Options)>>,
-    /// Folders in which something is listed that is not understood, with its options.
-    loose: BTreeMap<String, BTreeSet<Options>>,
+    /// Ways into a folder: from which other one, and under which options beside the way there.
+    edges: BTreeMap<String, BTreeSet<(String, Route)>>,
+    /// Folders in which something is listed that is not understood: with its options, and the module
+    /// where it is a part of one.
+    loose: BTreeMap<String, Routes>,
     reach: BTreeMap<String, Routes>,
     files: BTreeMap<String, Routes>,
-}
-
-/// The options that are defined, and whether each may be `m`.
-struct Kinds(BTreeMap<String, bool>);
-
-impl Kinds {
-    fn of(tree: &Tree) -> Self {
-        let mut kinds: BTreeMap<String, bool> = BTreeMap::new();
-        let configurations =
-            tree.texts.iter().filter(|(path, _)| folder_and_name(path).1.starts_with("Kconfig"));
-        for (_, text) in configurations {
-            let mut current = None;
-            for line in text.lines() {
-                let mut words = line.split_whitespace();
-                match words.next() {
-                    Some("config" | "menuconfig") => {
-                        current = words.next().map(str::to_owned);
-                        if let Some(option) = &current {
-                            kinds.entry(option.clone()).or_default();
-                        }
-                    }
-                    Some("tristate" | "def_tristate") => {
-                        let kind = current.as_ref().and_then(|option| kinds.get_mut(option));
-                        if let Some(kind) = kind {
-                            *kind = true;
-                        }
-                    }
-                    Some("menu" | "source" | "comment" | "choice") => current = None,
-                    _ => {}
-                }
-            }
-        }
-        Self(kinds)
-    }
-
-    /// Only what is defined can be looked up in a configuration.
-    fn defined(&self, options: &Options) -> Options {
-        options.iter().filter(|option| self.0.contains_key(*option)).cloned().collect()
-    }
-
-    fn may_be_module(&self, option: &str) -> bool {
-        self.0.get(option).copied().unwrap_or(false)
-    }
 }
 
 impl<'a> Maker<'a> {
@@ -155,10 +110,11 @@ impl<'a> Maker<'a> {
                 makefiles.entry(folder.to_owned()).or_default().add(text);
             }
         }
-        let mut loose: BTreeMap<String, BTreeSet<Options>> = BTreeMap::new();
+        let mut loose: BTreeMap<String, Routes> = BTreeMap::new();
         for (folder, makefile) in &mut makefiles {
             if !read_included(tree, folder, makefile) {
-                loose.entry(folder.clone()).or_default().insert(Options::new());
+                makefile.exports = true;
+                loose.entry(folder.clone()).or_default().insert(Route::default());
             }
         }
         Self {
@@ -179,10 +135,11 @@ impl<'a> Maker<'a> {
             let from_root = folder.is_empty() || is_architecture(folder);
             // What lies in another folder is built from this one, such as parts of a driver for
             // several systems.
+            let users = self.users_of_mentions(folder, makefile);
             for target in makefile.mentions.iter().filter_map(|word| mentioned(folder, word)) {
                 if self.folders.contains(&target) && target != *folder {
-                    let edge = (folder.clone(), Options::new());
-                    self.edges.entry(target).or_default().insert(edge);
+                    let edges = users.iter().map(|user| (folder.clone(), user.clone()));
+                    self.edges.entry(target).or_default().extend(edges);
                 }
             }
             for kind in makefile.kinds() {
@@ -197,13 +154,15 @@ impl<'a> Maker<'a> {
                             }
                             for target in targets.into_iter().flatten() {
                                 if self.folders.contains(&target) && target != *folder {
-                                    let edge = (folder.clone(), needs.clone());
+                                    let way = Route { needs: needs.clone(), module: None };
+                                    let edge = (folder.clone(), way);
                                     self.edges.entry(target).or_default().insert(edge);
                                 }
                             }
                         }
                         Item::Unknown if is_list && !folder.is_empty() => {
-                            self.loose.entry(folder.clone()).or_default().insert(needs);
+                            let way = Route { needs, module: None };
+                            self.loose.entry(folder.clone()).or_default().insert(way);
                         }
                         Item::Unknown | Item::Object(_) => {}
                     }
@@ -229,9 +188,9 @@ impl<'a> Maker<'a> {
             routes.insert(Route { needs: Options::from([option.to_owned()]), module: None });
         }
         let edges = self.edges.get(folder).cloned().unwrap_or_default();
-        for (from, needs) in edges {
+        for (from, edge) in edges {
             let ways = self.reached(&from, depth + 1);
-            routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+            routes.extend(ways.iter().map(|way| way.then(&edge)));
         }
         if routes.is_empty() {
             routes = self.reached(&parent, depth + 1);
@@ -248,10 +207,10 @@ impl<'a> Maker<'a> {
         let mut routes = Routes::new();
         let mut folder = folder.to_owned();
         loop {
-            if let Some(all) = self.loose.get(&folder).cloned() {
+            if let Some(all) = self.loose.get(&folder).filter(|_| self.may_run(&folder)).cloned() {
                 let ways = self.reached(&folder, depth + 1);
-                for needs in all {
-                    routes.extend(ways.iter().map(|way| and(way, &needs, None)));
+                for one in all {
+                    routes.extend(ways.iter().map(|way| way.then(&one)));
                 }
             }
             if folder.is_empty() {
@@ -261,16 +220,33 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Whether the makefile of a folder may be run, rather than read by another one.
+    fn may_run(&self, folder: &str) -> bool {
+        let of_lists = ["drivers/", "fs/", "net/", "sound/"];
+        if self.edges.contains_key(folder) || !of_lists.iter().any(|top| folder.starts_with(top)) {
+            return true;
+        }
+        let mut above = folder;
+        while let Some((rest, _)) = above.rsplit_once('/') {
+            above = rest;
+            let calls = self.makefiles.get(above).is_some_and(|makefile| makefile.exports);
+            if calls && self.may_run(above) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Gives sources the routes of the objects that they become.
     fn list_objects(&mut self) {
-        let mut parts_unknown: Vec<(String, Options)> = Vec::new();
+        let mut parts_unknown: Vec<(String, Route)> = Vec::new();
         let makefiles = std::mem::take(&mut self.makefiles);
         for (folder, makefile) in &makefiles {
             let ways = self.reached(folder, 0);
             for kind in LISTS {
                 for one in makefile.listed(kind) {
                     let Item::Object(object) = &one.item else { continue };
-                    let module = self.module_of(object, &one);
+                    let module = self.module_of(folder, object, &one);
                     let needs = self.options.defined(&one.when);
                     self.add(folder, object, &ways, &needs, module.as_deref());
                     for part in makefile.listed(object) {
@@ -280,7 +256,10 @@ impl<'a> Maker<'a> {
                             Item::Object(name) => {
                                 self.add(folder, name, &ways, &all, module.as_deref());
                             }
-                            Item::Unknown => parts_unknown.push((folder.clone(), all)),
+                            Item::Unknown => {
+                                let way = Route { needs: all, module: module.clone() };
+                                parts_unknown.push((folder.clone(), way));
+                            }
                             Item::Folder(_) => {}
                         }
                     }
@@ -288,15 +267,39 @@ impl<'a> Maker<'a> {
             }
         }
         self.makefiles = makefiles;
-        for (folder, needs) in parts_unknown {
-            self.loose.entry(folder).or_default().insert(needs);
+        for (folder, way) in parts_unknown {
+            self.loose.entry(folder).or_default().insert(way);
         }
     }
 
-    fn module_of(&self, object: &str, one: &Listed) -> Option<String> {
+    /// What may be made of files that a makefile speaks of: a part of any object that it lists, or
+    /// anything at all where it lists what is not understood, or where other makefiles see the
+    /// same words.
+    fn users_of_mentions(&self, folder: &str, makefile: &Makefile) -> Routes {
+        let anything = Routes::from([Route::default()]);
+        if makefile.exports || folder.is_empty() || is_architecture(folder) {
+            return anything;
+        }
+        let mut users = Routes::new();
+        for kind in LISTS {
+            for one in makefile.listed(kind) {
+                match &one.item {
+                    Item::Object(object) => {
+                        let needs = self.options.defined(&one.when);
+                        users.insert(Route { needs, module: self.module_of(folder, object, &one) });
+                    }
+                    Item::Unknown => return anything,
+                    Item::Folder(_) => {}
+                }
+            }
+        }
+        if users.is_empty() { anything } else { users }
+    }
+
+    fn module_of(&self, folder: &str, object: &str, one: &Listed) -> Option<String> {
         let option = one.decides.as_ref()?;
         let name = folder_and_name(object).1.replace('-', "_");
-        self.options.may_be_module(option).then_some(name)
+        self.options.may_be_module(option, folder).then_some(name)
     }
 
     fn add(
@@ -313,6 +316,8 @@ impl<'a> Maker<'a> {
             if self.tree.sources.contains(&path) {
                 let routes = self.files.entry(path).or_default();
                 routes.extend(ways.iter().map(|way| and(way, needs, module)));
+                // A folder that is only spoken of becomes a part of what speaks of it.
+                routes.extend(ways.iter().filter(|way| way.module.is_some()).cloned());
             }
         }
     }
@@ -321,9 +326,12 @@ impl<'a> Maker<'a> {
     fn mention(&mut self) {
         let makefiles = std::mem::take(&mut self.makefiles);
         for (folder, makefile) in &makefiles {
+            let users = self.users_of_mentions(folder, makefile);
             for word in &makefile.mentions {
                 let Some(target) = mentioned(folder, word) else { continue };
                 let ways = self.reached(folder, 0);
+                let ways: Routes =
+                    users.iter().flat_map(|user| ways.iter().map(|way| way.then(user))).collect();
                 let stem = target.rsplit_once('.').map_or(target.as_str(), |(stem, _)| stem);
                 let files: Vec<String> = if self.folders.contains(&target) {
                     let inside = |path: &&String| folder_and_name(path).0 == target;
@@ -346,17 +354,30 @@ impl<'a> Maker<'a> {
             let folder = folder_and_name(path).0.to_owned();
             let loosely = self.loosely(&folder, 0);
             let known = self.files.contains_key(path);
-            let ways = if known { Routes::new() } else { self.reached(&folder, 0) };
+            let ways = if known { Routes::new() } else { self.unlisted(&folder) };
             let routes = self.files.entry(path.clone()).or_default();
             routes.extend(loosely);
             routes.extend(ways);
         }
     }
 
+    /// The routes of a source that no list names: a part of anything that the nearest makefile makes.
+    fn unlisted(&mut self, folder: &str) -> Routes {
+        let ways = self.reached(folder, 0);
+        let mut nearest = folder;
+        while !self.makefiles.contains_key(nearest) && !nearest.is_empty() {
+            nearest = folder_and_name(nearest).0;
+        }
+        let Some(makefile) = self.makefiles.get(nearest) else { return ways };
+        let users = self.users_of_mentions(nearest, makefile);
+        users.iter().flat_map(|user| ways.iter().map(|way| way.then(user))).collect()
+    }
+
     /// A source that another one includes is built where that one is.
     fn include(&mut self) {
+        let sources = self.tree.includes.iter().filter(|one| is_source(&one.what));
         for _ in 0..INCLUDE_ROUNDS {
-            for (includer, included) in &self.tree.includes {
+            for Include { by: includer, what: included, .. } in sources.clone() {
                 if LEFT_OUT.iter().any(|prefix| includer.starts_with(prefix)) {
                     continue;
                 }
@@ -386,6 +407,19 @@ fn read_included(tree: &Tree, folder: &str, makefile: &mut Makefile) -> bool {
         let plain = plain.replace("$(obj)/", &format!("{folder}/"));
         let candidates = [Some(plain.clone()), joined(folder, &plain)];
         let path = candidates.into_iter().flatten().find(|path| tree.texts.contains_key(path));
+        if path.is_none()
+            && let Some(words) = makefile.expanded(&wanted, folder, 0)
+            && wanted.contains("$(")
+        {
+            let paths = words.iter().map(|word| joined("", word)).collect::<Option<Vec<_>>>();
+            let texts = paths.as_ref().map(|paths| paths.iter().map(|path| tree.texts.get(path)));
+            if let Some(texts) = texts.and_then(Iterator::collect::<Option<Vec<_>>>) {
+                for text in texts {
+                    makefile.add(text);
+                }
+                continue;
+            }
+        }
         match path.and_then(|path| tree.texts.get(&path)) {
             Some(text) => makefile.add(text),
             // Rules and flags lie there, no lists.
@@ -428,7 +462,7 @@ fn mentioned(folder: &str, word: &str) -> Option<String> {
     leads_out.then(|| joined(folder, fixed)).flatten().filter(|path| !path.is_empty())
 }
 
-fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
+pub(super) fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
     let mut all = way.needs.clone();
     all.extend(needs.iter().cloned());
     Route { needs: all, module: module.map(str::to_owned) }
@@ -436,6 +470,11 @@ fn and(way: &Route, needs: &Options, module: Option<&str>) -> Route {
 
 /// Without routes that ask for more than another one does; few at the end.
 fn simple(routes: &Routes) -> Routes {
+    simple_to(routes, ROUTES_MAX)
+}
+
+/// As [`simple`], with a number of one's own.
+pub(super) fn simple_to(routes: &Routes, routes_max: usize) -> Routes {
     let weaker = |one: &Route, other: &Route| {
         one != other
             && one.needs.is_subset(&other.needs)
@@ -446,7 +485,7 @@ fn simple(routes: &Routes) -> Routes {
         .filter(|route| !routes.iter().any(|other| weaker(other, route)))
         .cloned()
         .collect();
-    if kept.len() <= ROUTES_MAX {
+    if kept.len() <= routes_max {
         return kept;
     }
     let shared = kept.iter().map(|route| route.needs.clone());
@@ -458,17 +497,8 @@ pub(super) fn folder_and_name(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-fn is_architecture(folder: &str) -> bool {
-    folder.strip_prefix("arch/").is_some_and(|rest| !rest.contains('/'))
-}
-
-fn architecture_option(folder: &str) -> Option<&'static str> {
-    let name = folder.strip_prefix("arch/")?;
-    ARCHITECTURES.iter().find(|(known, _)| *known == name).map(|(_, option)| *option)
-}
-
 /// A path below a folder, without `.` and `..`; none where it leads out of the tree.
-fn joined(folder: &str, path: &str) -> Option<String> {
+pub(super) fn joined(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {

@@ -18,9 +18,32 @@ pub(super) struct Tree {
     pub(super) texts: BTreeMap<String, String>,
     /// C and assembly sources.
     pub(super) sources: BTreeSet<String>,
-    /// Files that another file includes though they are sources: includer, included as written.
-    pub(super) includes: Vec<(String, String)>,
+    /// Sources that state a licence for their module, which puts it into `modules.builtin` where it
+    /// is built in (include/linux/module.h).
+    pub(super) licensed: BTreeSet<String>,
+    /// Headers, and whatever else may be included or includes something.
+    pub(super) others: BTreeSet<String>,
+    pub(super) includes: Vec<Include>,
+    /// Names of headers, or their ends, that macros and configurations hold: where one is included
+    /// by such a name, nobody can tell from the text.
+    pub(super) named: BTreeSet<String>,
 }
+
+/// An `#include`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Include {
+    pub(super) by: String,
+    /// As it is written.
+    pub(super) what: String,
+    /// In quotes, so that the folder of the including file comes first.
+    pub(super) quoted: bool,
+}
+
+/// Endings of what is text for people, or describes devices.
+const NO_CODE: &[&str] = &[
+    "rst", "txt", "dts", "dtsi", "dtso", "json", "yaml", "yml", "svg", "gif", "xml", "config",
+    "css",
+];
 
 impl Tree {
     /// Reads the archive inside a `linux-source` package, without laying it out.
@@ -86,41 +109,101 @@ impl Tree {
         if build || name.starts_with("Kconfig") {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            self.texts.insert(path.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if !build {
+                self.named.extend(text.lines().flat_map(header_names));
+            }
+            self.texts.insert(path.to_owned(), text);
             return Ok(());
         }
         let Some((_, ending)) = name.rsplit_once('.') else { return Ok(()) };
-        if !matches!(ending, "c" | "S" | "h" | "inc" | "lds") {
+        if NO_CODE.contains(&ending) {
             return Ok(());
         }
         if is_source(path) {
             self.sources.insert(path.to_owned());
+        } else {
+            self.others.insert(path.to_owned());
         }
         for line in BufReader::new(file).split(b'\n') {
-            let line = line?;
-            let line = String::from_utf8_lossy(&line);
-            let Some(rest) = line.trim_start().strip_prefix('#') else { continue };
-            let Some(rest) = rest.trim_start().strip_prefix("include") else { continue };
-            let rest = rest.trim_start();
-            let end = match rest.chars().next() {
-                Some('"') => '"',
-                Some('<') => '>',
-                // A name made by a macro.
-                _ => continue,
-            };
-            let included =
-                rest.get(1..).and_then(|rest| rest.split(end).next()).unwrap_or_default();
-            if is_source(included) {
-                self.includes.push((path.to_owned(), included.to_owned()));
-            }
+            self.note_line(path, &String::from_utf8_lossy(&line?));
         }
         Ok(())
     }
+
+    /// Notes what a line of code includes, or how it lets another line include something.
+    fn note_line(&mut self, path: &str, line: &str) {
+        if line.contains("MODULE_LICENSE") && is_source(path) {
+            self.licensed.insert(path.to_owned());
+        }
+        let directive = line.trim_start().strip_prefix('#').map(str::trim_start);
+        if let Some(rest) = directive.and_then(|rest| rest.strip_prefix("include")) {
+            let rest = rest.strip_prefix("_next").unwrap_or(rest).trim_start();
+            let end = match rest.chars().next() {
+                Some('"') => '"',
+                Some('<') => '>',
+                // A name made by a macro, which it or the definition of the macro holds.
+                _ => {
+                    self.named.extend(header_names(rest));
+                    return;
+                }
+            };
+            let what = rest.get(1..).and_then(|rest| rest.split(end).next()).unwrap_or_default();
+            self.note(path, what, end == '"');
+        } else if let Some(rest) = directive.and_then(|rest| rest.strip_prefix("define")) {
+            self.note_definition(path, rest.trim());
+        } else if let Some((_, rest)) = line.split_once("#include") {
+            // Of a program that writes code.
+            let rest = rest.trim_start().trim_start_matches('\\');
+            let what = rest.get(1..).and_then(|rest| rest.split(['"', '>', '\\']).next());
+            self.note(path, what.unwrap_or_default(), false);
+        } else if let Some((_, rest)) = line.split_once(".include") {
+            // Of the assembler, which looks in no folder of its own first.
+            let what = rest.split('"').nth(1).unwrap_or_default();
+            self.note(path, what.trim_end_matches('\\'), false);
+        }
+    }
+
+    /// Trace points include their own header again, by a name that macros hold
+    /// (include/trace/define_trace.h).
+    fn note_definition(&mut self, path: &str, definition: &str) {
+        let (name, value) = definition.split_once(char::is_whitespace).unwrap_or((definition, ""));
+        let value = value.split("/*").next().unwrap_or_default().trim();
+        let stem = path.rsplit('/').next().and_then(|name| name.split('.').next());
+        let is_own = value.rsplit('/').next() == stem;
+        match name {
+            "TRACE_INCLUDE_FILE" | "TRACE_SYSTEM" if is_own => {}
+            "TRACE_INCLUDE_FILE" => self.note(path, &format!("{value}.h"), false),
+            "TRACE_SYSTEM" => self.note(path, &format!("trace/events/{value}.h"), false),
+            _ => self.named.extend(header_names(value)),
+        }
+    }
+
+    fn note(&mut self, path: &str, what: &str, quoted: bool) {
+        if !what.is_empty() {
+            self.includes.push(Include { by: path.to_owned(), what: what.to_owned(), quoted });
+        }
+    }
+}
+
+/// The words of a line that are names of headers.
+pub(super) fn header_names(line: &str) -> impl Iterator<Item = String> {
+    let separates = |c: char| !(c.is_ascii_alphanumeric() || "_-./+".contains(c));
+    let names = line.split(separates).filter_map(|word| {
+        let name = word.trim_start_matches(['/', '.']);
+        name.strip_suffix(".h").filter(|stem| !stem.is_empty()).map(|_| name.to_owned())
+    });
+    names.collect::<Vec<_>>().into_iter()
 }
 
 /// Whether a path is that of a C or assembly source, by its ending.
-fn is_source(path: &str) -> bool {
+pub(super) fn is_source(path: &str) -> bool {
     matches!(path.rsplit_once('.'), Some((_, "c" | "S")))
+}
+
+/// Whether a path is that of a header, by its ending.
+pub(super) fn is_header(path: &str) -> bool {
+    matches!(path.rsplit_once('.'), Some((_, "h")))
 }
 
 /// A program whose output is read.

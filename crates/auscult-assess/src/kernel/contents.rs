@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{BinaryFacts, Facts, KernelFacts, Known, Locator, ModuleFacts, ModuleRelease};
 
-use super::map::{Condition, Map, Route, Series};
+use super::map::{Condition, Map, Of, Route, Series, is_header};
 use crate::statement::Strength;
 
 /// A shorter configuration is a part of one.
@@ -37,9 +37,15 @@ const ARCHITECTURES: &[(&str, &str)] = &[
     ("xtensa", "XTENSA"),
 ];
 
+/// Options of architectures that no facts name: that of user-mode Linux, which runs on x86 alone,
+/// and one whose binaries nobody reads.
+const UML: &str = "UML";
+const HEXAGON: &str = "HEXAGON";
 /// Folders of the sources that hold programs, tests and documentation, none of which is a part of a
 /// kernel.
 const NO_KERNEL_CODE: &[&str] = &["Documentation/", "tools/"];
+/// What lies there is built into kernels all the same (`kernel/bpf/Makefile`).
+const KERNEL_CODE: &[&str] = &["tools/lib/"];
 
 /// Whether a source file is in a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,31 +136,37 @@ impl<'a> Contents<'a> {
 
     /// Whether a file of the sources is in this kernel of a series.
     pub(super) fn is_built(&self, map: &Map, file: &str, of: Series) -> Built {
-        if !matches!(file.rsplit_once('.'), Some((_, "c" | "S"))) {
-            return Built::Open("no object is made of it alone, others include it".to_owned());
-        }
-        if NO_KERNEL_CODE.iter().any(|folder| file.starts_with(folder)) {
+        let below = |folders: &[&str]| folders.iter().any(|folder| file.starts_with(folder));
+        if below(NO_KERNEL_CODE) && !below(KERNEL_CODE) {
             let because = "no kernel is built of what lies there".to_owned();
             return Built::No { strength: Strength::Proven, because };
         }
+        if !is_code(file) {
+            return Built::Open("it is no code, and what it changes is not known".to_owned());
+        }
         let condition = match map.condition(file, of) {
             Ok(condition) => condition,
+            Err(_) if is_header(file) => {
+                let because = "no object is made of it alone, and nothing tells who includes it";
+                return Built::Open(because.to_owned());
+            }
             Err(reason) => return Built::Open(reason),
         };
         let options = options_of(&condition);
-        let routes = condition.routes.iter();
-        let ways: Vec<Way> = match self.config {
-            Ok(config) => {
-                let value = |option: &str| {
-                    config.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
-                };
-                let complete = ARCHITECTURES.iter().any(|(_, one)| value(one) == "y");
-                if config.len() < OPTIONS_MIN || !complete {
-                    return Built::Open("its configuration is not complete".to_owned());
-                }
-                routes.map(|route| self.way(route, &condition, &options, value)).collect()
+        let ways: Vec<Way> = if let Ok(config) = self.config {
+            let value = |option: &str| {
+                config.get(&format!("CONFIG_{option}")).map_or("n", |value| value.as_str())
+            };
+            let complete = ARCHITECTURES.iter().any(|(_, one)| value(one) == "y");
+            if config.len() < OPTIONS_MIN || !complete {
+                return Built::Open("its configuration is not complete".to_owned());
             }
-            Err(_) => routes.map(|route| self.way_by_lists(route, &options)).collect(),
+            let way = |route| self.way(route, &condition, &options, value);
+            condition.routes.iter().map(way).collect()
+        } else {
+            let foreign = |route: &Route| self.foreign(route, map, of);
+            let way = |route| foreign(route).unwrap_or_else(|| self.way_by_lists(route, &options));
+            condition.routes.iter().map(way).collect()
         };
         self.told(&condition, &options, ways)
     }
@@ -188,17 +200,33 @@ impl<'a> Contents<'a> {
         }
     }
 
+    /// A route that is shut to kernels of this architecture.
+    fn foreign(&self, route: &Route, map: &Map, of: Series) -> Option<Way> {
+        let own = self.architecture?;
+        let is_other = |needed: &str| {
+            needed != own
+                && (needed == HEXAGON
+                    || needed == UML && own != "X86"
+                    || ARCHITECTURES.iter().any(|(_, option)| *option == needed))
+        };
+        if let Some(option) = route.needs.iter().find(|needed| is_other(needed)) {
+            let because = format!("it is only for CONFIG_{option}");
+            return Some(Way::Shut(because, Strength::Proven));
+        }
+        route.needs.iter().find_map(|option| {
+            let able = map.architectures(option, of)?;
+            if able.contains(&own) || own == "X86" && able.contains(&UML) {
+                return None;
+            }
+            let able: BTreeSet<&str> = able.into_iter().collect();
+            let able = able.into_iter().collect::<Vec<_>>().join(" or ");
+            let because = format!("by Kconfig CONFIG_{option} can only be set with CONFIG_{able}");
+            Some(Way::Shut(because, Strength::Strong))
+        })
+    }
+
     /// A route by the lists of modules and of what is built in, where no configuration is at hand.
     fn way_by_lists(&self, route: &Route, options: &str) -> Way {
-        let foreign = self.architecture.and_then(|own| {
-            let is_other = |needed: &str| {
-                needed != own && ARCHITECTURES.iter().any(|(_, option)| *option == needed)
-            };
-            route.needs.iter().copied().find(|needed| is_other(needed))
-        });
-        if let Some(option) = foreign {
-            return Way::Shut(format!("it is only for CONFIG_{option}"), Strength::Proven);
-        }
         // Parts of a module may be left out, which only a configuration tells.
         let doubt = if options.contains(", ") {
             format!(", and without a configuration all of {options} may be set")
@@ -241,10 +269,19 @@ impl<'a> Contents<'a> {
 
     fn told(&self, condition: &Condition, options: &str, ways: Vec<Way>) -> Built {
         let mut reasons = BTreeSet::new();
-        let mut strength = if condition.own_series { Strength::Proven } else { Strength::Strong };
+        // A vendor's own sources, which nobody has read, may include any header.
+        let is_proof = condition.own_series && condition.of == Of::Source;
+        let mut strength = if is_proof { Strength::Proven } else { Strength::Strong };
         let mut unknown = false;
         for way in ways {
             match way {
+                Way::Open(because) if condition.of != Of::Source => {
+                    let because = format!(
+                        "no object is made of it alone, and a source that may include it is there: \
+                         {because}"
+                    );
+                    return Built::Open(because);
+                }
                 Way::Open(because) => return Built::Yes(because),
                 Way::Unknown => unknown = true,
                 Way::Shut(because, own) => {
@@ -257,9 +294,24 @@ impl<'a> Contents<'a> {
             return Built::Open(format!("{options}: {}", self.why_unknown()));
         }
         let reasons = reasons.into_iter().collect::<Vec<_>>().join(", ");
-        let because = format!("{reasons} (Kbuild of {})", condition.releases.join(" and "));
-        Built::No { strength, because }
+        let whose = match condition.of {
+            Of::Source => String::new(),
+            Of::Includers(Some(1)) => {
+                "only one source includes it, which is not there: ".to_owned()
+            }
+            Of::Includers(Some(most)) => {
+                format!("no more than {most} sources include it, none of which is there: ")
+            }
+            Of::Includers(None) => "only kernels of its architecture include it: ".to_owned(),
+        };
+        let releases = condition.releases.join(" and ");
+        Built::No { strength, because: format!("{whose}{reasons} (Kbuild of {releases})") }
     }
+}
+
+/// Whether a file is code, by its ending.
+pub(super) fn is_code(file: &str) -> bool {
+    matches!(file.rsplit_once('.'), Some((_, "c" | "S" | "h")))
 }
 
 /// All options of a condition, as a configuration writes them.

@@ -3,13 +3,18 @@
 //! The data are made by `cargo xtask kbuild` from the Kbuild files of the releases that they name.
 //! Conditions are necessary ones: a file that is built has one of its routes open.
 
-use std::{collections::HashMap, io::Read as _, sync::LazyLock};
+use std::{cmp::Ordering, collections::HashMap, io::Read as _, sync::LazyLock};
 
 /// The map, packed.
 static PACKED: &[u8] = include_bytes!("../../kbuild/map.zst");
 static MAP: LazyLock<Option<Map>> = LazyLock::new(|| Map::read(unpack(PACKED)?));
 /// The map is not longer.
 const BYTES_MAX: u64 = 64 << 20;
+
+/// Stands where a folder stands, before lines about options.
+const OPTIONS: &str = "=options";
+/// Stands before the routes of headers, which name them by their place there.
+const ROUTES: &str = "=routes";
 
 /// Series of releases, such as 5.10.
 pub(super) type Series = (u32, u32);
@@ -22,6 +27,10 @@ pub(super) struct Map {
     folders: HashMap<&'static str, (usize, usize)>,
     /// In which releases an option decides something, a bit for each.
     options: HashMap<&'static str, u64>,
+    /// The lines of options that not every architecture can set.
+    restricted: HashMap<&'static str, &'static str>,
+    /// The routes of headers.
+    of_headers: Vec<&'static str>,
 }
 
 /// One way in which a file comes to be built: options that must all be set.
@@ -36,6 +45,8 @@ pub(super) struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) routes: Vec<Route>,
+    /// What the routes are those of.
+    pub(super) of: Of,
     /// The releases that it was read in.
     pub(super) releases: Vec<&'static str>,
     /// Whether one of them is of the kernel's own series.
@@ -43,6 +54,16 @@ pub(super) struct Condition {
     /// Options that no release before the kernel's own series knows, so that a kernel of that
     /// series from before a change may lack them.
     pub(super) new_options: Vec<&'static str>,
+}
+
+/// What is built by the routes of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// The file itself.
+    Source,
+    /// The sources that may include it, at most so many; or the kernels of its architecture, whose
+    /// sources were not told one by one.
+    Includers(Option<u32>),
 }
 
 fn unpack(packed: &[u8]) -> Option<&'static str> {
@@ -59,13 +80,20 @@ impl Map {
     }
 
     pub(super) fn read(text: &'static str) -> Option<Self> {
-        let rest = text.strip_prefix("kbuild 1\n")?;
+        let rest = text.strip_prefix("kbuild 2\n")?;
         let (releases, _) = rest.split_once('\n')?;
         let releases: Vec<_> = releases
             .split(' ')
             .map(|release| Some((series(release)?, release)))
             .collect::<Option<_>>()?;
-        let mut map = Self { text, releases, folders: HashMap::new(), options: HashMap::new() };
+        let mut map = Self {
+            text,
+            releases,
+            folders: HashMap::new(),
+            options: HashMap::new(),
+            restricted: HashMap::new(),
+            of_headers: Vec::new(),
+        };
         let mut at = text.len() - rest.split_once('\n')?.1.len();
         let mut folder: Option<(&'static str, usize)> = None;
         for line in text.get(at..)?.split_inclusive('\n') {
@@ -74,12 +102,23 @@ impl Map {
                 map.close(folder, at);
                 folder = Some((name, end));
             } else {
-                map.note_options(line);
+                map.take(folder.map(|(name, _)| name), line);
             }
             at = end;
         }
         map.close(folder, at);
         Some(map)
+    }
+
+    fn take(&mut self, folder: Option<&str>, line: &'static str) {
+        match folder {
+            Some(OPTIONS) => {
+                self.restricted.extend(line.split('\t').next().map(|option| (option, line)));
+            }
+            Some(ROUTES) => self.of_headers.push(line.trim_end()),
+            _ if line.split('\t').next().is_some_and(is_header) => {}
+            _ => self.note_options(line),
+        }
     }
 
     fn close(&mut self, folder: Option<(&'static str, usize)>, end: usize) {
@@ -110,11 +149,12 @@ impl Map {
         if let Some(own) = self.releases.iter().position(|(series, _)| *series == of) {
             let text = in_release(own).ok_or("the sources of its series do not have this file")?;
             let name = self.releases.get(own).map(|(_, name)| *name);
-            let routes: Vec<Route> = text.split('|').map(route).collect();
+            let (of, routes) = self.read_condition(text);
             let is_older = own.checked_sub(1).is_some_and(|older| in_release(older).is_some());
             return Ok(Condition {
                 new_options: if is_older { self.new_at(&routes, own) } else { Vec::new() },
                 routes,
+                of,
                 releases: name.into_iter().collect(),
                 own_series: true,
             });
@@ -122,21 +162,36 @@ impl Map {
         let above = self.releases.iter().position(|(series, _)| *series > of);
         let above = above.ok_or("no newer release was read")?;
         let below = above.checked_sub(1).ok_or("no older release was read")?;
-        match (in_release(below), in_release(above)) {
-            (Some(one), Some(other)) if one == other => Ok(Condition {
-                routes: one.split('|').map(route).collect(),
-                releases: [below, above]
-                    .iter()
-                    .filter_map(|&at| self.releases.get(at).map(|(_, name)| *name))
-                    .collect(),
-                own_series: false,
-                new_options: Vec::new(),
-            }),
-            (Some(_), Some(_)) => {
-                Err("the releases around it build it under different options".into())
+        let (Some(one), Some(other)) = (in_release(below), in_release(above)) else {
+            return Err("not all releases around it have this file".into());
+        };
+        let (of, routes) = match (self.read_condition(one), self.read_condition(other)) {
+            (known, _) if one == other => known,
+            // Whoever includes a header before or after may do so in between.
+            ((Of::Includers(one), mut routes), (Of::Includers(other), others)) => {
+                routes.extend(others);
+                (Of::Includers(one.zip(other).map(|(one, other)| one.max(other))), routes)
             }
-            _ => Err("not all releases around it have this file".into()),
+            _ => return Err("the releases around it build it under different options".into()),
+        };
+        let releases = [below, above].into_iter().filter_map(|at| self.releases.get(at));
+        let releases = releases.map(|(_, name)| *name).collect();
+        Ok(Condition { routes, of, releases, own_series: false, new_options: Vec::new() })
+    }
+
+    /// The options of the architectures that alone can set an option in a kernel of a series, where
+    /// it is known that not all can.
+    pub(super) fn architectures(&self, option: &str, of: Series) -> Option<Vec<&'static str>> {
+        let line = self.restricted.get(option)?;
+        let above = self.releases.iter().position(|(series, _)| *series >= of)?;
+        let is_own = self.releases.get(above).is_some_and(|(series, _)| *series == of);
+        let below = if is_own { above } else { above.checked_sub(1)? };
+        let mut all = Vec::new();
+        for at in [below, above] {
+            let (_, text) = conditions(line).find(|(seen, _)| seen >> at & 1 == 1)?;
+            all.extend(text.split('|'));
         }
+        Some(all)
     }
 
     /// The options of routes that no release before this one knows.
@@ -148,11 +203,38 @@ impl Map {
             .collect()
     }
 
+    /// `A&B=module|C` of a source; `12#1f|a0` of a header with that many sources at most, whose
+    /// routes stand elsewhere.
+    fn read_condition(&self, text: &'static str) -> (Of, Vec<Route>) {
+        let Some((number, places)) = text.split_once('#') else {
+            return (Of::Source, text.split('|').map(route).collect());
+        };
+        let text = |place: &str| {
+            let place = usize::from_str_radix(place, 16).ok()?;
+            self.of_headers.get(place).copied()
+        };
+        // A place that is not there counts as a route that asks for nothing.
+        let routes = places.split('|').map(|place| route(text(place).unwrap_or("*")));
+        (Of::Includers(number.parse().ok()), routes.collect())
+    }
+
+    /// The line of a path. Those of a folder stand in the order of their names.
     fn line(&self, path: &str) -> Option<&'static str> {
         let (folder, name) = path.rsplit_once('/')?;
         let &(start, end) = self.folders.get(folder)?;
-        let named = |line: &&str| line.split('\t').next() == Some(name);
-        self.text.get(start..end)?.lines().find(named)
+        let mut lines = self.text.get(start..end)?;
+        while !lines.is_empty() {
+            let middle = lines.as_bytes().get(..lines.len() / 2)?;
+            let from = middle.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let (before, rest) = lines.split_at_checked(from)?;
+            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            match line.split('\t').next().unwrap_or_default().cmp(name) {
+                Ordering::Equal => return Some(line),
+                Ordering::Less => lines = after,
+                Ordering::Greater => lines = before,
+            }
+        }
+        None
     }
 }
 
@@ -162,6 +244,11 @@ fn conditions(line: &'static str) -> impl Iterator<Item = (u64, &'static str)> {
         let (seen, condition) = field.split_once(' ')?;
         Some((u64::from_str_radix(seen, 16).ok()?, condition))
     })
+}
+
+/// Whether a file is a header, by its ending.
+pub(super) fn is_header(path: &str) -> bool {
+    matches!(path.rsplit_once('.'), Some((_, "h")))
 }
 
 fn needs(route: &'static str) -> impl Iterator<Item = &'static str> {
@@ -182,11 +269,14 @@ pub(super) fn series(release: &str) -> Option<Series> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Map, Route};
+    use super::{Map, Of, Route};
 
     fn map() -> Map {
-        let text = "kbuild 1\n5.4.0 5.10.262 6.1.192\nfs/ext4/\ninode.c\t7 EXT4_FS=ext4\n\
-                    acl.c\t3 EXT4_FS&POSIX=ext4\t4 EXT4_FS&ACL=ext4\nlib/\nnew.c\t4 *\nodd.c\t1 A|B\t6 C\n";
+        let text = "kbuild 2\n5.4.0 5.10.262 6.1.192\nfs/ext4/\n\
+                    acl.c\t3 EXT4_FS&POSIX=ext4\t4 EXT4_FS&ACL=ext4\next4.h\t2 7#0\t4 9#1\n\
+                    inode.c\t7 EXT4_FS=ext4\n\
+                    lib/\nnew.c\t4 *\nodd.c\t1 A|B\t6 C\n=options/\nA\t6 X86|IA64\n\
+                    =routes/\nEXT4_FS=ext4\nD\n";
         Map::read(text).unwrap()
     }
 
@@ -216,7 +306,30 @@ mod tests {
         ] {
             map.condition(path, series).unwrap_err();
         }
-        assert!(Map::read("kbuild 2\n").is_none());
+        assert!(Map::read("kbuild 1\n").is_none());
+    }
+
+    #[test]
+    fn a_header_has_the_routes_of_who_includes_it() {
+        let map = map();
+        let ext4 = Route { needs: vec!["EXT4_FS"], module: Some("ext4") };
+        let own = map.condition("fs/ext4/ext4.h", (5, 10)).unwrap();
+        assert_eq!((own.of, own.routes), (Of::Includers(Some(7)), vec![ext4.clone()]));
+        let between = map.condition("fs/ext4/ext4.h", (5, 15)).unwrap();
+        let other = Route { needs: vec!["D"], module: None };
+        assert_eq!((between.of, between.routes), (Of::Includers(Some(9)), vec![ext4, other]));
+        map.condition("fs/ext4/ext4.h", (5, 4)).unwrap_err();
+    }
+
+    #[test]
+    fn options_of_some_architectures_are_told() {
+        let map = map();
+        assert_eq!(map.architectures("A", (5, 10)).unwrap(), ["X86", "IA64", "X86", "IA64"]);
+        assert!(map.architectures("A", (5, 15)).is_some());
+        // A release on one side does not restrict it.
+        assert_eq!(map.architectures("A", (5, 5)), None);
+        assert_eq!(map.architectures("A", (7, 0)), None);
+        assert_eq!(map.architectures("B", (5, 10)), None);
     }
 
     #[test]

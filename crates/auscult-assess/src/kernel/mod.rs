@@ -10,7 +10,7 @@ mod map;
 use auscult_model::{Facts, Finding};
 
 use self::{
-    contents::{Built, Contents},
+    contents::{Built, Contents, is_code},
     map::{Map, series},
 };
 use crate::statement::{Justification, Statement, Strength};
@@ -54,7 +54,8 @@ impl<'a> Kernels<'a> {
         let map = Map::built_in()?;
         let mut evidence = Vec::new();
         let mut strength = Strength::Proven;
-        let mut excluded = true;
+        // Texts and makefiles alone are no code to be without.
+        let mut excluded = files.iter().any(|file| is_code(file));
         for kernel in self.of_finding(finding) {
             let Some(of) = series(kernel.release) else {
                 excluded = false;

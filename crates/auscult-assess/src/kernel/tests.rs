@@ -137,19 +137,86 @@ fn modules_speak_for_a_kernel_that_is_not_in_the_image() {
     assert_eq!(judge(&facts, BTRFS), None, "no module was seen");
     facts.binaries.push(auscult_model::BinaryFacts {
         locator: "image@0x0/cpio:/lib/modules/6.1.0-9-arm/kernel/fs/ext4/ext4.ko".parse().unwrap(),
-        sha256: auscult_model::Sha256::of(b""),
-        architecture: "arm-32-le".into(),
-        kind: "relocatable".into(),
-        interpreter: None,
-        soname: None,
-        needed: Vec::new(),
-        imports: Known::Known(Vec::new()),
-        exports: Known::Known(Vec::new()),
-        build_id: None,
-        stripped: Known::Known(false),
+        ..made::module()
     });
     // More modules may lie where the kernel does.
     assert_eq!(judge(&facts, BTRFS), Some(Strength::Weak));
     assert_eq!(judge(&facts, EXT4), None);
     assert_eq!(judge(&facts, "arch/x86/kvm/x86.c"), Some(Strength::Proven));
+}
+
+#[test]
+fn a_header_is_not_there_where_nothing_that_includes_it_is() {
+    let config = facts("6.1.50", Some(&[ARM, ("EXT4_FS", "y")]), &["loop"]);
+    let (strength, told) = judged(&config, &[BTRFS, "fs/btrfs/ctree.h"]);
+    assert_eq!(strength, Some(Strength::Proven));
+    assert!(told.contains("sources include it, none of which is there"), "{told}");
+    let (strength, told) = judged(&config, &["fs/ext4/ext4.h"]);
+    assert_eq!(strength, None);
+    assert!(told.contains("a source that may include it is there"), "{told}");
+    // Everybody includes it, nobody does, or nobody knows.
+    for header in ["include/linux/fs.h", "fs/btrfs/none.h", "include/generated/autoconf.h"] {
+        assert_eq!(judged(&config, &[header]).0, None, "{header}");
+    }
+    let mut lists = facts("6.1.50", None, &["ext4"]);
+    lists.operation.roots = Known::Known(vec![made::root_with_modules("6.1.50")]);
+    assert_eq!(judged(&lists, &["fs/btrfs/ctree.h"]).0, Some(Strength::Strong));
+    assert_eq!(judged(&lists, &["fs/ext4/ext4.h"]).0, None);
+    // Between releases that were read, whoever includes it in one of them counts.
+    let between = facts("5.18.3", Some(&[ARM]), &["loop"]);
+    assert_eq!(judged(&between, &["fs/btrfs/ctree.h"]).0, Some(Strength::Strong));
+}
+
+/// An arm64 kernel, by one of its modules.
+fn arm64() -> Facts {
+    let mut facts = facts("6.1.50", None, &["ext4"]);
+    facts.operation.roots = Known::Known(vec![made::root_with_modules("6.1.50")]);
+    let module = facts.kernels[0].modules.known().unwrap()[0].locator.clone();
+    facts.binaries.push(auscult_model::BinaryFacts {
+        locator: module,
+        architecture: "aarch64-64-le".into(),
+        ..made::module()
+    });
+    facts
+}
+
+#[test]
+fn an_option_of_another_architecture_is_not_set() {
+    let facts = arm64();
+    let (strength, told) = judged(&facts, &["drivers/iommu/amd/init.c"]);
+    assert_eq!(strength, Some(Strength::Strong));
+    assert!(told.contains("by Kconfig CONFIG_AMD_IOMMU can only be set with CONFIG_X86"), "{told}");
+    // It may be set here, and nothing tells whether it is.
+    assert_eq!(
+        judged(&facts, &["drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c"]).0,
+        Some(Strength::Strong)
+    );
+    assert_eq!(judged(&facts, &["security/selinux/hooks.c"]).0, None);
+    assert!(judged(&facts, &["arch/x86/include/asm/nospec-branch.h"]).0.is_some());
+    assert_eq!(judged(&facts, &["arch/arm64/include/asm/kvm_host.h"]).0, None);
+    // Without a module's machine code the architecture is not known.
+    let mut unknown = facts;
+    unknown.binaries.clear();
+    assert_eq!(judged(&unknown, &["drivers/iommu/amd/init.c"]).0, None);
+}
+
+#[test]
+fn parts_that_a_makefile_gathers_belong_to_its_module() {
+    let facts = arm64();
+    let part = "drivers/gpu/drm/amd/display/dc/core/dc.c";
+    let (strength, told) = judged(&facts, &[part]);
+    assert_eq!(strength, Some(Strength::Strong));
+    assert!(told.contains("amdgpu is neither in modules.builtin nor a module"), "{told}");
+}
+
+#[test]
+fn what_is_no_code_excludes_nothing_by_itself() {
+    let config = facts("6.1.50", Some(&[ARM]), &["loop"]);
+    let text = "Documentation/virt/kvm/api.rst";
+    assert!(judged(&config, &[BTRFS, text]).0.is_some());
+    assert_eq!(judged(&config, &[text]).0, None);
+    assert_eq!(judged(&config, &[BTRFS, "fs/btrfs/Kconfig"]).0, None);
+    // Parts of a library for programs are built into kernels too.
+    assert!(judged(&config, &["tools/perf/builtin-top.c"]).0.is_some());
+    assert_eq!(judged(&config, &["tools/lib/bpf/relo_core.c"]).0, None);
 }

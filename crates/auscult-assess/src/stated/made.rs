@@ -1,9 +1,9 @@
 //! Facts and findings for tests.
 
 use auscult_model::{
-    Account, AdvisoryId, Component, ComponentKind, Coverage, Exploitation, Facts, Finding, Input,
-    InputKind, Known, Limits, Locator, ModuleLoading, ModuleRelease, Operation, Origin,
-    OwnedBinary, PasswordState, RootOperation, Sha256, ToolIdentity, UnreadRegion, Version,
+    Account, AdvisoryId, BinaryFacts, Component, ComponentKind, Coverage, Exploitation, Facts,
+    Finding, Input, InputKind, Known, Limits, Locator, ModuleLoading, ModuleRelease, Operation,
+    Origin, OwnedBinary, PasswordState, RootOperation, Sha256, ToolIdentity, UnreadRegion, Version,
     VersionClaim, Vex, VexStatus, component_ids,
 };
 
@@ -22,6 +22,23 @@ pub(crate) fn root_with_modules(release: &str) -> RootOperation {
     };
     let modules = ModuleLoading { loads: Known::Known(Vec::new()), releases: vec![release] };
     RootOperation { modules: Known::Known(modules), ..root() }
+}
+
+/// A module of a 32-bit Arm kernel.
+pub(crate) fn module() -> BinaryFacts {
+    BinaryFacts {
+        locator: Locator::image(),
+        sha256: Sha256::of(b""),
+        architecture: "arm-32-le".into(),
+        kind: "relocatable".into(),
+        interpreter: None,
+        soname: None,
+        needed: Vec::new(),
+        imports: Known::Known(Vec::new()),
+        exports: Known::Known(Vec::new()),
+        build_id: None,
+        stripped: Known::Known(false),
+    }
 }
 
 pub(crate) fn facts() -> Facts {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{of_tree, simple};
-use crate::kbuild::{condition, tree::Tree};
+use crate::kbuild::{
+    condition,
+    tree::{Include, Tree},
+};
 
 /// The conditions of the sources of a small tree.
 fn conditions(texts: &[(&str, &str)], sources: &[&str]) -> BTreeMap<String, String> {
@@ -14,6 +17,7 @@ fn conditions(texts: &[(&str, &str)], sources: &[&str]) -> BTreeMap<String, Stri
         tree.texts.insert((*path).to_owned(), (*text).to_owned());
     }
     tree.sources = sources.iter().map(|path| (*path).to_owned()).collect();
+    tree.licensed = tree.sources.iter().filter(|path| !path.contains("free")).cloned().collect();
     of_tree(&tree).into_iter().map(|(path, routes)| (path, condition(&routes))).collect()
 }
 
@@ -110,12 +114,96 @@ fn sources_that_others_include_are_built_with_them() {
     for path in ["kernel/a.c", "kernel/b.c", "kernel/c.c"] {
         tree.sources.insert(path.to_owned());
     }
-    tree.includes = vec![
-        ("kernel/a.c".to_owned(), "b.c".to_owned()),
-        ("include/x.h".to_owned(), "../kernel/c.c".to_owned()),
-    ];
+    let include =
+        |by: &str, what: &str| Include { by: by.to_owned(), what: what.to_owned(), quoted: true };
+    tree.includes = vec![include("kernel/a.c", "b.c"), include("include/x.h", "../kernel/c.c")];
     let found = of_tree(&tree);
     assert_eq!(condition(&found["kernel/b.c"]), "A|B");
     assert_eq!(condition(&found["kernel/c.c"]), "*");
     assert!(simple(&found["kernel/a.c"]).len() == 1);
+}
+
+#[test]
+fn what_a_makefile_speaks_of_becomes_a_part_of_what_it_makes() {
+    let texts = [
+        ("drivers/Makefile", "obj-$(CONFIG_A) += big/\n"),
+        (
+            "drivers/big/Makefile",
+            "ccflags-y := -I$(srctree)/drivers/flags -I $(srctree)/drivers/apart\n\
+            ROOT = $(srctree)/$(src)/..\nLATER = $(ROOT)/part/Makefile.later\ninclude $(addsuffix /Makefile, $(addprefix $(ROOT)/,part))\n\
+            big-y := main.o $(PART)\nobj-$(CONFIG_B) += big.o\n",
+        ),
+        ("drivers/part/Makefile", "include $(LATER)\nPART = $(addprefix ../part/,$(NAMES))\n"),
+        ("drivers/part/Makefile.later", "NAMES = p.o\n"),
+        ("drivers/flags/Makefile", "obj-$(CONFIG_C) += flag.o\n"),
+        ("drivers/apart/Makefile", "obj-$(CONFIG_C) += apart.o\n"),
+    ];
+    let sources = [
+        "drivers/big/main.c",
+        "drivers/big/unlisted.c",
+        "drivers/part/p.c",
+        "drivers/flags/flag.c",
+        "drivers/apart/apart.c",
+    ];
+    let found = conditions(&texts, &sources);
+    for (path, expected) in [
+        ("drivers/big/main.c", "A&B=big"),
+        // Whatever is made there is a part of the one object that is made.
+        ("drivers/big/unlisted.c", "A&B=big"),
+        ("drivers/part/p.c", "A&B=big"),
+        // Folders in which only headers are looked for.
+        ("drivers/flags/flag.c", "C=flag"),
+        ("drivers/apart/apart.c", "C=apart"),
+    ] {
+        assert_eq!(found[path], expected, "{path}");
+    }
+    // Another object may take it too, and so may one that is not understood.
+    for (more, expected) in [
+        ("obj-$(CONFIG_D) += other.o\n", "A&B=big|A&D=other"),
+        ("obj-$(CONFIG_Y) += other.o\n", "A&B=big|A&Y"),
+        ("obj-y += $(odd)\n", "A"),
+        ("export ROOT\n", "A"),
+    ] {
+        let mut texts = texts;
+        let own = texts[1].1.to_owned() + more;
+        texts[1].1 = &own;
+        assert_eq!(conditions(&texts, &sources)["drivers/part/p.c"], expected, "{more}");
+    }
+}
+
+#[test]
+fn an_option_that_is_bool_somewhere_makes_no_module_there() {
+    let found = conditions(
+        &[
+            ("arch/arm64/Kconfig", "config A\n\tbool \"a\"\nconfig B\n\tdepends on A\n"),
+            ("arch/arm64/a/Makefile", "obj-$(CONFIG_A) += a.o\nobj-$(CONFIG_B) += b.o\n"),
+            ("arch/x86/a/Makefile", "obj-$(CONFIG_A) += a.o\n"),
+            ("lib/Makefile", "obj-$(CONFIG_A) += a.o\nobj-$(CONFIG_B) += b.o\n"),
+        ],
+        &["arch/arm64/a/a.c", "arch/arm64/a/b.c", "arch/x86/a/a.c", "lib/a.c", "lib/b.c"],
+    );
+    for (path, expected) in [
+        ("arch/arm64/a/a.c", "A&ARM64"),
+        ("arch/arm64/a/b.c", "ARM64&B=b"),
+        ("arch/x86/a/a.c", "A&X86=a"),
+        ("lib/a.c", "A"),
+        ("lib/b.c", "B=b"),
+    ] {
+        assert_eq!(found[path], expected, "{path}");
+    }
+}
+
+/// `modules.builtin` does not name everything that is built in under an option that may be `m`.
+#[test]
+fn what_no_list_would_name_is_no_module() {
+    let found = conditions(
+        &[(
+            "net/Makefile",
+            "obj-$(subst m,y,$(CONFIG_A)) += core.o\nobj-$(CONFIG_A) += a.o licence-free.o\n",
+        )],
+        &["net/core.c", "net/a.c", "net/licence-free.c"],
+    );
+    for (path, expected) in [("net/core.c", "A"), ("net/a.c", "A=a"), ("net/licence-free.c", "A")] {
+        assert_eq!(found[path], expected, "{path}");
+    }
 }
