@@ -37,7 +37,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let references: Vec<_> = GivenReference::read("it", &sealed).into_iter().collect();
     let question = Question {
         references: &references,
-        trusted: &[key.public()],
+        trust: &Trust::of_keys(vec![key.public()]),
         challenge: None,
         deny: None,
         level_min: None,

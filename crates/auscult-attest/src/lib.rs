@@ -14,6 +14,7 @@ mod evidence;
 mod reference;
 mod survey;
 mod table;
+mod trust;
 mod verdict;
 mod verify;
 
@@ -28,6 +29,7 @@ pub use reference::{
     RegionClass, RegionCoverage,
 };
 pub use survey::{Survey, survey};
+pub use trust::{GivenRoot, ROOT_TYPE, RoleKeys, Trust, TrustRoot};
 pub use verdict::{Code, Group, Item, Outcome, Overall, VERIFY_SCHEMA, Verdict};
 pub use verify::{Deny, GivenReference, Measured, Question, RegionReader, verify};
 

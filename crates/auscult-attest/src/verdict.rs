@@ -28,6 +28,8 @@ pub enum Outcome {
 #[expect(missing_docs, reason = "each is said in full by the reason of its item")]
 pub enum Code {
     // Signatures, freshness, policy.
+    TrustRoot,
+    TrustRootExpired,
     ReferenceSignature,
     EvidenceSignature,
     SignatureNotChecked,

@@ -297,10 +297,10 @@ impl<'a> Contents<'a> {
         let whose = match condition.of {
             Of::Source => String::new(),
             Of::Includers(Some(1)) => {
-                "only one source includes it, which is not there: ".to_owned()
+                "only one source may include it, which is not there: ".to_owned()
             }
             Of::Includers(Some(most)) => {
-                format!("no more than {most} sources include it, none of which is there: ")
+                format!("no more than {most} sources may include it, none of which is there: ")
             }
             Of::Includers(None) => "only kernels of its architecture include it: ".to_owned(),
         };

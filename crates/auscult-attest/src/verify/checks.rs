@@ -1,55 +1,62 @@
 //! Checks of the whole: signatures, freshness, assurance, rollback, the deny list.
 
-use auscult_dsse::{Envelope, PAYLOAD_TYPE, PublicKey, Refused, shown_ids};
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, Refused, shown_ids};
 
 use super::{Deny, GivenReference, Measured, Question};
-use crate::{Code, Evidence, Identity, Item};
+use crate::{
+    Code, Evidence, Identity, Item,
+    trust::{Signers, Trust},
+};
 
-/// The keys whose signatures count.
-pub(super) struct Trusted {
-    keys: Vec<PublicKey>,
-    /// Whether nobody named a key at all, so that nothing can be checked.
-    is_unasked: bool,
-}
-
-/// The trusted keys that are not denied by a list that itself is signed by a trusted key.
-pub(super) fn trusted(question: &Question<'_>) -> Trusted {
-    let denied = question.deny.filter(|deny| is_signed(deny, question.trusted));
-    let denied = denied.map(|deny| deny.list.keys.as_slice()).unwrap_or_default();
-    let is_good = |key: &&PublicKey| {
-        let id = key.id();
-        !denied.iter().any(|denied| denied.eq_ignore_ascii_case(&id))
+/// Who is trusted and not denied by a list that itself is signed by somebody who may.
+pub(super) fn trusted(question: &Question<'_>) -> Trust {
+    let may_deny = |deny: &&Deny| {
+        question.trust.deny_list.iter().any(|signers| signers.accept(&deny.envelope))
     };
-    let keys = question.trusted.iter().filter(is_good).cloned().collect();
-    Trusted { keys, is_unasked: question.trusted.is_empty() }
+    let denied = question.deny.filter(may_deny).map(|deny| deny.list.keys.as_slice());
+    question.trust.without(denied.unwrap_or_default())
 }
 
-fn is_signed(deny: &Deny, trusted: &[PublicKey]) -> bool {
-    deny.envelope.open(PAYLOAD_TYPE, trusted).is_ok()
-}
-
-/// What the signature of a document is worth.
-fn signature(subject: &str, code: Code, envelope: &Envelope, trusted: &[PublicKey]) -> Item {
-    match envelope.open(PAYLOAD_TYPE, trusted) {
-        Ok((_, keys)) => {
-            let ids: Vec<String> = keys.iter().map(|key| key.id()).collect();
-            let reason = format!("signed by {}", shown_ids(ids));
-            Item::pass(code, subject, reason)
+/// What the signatures of a document are worth to those who may sign it, of whom one group is enough.
+fn signature(subject: &str, code: Code, envelope: &Envelope, signers: &[Signers]) -> Item {
+    let named: Vec<String> = envelope.claimed_keys().map(str::to_owned).collect();
+    let mut refused = if named.is_empty() { Refused::Unsigned } else { Refused::Unknown(named) };
+    let mut few = None;
+    for one in signers {
+        match envelope.open(PAYLOAD_TYPE, &one.keys) {
+            Ok((_, keys)) if keys.len() >= one.threshold => {
+                let ids: Vec<String> = keys.iter().map(|key| key.id()).collect();
+                return Item::pass(code, subject, format!("signed by {}", shown_ids(ids)));
+            }
+            Ok((_, keys)) => {
+                few = few.or_else(|| {
+                    let (signed, needed) = (keys.len(), one.threshold);
+                    Some(format!("signed by {signed} of the {needed} keys that are needed"))
+                });
+            }
+            Err(why) => {
+                // That a trusted key's signature does not fit tells more than that others are unknown.
+                if !matches!(why, Refused::Unknown(_)) {
+                    refused = why;
+                }
+            }
         }
-        Err(Refused::Unsigned) => Item::fail(code, subject, "it carries no signature"),
-        Err(Refused::Unknown(keys)) => {
+    }
+    Item::fail(code, subject, few.unwrap_or_else(|| why_refused(refused)))
+}
+
+fn why_refused(refused: Refused) -> String {
+    match refused {
+        Refused::Unsigned => "it carries no signature".to_owned(),
+        Refused::Unknown(keys) => {
             let keys = shown_ids(keys);
-            let reason = format!("signed by a key that is not trusted, or denied ({keys})");
-            Item::fail(code, subject, reason)
+            format!("signed by a key that is not trusted for this, or denied ({keys})")
         }
-        Err(Refused::Wrong(key)) => {
-            let reason = format!(
-                "changed after it was signed: the signature is not of the key that it names ({})",
-                shown_ids([key])
-            );
-            Item::fail(code, subject, reason)
-        }
-        Err(Refused::Malformed) => Item::fail(code, subject, "it is no statement"),
+        Refused::Wrong(key) => format!(
+            "changed after it was signed: the signature is not of the key that it names ({})",
+            shown_ids([key])
+        ),
+        Refused::Malformed => "it is no statement".to_owned(),
     }
 }
 
@@ -59,21 +66,21 @@ fn not_checked(subject: &str) -> Item {
 }
 
 /// The signature of a reference.
-pub(super) fn reference(given: &GivenReference, trusted: &Trusted) -> Item {
+pub(super) fn reference(given: &GivenReference, trust: &Trust) -> Item {
     let subject = format!("reference {}", given.name);
     let signed = given.envelope.claimed_keys().next().is_some();
-    if trusted.is_unasked && signed {
+    if trust.is_unasked && signed {
         return not_checked(&subject);
     }
-    if trusted.is_unasked {
+    if trust.is_unasked {
         let reason = "it carries no signature, and no trusted key was named";
         return Item::not_measured(Code::SignatureNotChecked, subject, reason);
     }
-    signature(&subject, Code::ReferenceSignature, &given.envelope, &trusted.keys)
+    signature(&subject, Code::ReferenceSignature, &given.envelope, &trust.reference)
 }
 
 /// The signature of the evidence.
-pub(super) fn evidence(measured: &Measured, trusted: &Trusted) -> Option<Item> {
+pub(super) fn evidence(measured: &Measured, trust: &Trust) -> Option<Item> {
     let Measured::Sealed(evidence, envelope) = measured else { return None };
     let signed = envelope.claimed_keys().next().is_some();
     Some(match &evidence.signer {
@@ -86,8 +93,8 @@ pub(super) fn evidence(measured: &Measured, trusted: &Trusted) -> Option<Item> {
             let reason = "it was taken without a key: whoever carried it could have changed it";
             Item::not_measured(Code::SignatureNotChecked, "evidence", reason)
         }
-        _ if trusted.is_unasked => not_checked("evidence"),
-        _ => signature("evidence", Code::EvidenceSignature, envelope, &trusted.keys),
+        _ if trust.is_unasked => not_checked("evidence"),
+        _ => signature("evidence", Code::EvidenceSignature, envelope, &trust.evidence),
     })
 }
 
@@ -167,10 +174,11 @@ pub(super) fn rollback(given: &GivenReference, all: &[GivenReference]) -> Option
 pub(super) fn deny_list(question: &Question<'_>) -> Vec<Item> {
     let Some(deny) = question.deny else { return Vec::new() };
     let subject = format!("deny list {}", deny.list.number);
-    let mut items = vec![if question.trusted.is_empty() {
+    let trust = question.trust;
+    let mut items = vec![if trust.is_unasked {
         not_checked(&subject)
     } else {
-        signature(&subject, Code::DenyListSignature, &deny.envelope, question.trusted)
+        signature(&subject, Code::DenyListSignature, &deny.envelope, &trust.deny_list)
     }];
     if let Some(expires) = deny.list.expires.filter(|expires| *expires < question.as_of) {
         let reason = format!("it was to be relied on until {expires}; get the present one");

@@ -4,12 +4,12 @@ mod checks;
 #[cfg(test)]
 mod tests;
 
-use auscult_dsse::{Envelope, PublicKey};
+use auscult_dsse::Envelope;
 use auscult_measure::RegionDigest;
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    Challenge, Code, DenyList, Evidence, Item, Level, Reference, Region, Result, Scope,
+    Challenge, Code, DenyList, Evidence, Item, Level, Reference, Region, Result, Scope, Trust,
     VERIFY_SCHEMA, Verdict,
     compare::{self, NO_COMPONENT, Pairing, REGIONS},
     verdict::Collector,
@@ -23,7 +23,7 @@ pub type RegionReader<'a> = &'a dyn Fn(&[(u64, u64)]) -> Vec<Option<RegionDigest
 const LIKENESS_MIN: usize = 500_000;
 
 /// Opens a document; its signature is looked at by [`verify`].
-fn unsealed(text: &[u8], expected: &'static str) -> Result<(Envelope, Vec<u8>)> {
+pub(crate) fn unsealed(text: &[u8], expected: &'static str) -> Result<(Envelope, Vec<u8>)> {
     let malformed = |_| auscult_dsse::Error::Malformed { expected };
     let envelope: Envelope = serde_json::from_slice(text).map_err(malformed)?;
     let payload = envelope.unverified(auscult_dsse::PAYLOAD_TYPE)?;
@@ -92,8 +92,8 @@ impl Deny {
 pub struct Question<'a> {
     /// The builds that the device may have.
     pub references: &'a [GivenReference],
-    /// Keys whose signatures count.
-    pub trusted: &'a [PublicKey],
+    /// Whose signatures count.
+    pub trust: &'a Trust,
     /// The challenge that the evidence must answer.
     pub challenge: Option<&'a Challenge>,
     /// What must not pass.
@@ -115,11 +115,12 @@ pub fn verify(
     read: Option<RegionReader<'_>>,
 ) -> Verdict {
     let evidence = measured.evidence();
-    let mut items = checks::deny_list(question);
+    let mut items = question.trust.items.clone();
+    items.extend(checks::deny_list(question));
     // A key that is denied signs nothing any more, but only a list that is trusted can say so.
-    let trusted = checks::trusted(question);
-    items.extend(question.references.iter().map(|given| checks::reference(given, &trusted)));
-    items.extend(checks::evidence(measured, &trusted));
+    let trust = checks::trusted(question);
+    items.extend(question.references.iter().map(|given| checks::reference(given, &trust)));
+    items.extend(checks::evidence(measured, &trust));
     items.extend(checks::freshness(evidence, question));
     items.extend(checks::level(evidence, question));
     let identified = identify(question.references, evidence);

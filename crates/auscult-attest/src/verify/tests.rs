@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{GivenReference, Measured, Question, verify};
 use crate::{
     Behaviour, Classes, Code, Evidence, FactsSeen, FileSystem, Identity, ImageSeen, Level,
-    MeasuringTool, Outcome, Overall, Reference, Region, RegionClass, RegionCoverage, Scope,
+    MeasuringTool, Outcome, Overall, Reference, Region, RegionClass, RegionCoverage, Scope, Trust,
     Verdict,
 };
 
@@ -84,7 +84,7 @@ fn check(reference: &Reference, evidence: Evidence) -> Verdict {
     let given = [GivenReference::read("reference", &text).unwrap()];
     let question = Question {
         references: &given,
-        trusted: &[key.public()],
+        trust: &Trust::of_keys(vec![key.public()]),
         challenge: None,
         deny: None,
         level_min: None,

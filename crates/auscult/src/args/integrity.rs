@@ -12,9 +12,9 @@ use super::LimitArgs;
 pub(crate) enum ManifestCommand {
     /// Write the reference manifest of a build, from its image
     Create(Box<ManifestCreateArgs>),
-    /// Add a signature to a manifest, or sign a deny list written as TOML
+    /// Add a signature to a manifest, or sign a deny list or a trust root written as TOML
     Sign(ManifestSignArgs),
-    /// Tell what a manifest, evidence or a deny list says; no signature is checked
+    /// Tell what a manifest, evidence, a deny list or a trust root says; no signature is checked
     Show {
         /// The file
         file: PathBuf,
@@ -63,7 +63,7 @@ pub(crate) struct ManifestCreateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManifestSignArgs {
-    /// The manifest, or a deny list as TOML
+    /// The manifest, or a deny list or a trust root as TOML
     pub(crate) file: PathBuf,
     /// Private key, Ed25519 or P-256 (PKCS#8, PEM); `auscult advisories keygen` makes one
     #[arg(long, value_name = "FILE")]
@@ -118,8 +118,14 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) reference: Vec<PathBuf>,
     /// Public key, Ed25519 or P-256 (PEM), whose signatures count. Repeatable
-    #[arg(long, value_name = "KEY.pub")]
+    #[arg(long, value_name = "KEY.pub", conflicts_with = "root")]
     pub(crate) trust: Vec<PathBuf>,
+    /// In place of --trust: the trust root that was kept, which names the keys by what they may sign
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+    /// A trust root that follows it. Repeatable, in any order
+    #[arg(long, value_name = "FILE", requires = "root")]
+    pub(crate) next_root: Vec<PathBuf>,
     /// The challenge that the evidence must answer
     #[arg(long, value_name = "FILE")]
     pub(crate) challenge: Option<PathBuf>,

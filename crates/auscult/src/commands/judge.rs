@@ -116,13 +116,17 @@ impl Question {
     ) -> Result<Assessment, auscult_advisory::Error> {
         let info = snapshot.info();
         let policy = self.tables.for_snapshot(Some(&info));
-        let matched = auscult_advisory::match_build(snapshot, &facts.components)?;
+        let (matched, support) = rayon::join(
+            || auscult_advisory::match_build(snapshot, &facts.components),
+            || auscult_advisory::support(snapshot, facts, self.as_of),
+        );
+        let matched = matched?;
         let mut assessment = Assessment {
             snapshot: info,
             findings: matched.findings,
             no_data: matched.no_data.into_iter().map(without_data).collect(),
             version_unknown: matched.version_unknown.iter().map(without_version).collect(),
-            support: auscult_advisory::support(snapshot, facts, self.as_of)?,
+            support: support?,
         };
         auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
         self.stated.apply(facts, &mut assessment.findings, self.as_of);

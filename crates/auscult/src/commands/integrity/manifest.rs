@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 use auscult_attest::{
     Challenge, Classes, DENY_TYPE, DenyList, EVIDENCE_TYPE, Evidence, Identity, REFERENCE_TYPE,
-    Reference,
+    ROOT_TYPE, Reference, TrustRoot,
 };
-use auscult_dsse::{Envelope, PAYLOAD_TYPE};
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, PublicKey};
 use auscult_model::{InputKind, Known, Sha256};
 use jiff::{SignedDuration, Timestamp};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -20,7 +20,7 @@ use crate::{
     args::{ChallengeArgs, ManifestCommand, ManifestCreateArgs, ManifestSignArgs},
     exit::Exit,
     failure::Hinted,
-    keys::private_key,
+    keys::{private_key, public_key},
     output::{self, Form, Output},
     target::{Target, read_text},
     worker::{self, Surveyed},
@@ -145,16 +145,12 @@ fn sign(arguments: &ManifestSignArgs) -> anyhow::Result<Exit> {
     } else {
         if arguments.output.is_none() {
             return Err(Hinted::error(
-                format!("sign {shown}: a deny list in TOML cannot be replaced by its signed form"),
-                "name the signed list with -o FILE",
+                format!("sign {shown}: what is written in TOML is not replaced by its signed form"),
+                "name the signed file with -o FILE",
             ));
         }
         let text = String::from_utf8(text).with_context(|| format!("read {shown}"))?;
-        let list = DenyList::parse(&text).map_err(|error| {
-            let message = format!("{shown}: it is no manifest, and no deny list: {error}");
-            Hinted::error(message, "auscult manifest create IMAGE -o FILE makes a manifest")
-        })?;
-        list.seal()?
+        written(&arguments.file, &text)?
     };
     envelope.add(&key).with_context(|| format!("sign {shown}"))?;
     let output = arguments.output.as_deref().unwrap_or(&arguments.file);
@@ -164,6 +160,21 @@ fn sign(arguments: &ManifestSignArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// A deny list or a trust root as a person writes it; the keys of a root lie beside it.
+fn written(file: &Path, text: &str) -> anyhow::Result<Envelope> {
+    let shown = file.display();
+    if TrustRoot::is_one(text) {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let root = TrustRoot::parse(text, |name| public_key(&folder.join(name)));
+        return Ok(root.with_context(|| format!("read {shown}"))?.seal()?);
+    }
+    let list = DenyList::parse(text).map_err(|error| {
+        let message = format!("{shown}: it is no manifest, and no deny list: {error}");
+        Hinted::error(message, "auscult manifest create IMAGE -o FILE makes a manifest")
+    })?;
+    Ok(list.seal()?)
+}
+
 /// Whether the payload is one that this program knows, so that nobody signs what nobody can read.
 fn check(envelope: &Envelope) -> anyhow::Result<()> {
     let payload = envelope.unverified(PAYLOAD_TYPE)?;
@@ -171,7 +182,8 @@ fn check(envelope: &Envelope) -> anyhow::Result<()> {
         Some(REFERENCE_TYPE) => Reference::read(&payload).map(drop)?,
         Some(EVIDENCE_TYPE) => Evidence::read(&payload).map(drop)?,
         Some(DENY_TYPE) => DenyList::read(&payload).map(drop)?,
-        _ => anyhow::bail!("it holds no manifest, evidence or deny list"),
+        Some(ROOT_TYPE) => TrustRoot::read(&payload).map(drop)?,
+        _ => anyhow::bail!("it holds no manifest, evidence, deny list or trust root"),
     }
     Ok(())
 }
@@ -183,7 +195,7 @@ fn show(file: &Path, option: Option<&String>) -> anyhow::Result<Exit> {
     let text = read_document(file, "manifest")?;
     let envelope: Envelope = serde_json::from_slice(&text).map_err(|_| {
         let message = format!("read {shown}: it is no signed document");
-        Hinted::error(message, "name a manifest, evidence, or a deny list that was signed")
+        Hinted::error(message, "name a manifest, evidence, or what `manifest sign` wrote")
     })?;
     check(&envelope).with_context(|| format!("read {shown}"))?;
     let payload = envelope.unverified(PAYLOAD_TYPE)?;
@@ -205,6 +217,7 @@ fn table(envelope: &Envelope, payload: &[u8]) -> anyhow::Result<String> {
     let mut text = match envelope.predicate_type().as_deref() {
         Some(REFERENCE_TYPE) => summary(&Reference::read(payload)?),
         Some(EVIDENCE_TYPE) => super::measure::summary(&Evidence::read(payload)?),
+        Some(ROOT_TYPE) => root_summary(&TrustRoot::read(payload)?),
         _ => {
             let list = DenyList::read(payload)?;
             format!(
@@ -227,6 +240,29 @@ fn table(envelope: &Envelope, payload: &[u8]) -> anyhow::Result<String> {
         writeln!(text, "signature   names the key {key}; verify checks it")?;
     }
     Ok(text)
+}
+
+/// Which keys may sign what.
+fn root_summary(root: &TrustRoot) -> String {
+    let until =
+        root.expires.map_or_else(|| "without an end".to_owned(), |day| format!("until {day}"));
+    let mut lines = vec![format!("trust root  {} of {}, {until}", root.version, root.date)];
+    let roles = [
+        ("root", &root.root),
+        ("reference", &root.reference),
+        ("evidence", &root.evidence),
+        ("deny-list", &root.deny_list),
+    ];
+    for (name, role) in roles {
+        let keys = role.keys.iter().filter_map(|pem| PublicKey::from_pem(pem).ok());
+        let ids: Vec<String> = keys.map(|key| key.id()).collect();
+        let who = match ids.as_slice() {
+            [] => "nobody".to_owned(),
+            ids => format!("{} of {}", role.threshold, ids.join(", ")),
+        };
+        lines.push(format!("{name:<11} {who}"));
+    }
+    lines.join("\n") + "\n"
 }
 
 fn challenge(arguments: &ChallengeArgs) -> anyhow::Result<Exit> {

@@ -8,12 +8,12 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use auscult_attest::{
-    Challenge, Deny, Evidence, GivenReference, ImageSeen, Measured, Overall, Question, Scope,
-    verify,
+    Challenge, Deny, Evidence, GivenReference, GivenRoot, ImageSeen, Measured, Overall, Question,
+    Scope, Trust, verify,
 };
 use auscult_measure::RegionDigest;
 use auscult_model::{InputKind, Limits};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{measure, read_document};
 use crate::{
@@ -33,24 +33,24 @@ const EVIDENCE_BEGINS: &[u8] = b"{\"payload\":";
 pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     // Everything that the user may have got wrong is checked before the work begins.
     let outputs = output::parse(&arguments.outputs, Form::Table)?;
-    let trusted = arguments.trust.iter().map(|path| public_key(path));
-    let trusted = trusted.collect::<anyhow::Result<Vec<_>>>()?;
+    let now = Timestamp::now();
+    let today = TimeZone::UTC.to_datetime(now).date();
+    let as_of = arguments.as_of.unwrap_or(today);
+    let trust = trust(arguments, as_of)?;
     let references = arguments.reference.iter().map(|path| reference(path));
     let references = references.collect::<anyhow::Result<Vec<_>>>()?;
     let challenge = arguments.challenge.as_deref().map(measure::read_challenge).transpose()?;
     let deny = arguments.deny.as_deref().map(deny).transpose()?;
     let limits = super::super::limits(&arguments.limits);
     let (measured, image) = measured(&arguments.target, &references, challenge.as_ref(), &limits)?;
-    let now = Timestamp::now();
-    let today = TimeZone::UTC.to_datetime(now).date();
     let question = Question {
         references: &references,
-        trusted: &trusted,
+        trust: &trust,
         challenge: challenge.as_ref(),
         deny: deny.as_ref(),
         level_min: arguments.min_level,
         now,
-        as_of: arguments.as_of.unwrap_or(today),
+        as_of,
         date_only: arguments.as_of.is_some(),
     };
     let read = image.map(|image| {
@@ -73,6 +73,28 @@ pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
         Overall::Pass => Exit::Done,
         Overall::Fail => Exit::GateFailed,
         Overall::Inconclusive => Exit::Inconclusive,
+    })
+}
+
+/// Whose signatures count.
+fn trust(arguments: &VerifyArgs, as_of: Date) -> anyhow::Result<Trust> {
+    let Some(kept) = &arguments.root else {
+        let keys = arguments.trust.iter().map(|path| public_key(path));
+        return Ok(Trust::of_keys(keys.collect::<anyhow::Result<_>>()?));
+    };
+    let later = arguments.next_root.iter().map(|path| root(path));
+    let later = later.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Trust::of_roots(&root(kept)?, &later, as_of))
+}
+
+fn root(path: &Path) -> anyhow::Result<GivenRoot> {
+    let text = read_document(path, "trust root")?;
+    GivenRoot::read(&text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Hinted::error(
+            message,
+            "auscult manifest sign ROOT.toml --key KEY -o FILE makes a trust root",
+        )
     })
 }
 

@@ -158,7 +158,7 @@ fn denied_builds_devices_and_keys_do_not_pass() {
     let (_, verdict) = denied("devices = [\"SN-1\"]", "maker");
     assert_failed(&verdict, "denied", "deny list", "device SN-1");
     let (_, verdict) = denied(&format!("keys = [\"{bench_key}\"]"), "maker");
-    assert_failed(&verdict, "evidence-signature", "evidence", "not trusted, or denied");
+    assert_failed(&verdict, "evidence-signature", "evidence", "or denied");
     let (_, verdict) = denied("builds = []", "stranger");
     assert_failed(&verdict, "deny-list-signature", "deny list 7", "not trusted");
     let (exit, _) = denied("expires = \"2026-11-20\"", "maker");
@@ -183,4 +183,83 @@ fn wrong_papers_are_told_apart_from_wrong_devices() {
     let output = auscult(&["manifest", "create", text(&unit), "-o", text(&junk)]);
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("hint: name the image"), "{}", stderr(&output));
+}
+
+/// The keys of the maker's and the bench's desks are named by roots of the maker's.
+#[test]
+fn a_chain_of_roots_tells_whose_signature_counts_for_what() {
+    let bench = Bench::new();
+    let unit = bench.unit("unit");
+    for key in ["root-a", "root-b", "root-c", "line-2"] {
+        done(&["advisories", "keygen", text(&bench.at(key))]);
+    }
+    let root = |name: &str, text_of: &str, signers: &[&str]| {
+        let (list, signed) = (bench.at("root.toml"), bench.at(name));
+        fs::write(&list, text_of).expect("write the root");
+        let mut from = list;
+        for key in signers {
+            let key = bench.at(key);
+            done(&["manifest", "sign", text(&from), "--key", text(&key), "-o", text(&signed)]);
+            from.clone_from(&signed);
+        }
+        signed
+    };
+    let of = |version: u32, own: &str, reference: &str| {
+        format!(
+            "version = {version}\ndate = \"2026-11-27\"\n[root]\nthreshold = 2\nkeys = [{own}]\n\
+             [reference]\nkeys = [\"{reference}\"]\n[evidence]\nkeys = [\"bench.pub\"]\n"
+        )
+    };
+    let first = of(1, "\"root-a.pub\", \"root-b.pub\"", "maker.pub");
+    let first = root("root-1", &first, &["root-a", "root-b"]);
+    let second = of(2, "\"root-b.pub\", \"root-c.pub\"", "line-2.pub");
+    let handed = root("root-2", &second, &["root-a", "root-b", "root-c"]);
+    let forged = root("root-2-forged", &second, &["root-c", "stranger"]);
+    let reference = bench.at("reference");
+    let ask = |target: &Path, more: &[&str]| {
+        let mut arguments = vec!["verify", text(target), "--reference", text(&reference)];
+        arguments.extend(["--root", text(&first), "-o", "json"]);
+        arguments.extend(more);
+        let output = auscult(&arguments);
+        let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (code(&output), verdict)
+    };
+    // What the former root's key signed lives as long as the device.
+    for more in [&[][..], &["--next-root", text(&handed)]] {
+        let (exit, verdict) = ask(&unit, more);
+        assert_eq!(exit, 0, "{:#?}", items(&verdict));
+    }
+    let (exit, verdict) = ask(&unit, &["--next-root", text(&forged)]);
+    assert_eq!(exit, 3);
+    assert_failed(&verdict, "trust-root", "trust root 2", "0 of the 2 keys");
+
+    // Who may sign evidence may not sign builds.
+    bench.manifest("image", "reference", &["--build-id", "build-2"]);
+    let mut stripped = read(&reference);
+    stripped["signatures"] = Value::Array(Vec::new());
+    write(&reference, &stripped);
+    done(&["manifest", "sign", text(&reference), "--key", text(&bench.at("bench"))]);
+    let (_, verdict) = ask(&unit, &[]);
+    assert_failed(&verdict, "reference-signature", "reference", "not trusted for this");
+    // A key of the next root counts once that is at hand.
+    done(&["manifest", "sign", text(&reference), "--key", text(&bench.at("line-2"))]);
+    assert_eq!(ask(&unit, &[]).0, 3);
+    assert_eq!(ask(&unit, &["--next-root", text(&handed)]).0, 0);
+    let shown = done(&["manifest", "show", text(&handed)]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.starts_with("trust root  2 of 2026-11-27, without an end"), "{shown}");
+    assert!(shown.contains("deny-list   nobody"), "{shown}");
+}
+
+#[test]
+fn a_root_that_names_a_key_file_that_is_not_there_is_not_signed() {
+    let bench = Bench::new();
+    let (list, key, signed) = (bench.at("root.toml"), bench.at("maker"), bench.at("root-1"));
+    let root = "version = 1\ndate = \"2026-11-27\"\n[root]\nkeys = [\"gone.pub\"]\n";
+    fs::write(&list, root).expect("write the root");
+    let sign = ["manifest", "sign", text(&list), "--key", text(&key), "-o", text(&signed)];
+    let output = auscult(&sign);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("gone.pub"), "{}", stderr(&output));
+    assert!(!signed.is_file());
 }
