@@ -16,10 +16,7 @@ use auscult_model::{
 };
 
 use self::named::Named;
-use crate::{
-    files::Files,
-    statement::{Justification, Statement, Strength},
-};
+use crate::statement::{Justification, Statement, Strength};
 
 /// So many callers are told.
 const CALLERS_TOLD_MAX: usize = 3;
@@ -60,12 +57,12 @@ impl<'a> Features<'a> {
             .find(|one| names.iter().any(|name| one.names.contains(&name.as_str())))
     }
 
-    /// What is to be said of a finding by its source files and its text.
+    /// What is to be said of a finding by its source files and its text, and by the programs and
+    /// libraries of its component.
     pub(crate) fn judge(
         &self,
         component: &'static Modular,
-        files: &Files<'_>,
-        finding: &Finding,
+        binaries: &BTreeSet<&[Step]>,
         sources: &[String],
         text: &str,
     ) -> Option<Statement> {
@@ -73,12 +70,11 @@ impl<'a> Features<'a> {
         if named.parts.is_empty() {
             return None;
         }
-        let binaries = files.of_finding(finding);
         let (mut evidence, mut strength) = (Vec::new(), Strength::Proven);
         let mut excluded = !binaries.is_empty();
         for part in named.parts {
             let mut lacking = 0;
-            for &binary in &binaries {
+            for &binary in binaries {
                 match self.is_built(component, part, binary) {
                     Built::No(own, sentence) => {
                         lacking += 1;

@@ -50,11 +50,15 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
             }
             return Ok(());
         }
-        if let Some(component) = Features::component(finding) {
+        let binaries = files.of_finding(finding);
+        // Where no program of it is at hand, such as for an SBOM, its record need not be read.
+        if !binaries.is_empty()
+            && let Some(component) = Features::component(finding)
+        {
             let sources = snapshot.program_files(&finding.id.0)?;
             let (title, description) = snapshot.prose(&finding.id.0)?.unwrap_or_default();
             let text = format!("{title}\n{description}");
-            let said = features.judge(component, &files, finding, &sources, &text);
+            let said = features.judge(component, &binaries, &sources, &text);
             if let Some(statement) = said {
                 statement.apply(finding);
             }

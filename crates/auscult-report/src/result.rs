@@ -62,17 +62,26 @@ impl ScanResult {
     ///
     /// # Errors
     /// As [`Facts::digest`].
-    pub fn of_facts(
+    pub fn of_facts(facts: Facts, as_of: Date, why_unassessed: &str) -> Result<Self, crate::Error> {
+        Self::of_judged(facts, as_of, |_| Ok(Known::unknown(why_unassessed)))
+    }
+
+    /// A result of facts that are judged while their digest is taken.
+    ///
+    /// # Errors
+    /// As [`Facts::digest`], and those of `judge`.
+    pub fn of_judged<E: From<crate::Error> + Send>(
         mut facts: Facts,
         as_of: Date,
-        why_unassessed: &str,
-    ) -> Result<Self, crate::Error> {
+        judge: impl FnOnce(&Facts) -> Result<Known<Assessment>, E> + Send,
+    ) -> Result<Self, E> {
         facts.canonicalise();
+        let (digest, assessment) = rayon::join(|| facts.digest(), || judge(&facts));
         Ok(Self {
-            facts_digest: facts.digest()?,
+            facts_digest: digest.map_err(crate::Error::Json)?,
+            assessment: assessment?,
             facts,
             as_of,
-            assessment: Known::unknown(why_unassessed),
             runtime: None,
             snapshot_age_days_max: SNAPSHOT_AGE_DAYS_MAX,
             verdict: None,

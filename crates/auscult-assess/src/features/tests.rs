@@ -50,7 +50,7 @@ fn finding(component: &str, facts: &Facts) -> Finding {
 fn judged(facts: &Facts, mut finding: Finding, text: &str) -> (VexStatus, Option<String>, String) {
     let component = Features::component(&finding).unwrap();
     let files = Files::of(facts);
-    let said = Features::of(facts).judge(component, &files, &finding, &[], text);
+    let said = Features::of(facts).judge(component, &files.of_finding(&finding), &[], text);
     if let Some(statement) = said {
         statement.apply(&mut finding);
     }

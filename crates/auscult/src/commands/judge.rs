@@ -73,13 +73,15 @@ impl Question {
     /// Inspects the target and judges what is in it.
     pub(super) fn answer(&self, target: &Path, limits: &Limits) -> anyhow::Result<ScanResult> {
         let (facts, isolation) = self.inspect(Target::open(target)?, limits)?;
-        let mut result = ScanResult::of_facts(facts, self.as_of, "only facts were asked for")
-            .context("digest the facts")?;
+        let judge = |facts: &Facts| match &self.advisories {
+            Some(advisories) => {
+                let assessment = self.assess(&advisories.snapshot, facts);
+                assessment.map(Known::Known).context("match the advisories")
+            }
+            None => Ok(Known::unknown("only facts were asked for")),
+        };
+        let mut result = ScanResult::of_judged(facts, self.as_of, judge)?;
         result.isolation = isolation;
-        if let Some(advisories) = &self.advisories {
-            let assessment = self.assess(&advisories.snapshot, &result.facts);
-            result.assessment = Known::Known(assessment.context("match the advisories")?);
-        }
         if let Some(capture) = &self.capture {
             let findings = match &mut result.assessment {
                 Known::Known(assessment) => assessment.findings.as_mut_slice(),
