@@ -1,4 +1,4 @@
-//! The order of findings: outcome, exploitation, weak evidence against it, severity (of the harm, then
+//! The order of findings: outcome, known exploitation, weak evidence against it, severity (of the harm, then
 //! of the scores), how near the network comes, EPSS, base score, then names.
 //!
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
@@ -6,7 +6,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use auscult_model::{Finding, NetworkReach, Outcome, Perspective, RiskDecision};
+use auscult_model::{Exploitation, Finding, NetworkReach, Outcome, Perspective, RiskDecision};
 use rayon::prelude::*;
 
 /// Tells whether a finding still asks for something: it is neither repaired nor inapplicable.
@@ -80,7 +80,9 @@ fn urgencies(finding: &Finding) -> impl Ord + Send + use<> {
     (
         !is_open(finding),
         Reverse(primary(finding).map_or(most, |decision| urgency(decision.outcome))),
-        (finding.kev.is_none(), Reverse(finding.exploitation)),
+        // A public exploit has had its part in the outcome. Counted once more it would put whatever
+        // somebody tried out before what is likely to be exploited: `cargo xtask bench backtest`.
+        finding.kev.is_none() && finding.exploitation != Exploitation::Active,
         // What was not seen to run comes after what was, within its outcome.
         finding.vex.justification.is_some(),
         Reverse(harm(finding)),
