@@ -7,9 +7,13 @@
 //! Everything belongs to an organisation, whose id is the first part of every key. Times are
 //! arguments, kept to the millisecond: nothing here reads the clock.
 
+mod audit;
+mod backup;
 mod blob;
 mod build;
 mod database;
+mod decision;
+mod doctor;
 mod error;
 mod identifiers;
 mod job;
@@ -18,11 +22,17 @@ mod organisation;
 mod page;
 mod product;
 mod queue;
+mod snapshot;
 mod store;
+mod tables;
 mod value;
 
+pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditVerdict};
+pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
 pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild};
+pub use decision::{DecisionRevision, WhatIsDecided};
+pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};
 pub use identifiers::{BuildId, JobId, OrganisationId, ProductId};
 pub use job::{
@@ -32,4 +42,5 @@ pub use job::{
 pub use organisation::Organisation;
 pub use page::{Cursor, Page, PageRequest, TOTAL_MAX, Total};
 pub use product::{NewProduct, Product};
+pub use snapshot::AdvisorySnapshot;
 pub use store::Store;

@@ -34,7 +34,7 @@ impl Database {
         match Address::parse(url)? {
             Address::Sqlite(path) => {
                 create_private(&path)?;
-                Self::connect_sqlite(&path).await
+                Self::connect_sqlite(options(&path).journal_mode(SqliteJournalMode::Wal)).await
             }
             Address::Postgres(options) => Self::connect_postgres(*options).await,
         }
@@ -45,16 +45,18 @@ impl Database {
         shown(url)
     }
 
-    async fn connect_sqlite(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(BUSY_TIMEOUT)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In this mode a commit is on the disk when it returns: nothing acknowledged is lost
-            // when the power goes.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .row_buffer_size(ROWS_WAITING);
+    /// Makes a file that is to be carried elsewhere: all of it in one file, without a log beside it.
+    pub(crate) async fn connect_file(path: &Path) -> Result<Self> {
+        create_private(path)?;
+        Self::connect_sqlite(options(path).journal_mode(SqliteJournalMode::Delete)).await
+    }
+
+    /// Opens such a file, to read it alone.
+    pub(crate) async fn open_file(path: &Path) -> Result<Self> {
+        Self::connect_sqlite(options(path).read_only(true)).await
+    }
+
+    async fn connect_sqlite(options: SqliteConnectOptions) -> Result<Self> {
         let mut attempt = 1;
         let writer = loop {
             let pool = SqlitePoolOptions::new()
@@ -85,9 +87,20 @@ impl Database {
     }
 }
 
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        // In this mode a commit is on the disk when it returns: nothing acknowledged is lost when
+        // the power goes.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .row_buffer_size(ROWS_WAITING)
+}
+
 /// Makes the file if there is none, for its owner alone: it will hold password hashes. SQLite gives
 /// the files beside it the same mode.
-fn create_private(path: &Path) -> Result<()> {
+pub(super) fn create_private(path: &Path) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
     match options.read(true).write(true).create_new(true).mode(0o600).open(path) {

@@ -8,9 +8,12 @@
 mod address;
 mod connect;
 mod row;
+mod upkeep;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use sqlx::{AssertSqlSafe, Executor as _, PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool};
+use sqlx::{
+    AssertSqlSafe, Executor as _, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool,
+};
 
 pub(crate) use address::Address;
 pub(crate) use row::Row;
@@ -50,6 +53,11 @@ macro_rules! bound {
         }
         query
     }};
+}
+
+/// Takes a text as a statement that was put together here, of nothing that came from outside.
+pub(crate) fn made_of_constants(text: String) -> SqlStr {
+    AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
 }
 
 impl Database {

@@ -1,14 +1,18 @@
 //! The store as its callers see it, each test on SQLite and on PostgreSQL.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a failed precondition is a failed test; what was skipped is told"
 )]
 
+mod audit;
+mod backups;
 mod blobs;
 mod builds;
 mod databases;
+mod decisions;
 mod opening;
 mod organisations;
 mod queue;
