@@ -13,6 +13,7 @@ mod blobs;
 mod builds;
 mod databases;
 mod decisions;
+mod fault;
 mod opening;
 mod organisations;
 mod queue;
