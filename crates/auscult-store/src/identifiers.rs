@@ -65,6 +65,8 @@ identifier!(OrganisationId, "an organisation");
 identifier!(ProductId, "a product");
 identifier!(BuildId, "a build");
 identifier!(JobId, "a job");
+identifier!(AccountId, "an account");
+identifier!(ApiKeyId, "a key");
 
 #[cfg(test)]
 mod tests {

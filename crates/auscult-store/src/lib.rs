@@ -7,6 +7,8 @@
 //! Everything belongs to an organisation, whose id is the first part of every key. Times are
 //! arguments, kept to the millisecond: nothing here reads the clock.
 
+mod account;
+mod attempts;
 mod audit;
 mod backup;
 mod blob;
@@ -22,11 +24,14 @@ mod organisation;
 mod page;
 mod product;
 mod queue;
+mod session;
 mod snapshot;
 mod store;
 mod tables;
 mod value;
 
+pub use account::{Account, NewAccount, PasswordHash};
+pub use attempts::{AttemptLimit, Attempts};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditVerdict};
 pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
@@ -34,7 +39,7 @@ pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};
-pub use identifiers::{BuildId, JobId, OrganisationId, ProductId};
+pub use identifiers::{AccountId, ApiKeyId, BuildId, JobId, OrganisationId, ProductId};
 pub use job::{
     Completion, Enqueued, Failure, Job, JobState, Lease, LeaseRequest, NewJob, Priority, Progress,
     retry_delay,
@@ -42,5 +47,6 @@ pub use job::{
 pub use organisation::Organisation;
 pub use page::{Cursor, Page, PageRequest, TOTAL_MAX, Total};
 pub use product::{NewProduct, Product};
+pub use session::{ApiKey, NewApiKey, Session};
 pub use snapshot::AdvisorySnapshot;
 pub use store::Store;

@@ -100,6 +100,14 @@ pub(crate) const TABLES: &[Table] = &[
     table!("audit_head": organisation Text, sequence Int, digest Text),
     table!("audit": organisation Text, sequence Int, at Int, actor Text, action Text, object Text,
         detail Text, previous Text, digest Text),
+    table!("account": organisation Text, id Text, name Text, display_name Text, password_hash Text,
+        roles Text, disabled Int, created_at Int, changed_at Int),
+    table!("session": organisation Text, token_sha256 Text, account Text, created_at Int,
+        used_at Int, expires_at Int),
+    table!("api_key": organisation Text, id Text, name Text, account Text, secret_sha256 Text,
+        scopes Text, created_at Int, expires_at Int, revoked_at Int, used_at Int),
+    table!("attempt": organisation Text, subject Text, failures Int, failed_at Int,
+        blocked_until Int),
 ];
 
 #[cfg(test)]

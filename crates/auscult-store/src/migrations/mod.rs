@@ -21,12 +21,15 @@ pub(crate) struct Migration {
 }
 
 /// Every version, in order.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    both: include_str!("0001_first.sql"),
-    // Chunks of images hardly shrink, and compressing them costs more than the disk.
-    postgres: "ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;",
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        both: include_str!("0001_first.sql"),
+        // Chunks of images hardly shrink, and compressing them costs more than the disk.
+        postgres: "ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;",
+    },
+    Migration { version: 2, both: include_str!("0002_accounts.sql"), postgres: "" },
+];
 
 const MIGRATING: &str = "migrate the database";
 

@@ -21,10 +21,13 @@ use sqlx::Connection as _;
 pub(crate) struct TestDatabase {
     pub(crate) url: String,
     pub(crate) store: Store,
-    _folder: tempfile::TempDir,
 }
 
 impl TestDatabase {
+    pub(crate) async fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), store: Store::open(url).await.unwrap() }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         self.url.starts_with("sqlite:")
     }
@@ -71,10 +74,10 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 /// Runs a test on each kind of database.
 pub(crate) fn on_each(test: impl AsyncFn(TestDatabase)) {
     run(async {
-        for url in new_urls() {
-            println!("on {}", url.0.split(':').next().unwrap_or_default());
-            let store = Store::open(&url.0).await.unwrap();
-            let database = TestDatabase { url: url.0, store: store.clone(), _folder: url.1 };
+        for (url, _folder) in new_urls() {
+            println!("on {}", url.split(':').next().unwrap_or_default());
+            let database = TestDatabase::at(&url).await;
+            let store = database.store.clone();
             test(database).await;
             store.close().await;
         }

@@ -7,6 +7,7 @@
     reason = "a failed precondition is a failed test; what was skipped is told"
 )]
 
+mod accounts;
 mod audit;
 mod backups;
 mod blobs;

@@ -1,8 +1,8 @@
 //! Opening: several processes at once, newer and foreign databases, bad addresses.
 
-use auscult_store::{Error, Store};
+use auscult_store::{Depth, Error, PageRequest, Store};
 
-use crate::databases::{at, new_urls, on_each, run};
+use crate::databases::{TestDatabase, at, new_urls, on_each, run};
 
 #[test]
 fn a_database_opens_again_with_what_is_in_it() {
@@ -40,9 +40,38 @@ fn a_newer_database_is_refused_and_left_alone() {
     on_each(async |database| {
         database.tamper("INSERT INTO auscult_schema (version) VALUES (4711)").await;
         let error = Store::open(&database.url).await.unwrap_err();
-        assert!(matches!(error, Error::Newer { found: 4711, known: 1, .. }), "{error}");
+        assert!(matches!(error, Error::Newer { found: 4711, known: 2, .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains("start the newer program"), "{text}");
+    });
+}
+
+/// Takes a database back to the schema of the first version.
+pub(crate) async fn make_older(database: &TestDatabase) {
+    for sql in [
+        "DROP TABLE attempt",
+        "DROP TABLE api_key",
+        "DROP TABLE session",
+        "DROP TABLE account",
+        "DELETE FROM auscult_schema WHERE version > 1",
+    ] {
+        database.tamper(sql).await;
+    }
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date_with_what_is_in_it() {
+    on_each(async |database| {
+        let (organisation, product) = database.product().await;
+        make_older(&database).await;
+        let store = database.again().await;
+        assert_eq!(
+            store.products(organisation.id, &PageRequest::first(9)).await.unwrap().items,
+            [product]
+        );
+        assert_eq!(store.doctor(Depth::Full, at(1)).await.unwrap().schema_version, 2);
+        assert_eq!(store.api_keys(organisation.id).await.unwrap(), []);
+        store.close().await;
     });
 }
 
