@@ -3,7 +3,11 @@
 use auscult_model::Sha256;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Error, OrganisationId, Result, Store, database::Row, value::values};
+use crate::{
+    Error, OrganisationId, Result, Store,
+    database::Row,
+    value::{before, values},
+};
 
 /// How many attempts somebody has.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +57,8 @@ impl Store {
                 failures = CASE WHEN attempt.failed_at < $4 THEN 1 ELSE attempt.failures + 1 END,
                 failed_at = $3
             RETURNING failures, blocked_until";
-        let values = values![organisation, subject.as_str(), now, now - limit.forget_after];
+        let forgotten = before(now, limit.forget_after);
+        let values = values![organisation, subject.as_str(), now, forgotten];
         let row = transaction.row(count, values).await?;
         let row = row.ok_or_else(|| Error::not_found("organisation", organisation))?;
         let failures = row.small("failures")?;

@@ -4,9 +4,10 @@ use auscult_model::Sha256;
 use jiff::Timestamp;
 
 use crate::{
-    BuildId, Enqueued, Error, NewJob, OrganisationId, Page, PageRequest, ProductId, Result, Store,
+    BuildId, Error, Job, NewJob, OrganisationId, Page, PageRequest, ProductId, Result, Store,
     Total,
     database::{Row, Transaction},
+    job::job,
     queue,
     value::{check_name, values},
 };
@@ -90,6 +91,15 @@ pub struct Build {
     pub changed_at: Timestamp,
 }
 
+/// What an upload came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The build, as it stands.
+    pub build: Build,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
 /// Which builds are wanted.
 #[derive(Clone, Copy, Debug)]
 pub enum BuildFilter {
@@ -101,13 +111,14 @@ pub enum BuildFilter {
 
 impl Store {
     /// Makes a build of an upload and enqueues its job, both or neither. The same content uploaded
-    /// to the same product again gives the build that is there, as it is, and no second job.
+    /// to the same product again gives the build that is there, as it is, and no second job, even
+    /// where the first is done and forgotten.
     pub async fn create_build(
         &self,
         organisation: OrganisationId,
         new: &NewBuild,
         now: Timestamp,
-    ) -> Result<(Build, Enqueued)> {
+    ) -> Result<Uploaded> {
         check_name("label of the build", &new.label)?;
         let mut transaction = self.database.begin("make a build").await?;
         check_references(&mut transaction, organisation, new).await?;
@@ -117,16 +128,23 @@ impl Store {
         let (label, kind) = (new.label.as_str(), new.kind.word());
         let id = BuildId::new(now);
         let values = values![organisation, id, new.product, label, kind, new.input, now];
-        transaction.execute(insert, values).await?;
+        let is_new = transaction.execute(insert, values).await? > 0;
         let select = "SELECT * FROM build
                       WHERE organisation = $1 AND product = $2 AND input = $3 AND kind = $4";
         let values = values![organisation, new.product, new.input, kind];
         let row = transaction.row(select, values).await?;
         let build = build(&row.ok_or_else(|| Error::not_found("build", id))?)?;
-        let job = queue::insert(&mut transaction, organisation, &new.job, Some(build.id), now);
-        let enqueued = job.await?;
+        if is_new {
+            let job = &new.job;
+            let enqueued =
+                queue::insert(&mut transaction, organisation, job, Some(id), now).await?;
+            if !enqueued.is_new {
+                // It would follow another build, and this one would wait forever.
+                return Err(Error::Exists { what: "job", name: job.name.clone() });
+            }
+        }
         transaction.commit().await?;
-        Ok((build, enqueued))
+        Ok(Uploaded { build, is_new })
     }
 
     /// The build of this id.
@@ -134,6 +152,18 @@ impl Store {
         let select = "SELECT * FROM build WHERE organisation = $1 AND id = $2";
         let row = self.database.row("find a build", select, values![organisation, id]).await?;
         row.as_ref().map(build).transpose()
+    }
+
+    /// The job that makes the facts of a build; none once it is done and forgotten.
+    pub async fn job_of_build(
+        &self,
+        organisation: OrganisationId,
+        build: BuildId,
+    ) -> Result<Option<Job>> {
+        let select = "SELECT * FROM job WHERE organisation = $1 AND build = $2";
+        let values = values![organisation, build];
+        let row = self.database.row("find the job of a build", select, values).await?;
+        row.as_ref().map(job).transpose()
     }
 
     /// Builds, the newest first.
@@ -191,7 +221,8 @@ async fn check_references(
     check_blob(transaction, organisation, new.input).await
 }
 
-async fn check_blob(
+/// Refuses a blob that is not there, which the foreign keys would only refuse without saying so.
+pub(crate) async fn check_blob(
     transaction: &mut Transaction,
     organisation: OrganisationId,
     sha256: Sha256,
@@ -217,9 +248,6 @@ pub(crate) async fn follow_job(
         BuildState::Ready(facts) => ("ready", Some(*facts), None),
         BuildState::Failed { reason } => ("failed", None, Some(reason.clone())),
     };
-    if let Some(facts) = facts {
-        check_blob(transaction, organisation, facts).await?;
-    }
     let update = "UPDATE build SET state = $3, facts = $4, reason = $5, changed_at = $6
                   WHERE organisation = $1 AND id = $2";
     let values = values![organisation, id, word, facts, reason, now];

@@ -4,7 +4,8 @@ use auscult_model::Sha256;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    AuditVerdict, Error, Organisation, OrganisationId, Result, Store, migrations, value::values,
+    AuditVerdict, Error, Organisation, OrganisationId, Result, Store, migrations,
+    value::{before, values},
 };
 
 /// How thoroughly to look.
@@ -79,9 +80,9 @@ impl Store {
             blobs_damaged: Vec::new(),
             audit: Vec::new(),
             jobs_abandoned: self.count(ABANDONED, now).await?,
-            jobs_waiting: self.count(WAITING, now - WAITING_MAX).await?,
+            jobs_waiting: self.count(WAITING, before(now, WAITING_MAX)).await?,
             jobs_dead: self.count(DEAD, now).await?,
-            uploads_abandoned: self.count(UPLOADS, now - UPLOAD_MAX).await?,
+            uploads_abandoned: self.count(UPLOADS, before(now, UPLOAD_MAX)).await?,
         };
         for organisation in self.organisations().await? {
             if depth == Depth::Full {

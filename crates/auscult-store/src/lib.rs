@@ -35,7 +35,7 @@ pub use attempts::{AttemptLimit, Attempts};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditVerdict};
 pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
-pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild};
+pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};

@@ -12,10 +12,10 @@ use crate::{
     BuildId, BuildState, Completion, Enqueued, Error, Failure, Job, JobId, JobState, Lease,
     LeaseRequest, NewJob, OrganisationId, Page, PageRequest, Priority, Progress, Result, Store,
     Total,
-    build::follow_job,
+    build::{check_blob, follow_job},
     database::{Row, Transaction},
     job::{check_kind, job, retry_delay},
-    value::{Value, check_text, integer, values},
+    value::{Value, after, check_text, integer, values},
 };
 
 /// Kinds that one request can name: the placeholders of its statement.
@@ -41,7 +41,7 @@ impl Store {
     /// Takes the first job that is due, and with it the right to work on it.
     pub async fn lease(&self, request: &LeaseRequest, now: Timestamp) -> Result<Option<Lease>> {
         let kinds = kinds(request)?;
-        let expires_at = now + request.duration;
+        let expires_at = after(now, request.duration);
         let mut transaction = self.database.begin("lease a job").await?;
         let sql = if transaction.is_sqlite() { LEASE_SQLITE } else { LEASE_POSTGRES };
         for priority in Priority::ALL {
@@ -77,7 +77,7 @@ impl Store {
     ) -> Result<()> {
         let update = "UPDATE job SET due_at = $5
             WHERE organisation = $1 AND id = $2 AND fence = $3 AND state = 'leased' AND due_at > $4";
-        let expires_at = now + duration;
+        let expires_at = after(now, duration);
         let values = values![lease.organisation, lease.job, lease.fence, now, expires_at];
         held(lease, self.database.execute("renew a lease", update, values).await?)?;
         lease.expires_at = expires_at;
@@ -106,20 +106,26 @@ impl Store {
         completion: Completion,
         now: Timestamp,
     ) -> Result<()> {
-        let mut transaction = self.database.begin("complete a job").await?;
-        let update = "UPDATE job SET state = 'done', finished_at = $4, error = NULL
-            WHERE organisation = $1 AND id = $2 AND fence = $3 AND state = 'leased' AND due_at > $4";
-        held(lease, transaction.execute(update, of_lease(lease, now)).await?)?;
-        match (lease.build, completion) {
-            (None, Completion::Done) => {}
-            (Some(build), Completion::Facts(facts)) => {
-                let state = BuildState::Ready(facts);
-                follow_job(&mut transaction, lease.organisation, build, &state, now).await?;
-            }
+        let ready = match (lease.build, completion) {
+            (None, Completion::Done) => None,
+            (Some(build), Completion::Facts(facts)) => Some((build, facts)),
             (Some(_), Completion::Done) | (None, Completion::Facts(_)) => {
                 let why = "facts belong to a job of a build, and to no other".to_owned();
                 return Err(Error::Invalid { field: "completion of the job", why });
             }
+        };
+        let mut transaction = self.database.begin("complete a job").await?;
+        // Whatever can be refused is, before the job is locked: a lock that is undone after an error
+        // goes a moment later than the error is told, and others would pass over the job.
+        if let Some((_, facts)) = ready {
+            check_blob(&mut transaction, lease.organisation, facts).await?;
+        }
+        let update = "UPDATE job SET state = 'done', finished_at = $4, error = NULL
+            WHERE organisation = $1 AND id = $2 AND fence = $3 AND state = 'leased' AND due_at > $4";
+        held(lease, transaction.execute(update, of_lease(lease, now)).await?)?;
+        if let Some((build, facts)) = ready {
+            let state = BuildState::Ready(facts);
+            follow_job(&mut transaction, lease.organisation, build, &state, now).await?;
         }
         transaction.commit().await
     }
@@ -128,7 +134,7 @@ impl Store {
     pub async fn fail(&self, lease: &Lease, reason: &str, now: Timestamp) -> Result<Failure> {
         let reason = kept_reason(reason);
         let failure = if lease.attempt < lease.attempts_max {
-            Failure::Retried(now + retry_delay(lease.attempt))
+            Failure::Retried(after(now, retry_delay(lease.attempt)))
         } else {
             Failure::Dead
         };

@@ -8,7 +8,7 @@ use crate::{
     AccountId, ApiKeyId, Error, OrganisationId, Result, Store,
     account::{read_words, words},
     database::Row,
-    value::{check_name, values},
+    value::{after, check_name, values},
 };
 
 /// Somebody who is signed in.
@@ -88,7 +88,7 @@ impl Store {
         let digest = Sha256::of(token);
         let row = self.database.row("find a session", select, values![digest, now]).await?;
         let Some(session) = row.as_ref().map(session).transpose()? else { return Ok(None) };
-        if session.used_at + USED_EXACT_TO <= now {
+        if after(session.used_at, USED_EXACT_TO) <= now {
             let update = "UPDATE session SET used_at = $3
                           WHERE organisation = $1 AND token_sha256 = $2 AND used_at < $3";
             let values = values![session.organisation, digest, now];
@@ -152,7 +152,7 @@ impl Store {
         let values = values![Sha256::of(secret), now];
         let row = self.database.row("find a key", select, values).await?;
         let Some(key) = row.as_ref().map(api_key).transpose()? else { return Ok(None) };
-        if key.used_at.is_none_or(|used_at| used_at + USED_EXACT_TO <= now) {
+        if key.used_at.is_none_or(|used_at| after(used_at, USED_EXACT_TO) <= now) {
             let update = "UPDATE api_key SET used_at = $3 WHERE organisation = $1 AND id = $2";
             let values = values![key.organisation, key.id, now];
             self.database.execute("note the use of a key", update, values).await?;

@@ -1,7 +1,7 @@
 //! What goes into a column and comes out of it: integers, texts and bytes, on both databases.
 
 use auscult_model::Sha256;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Error, Result};
 
@@ -108,6 +108,16 @@ pub(crate) use values;
 pub(crate) fn integer(field: &'static str, number: u64) -> Result<i64> {
     let why = || format!("{number} is more than can be kept");
     i64::try_from(number).map_err(|_| Error::Invalid { field, why: why() })
+}
+
+/// A time so long after another; the last there is where that is beyond it.
+pub(crate) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// A time so long before another; the first there is where that is beyond it.
+pub(crate) fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
 /// Checks a text that comes from outside: PostgreSQL keeps no NUL, and nothing is kept without limit.

@@ -26,6 +26,11 @@ const ROWS_WAITING: usize = 8;
 const OPENING_ATTEMPTS: u32 = 60;
 const OPENING_PAUSE: Duration = Duration::from_millis(50);
 
+/// A server that was told to acknowledge before it wrote is told otherwise for our commits; what it
+/// was told to wait for besides (replicas) stays.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'";
+
 const OPENING: &str = "open the database";
 
 impl Database {
@@ -81,6 +86,9 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async { sqlx::query(DURABLE).execute(connection).await.map(|_| ()) })
+            })
             .connect_with(options.application_name("auscult"))
             .await;
         pool.map(Self::Postgres).map_err(|error| Error::of_database(OPENING, error))

@@ -63,13 +63,16 @@ pub(crate) fn made_of_constants(text: String) -> SqlStr {
 impl Database {
     /// Begins to write. The purpose is told in errors, as a fragment: "enqueue a job".
     pub(crate) async fn begin(&self, doing: &'static str) -> Result<Transaction> {
+        // What the server's administrator set as default is not asked: a stricter level would refuse
+        // what is right here.
+        const COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
         let inner = match self {
             // A transaction that reads first and writes later can lose the file to another writer
             // in between; this one takes the lock at once and waits for it if need be.
             Self::Sqlite { writer, .. } => {
                 writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite)
             }
-            Self::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
+            Self::Postgres(pool) => pool.begin_with(COMMITTED).await.map(Inner::Postgres),
         };
         Ok(Transaction { doing, inner: inner.map_err(|error| Error::of_database(doing, error))? })
     }

@@ -2,11 +2,14 @@
 
 use auscult_model::Sha256;
 use auscult_store::{
-    BuildFilter, BuildKind, BuildState, Error, NewBuild, NewJob, PageRequest, Priority, ProductId,
-    Total,
+    BuildFilter, BuildKind, BuildState, Completion, Error, NewBuild, NewJob, PageRequest, Priority,
+    ProductId, Total,
 };
 
-use crate::databases::{at, on_each};
+use crate::{
+    databases::{at, on_each},
+    queue::lease,
+};
 
 /// An upload of a blob to a product.
 pub(crate) fn upload(product: ProductId, input: Sha256) -> NewBuild {
@@ -24,26 +27,46 @@ pub(crate) fn upload(product: ProductId, input: Sha256) -> NewBuild {
 #[test]
 fn the_same_upload_gives_the_same_build_and_one_job() {
     on_each(async |database| {
+        let store = &database.store;
         let (organisation, product) = database.product().await;
-        let blob = database.store.put_blob(organisation.id, b"image", at(1)).await.unwrap();
+        let of = organisation.id;
+        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
         let new = upload(product.id, blob.sha256);
-        let create = async |new: &NewBuild, seconds| {
-            database.store.create_build(organisation.id, new, at(seconds)).await.unwrap()
-        };
-        let (first, job) = create(&new, 2).await;
-        assert!(job.is_new);
-        assert_eq!((first.state.clone(), first.created_at), (BuildState::Queued, at(2)));
+        let create = async |new: &NewBuild, seconds| store.create_build(of, new, at(seconds)).await;
+        let first = create(&new, 2).await.unwrap();
+        assert!(first.is_new);
+        let build = first.build;
+        assert_eq!((build.state.clone(), build.created_at), (BuildState::Queued, at(2)));
+        let job = store.job_of_build(of, build.id).await.unwrap().unwrap();
+        assert_eq!((job.build, job.name.as_str()), (Some(build.id), new.job.name.as_str()));
         let renamed = NewBuild { label: "again".to_owned(), ..new.clone() };
-        let (second, same) = create(&renamed, 3).await;
-        assert_eq!((&second, same.id, same.is_new), (&first, job.id, false));
-        let stored = database.store.job(organisation.id, job.id).await.unwrap().unwrap();
-        assert_eq!(stored.build, Some(first.id));
-        let sbom = NewBuild {
-            kind: BuildKind::Sbom,
-            job: NewJob { name: "sbom".to_owned(), ..new.job.clone() },
-            ..new
-        };
-        assert_ne!(create(&sbom, 4).await.0.id, first.id);
+        let second = create(&renamed, 3).await.unwrap();
+        assert_eq!((&second.build, second.is_new), (&build, false));
+        let sbom = NewBuild { kind: BuildKind::Sbom, ..new.clone() };
+        let error = create(&sbom, 4).await.unwrap_err();
+        assert!(matches!(error, Error::Exists { what: "job", .. }), "{error}");
+        let job = NewJob { name: "sbom".to_owned(), ..new.job };
+        let sbom = create(&NewBuild { job, ..sbom }, 5).await.unwrap();
+        assert!(sbom.is_new && sbom.build.id != build.id);
+    });
+}
+
+#[test]
+fn a_ready_build_is_not_made_again_when_its_job_is_forgotten() {
+    on_each(async |database| {
+        let store = &database.store;
+        let (organisation, product) = database.product().await;
+        let of = organisation.id;
+        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
+        let new = upload(product.id, blob.sha256);
+        let build = store.create_build(of, &new, at(2)).await.unwrap().build;
+        let lease = lease(store, at(3)).await.unwrap();
+        store.complete(&lease, Completion::Facts(blob.sha256), at(4)).await.unwrap();
+        assert_eq!(store.forget_done_jobs(at(5)).await.unwrap(), 1);
+        let again = store.create_build(of, &new, at(6)).await.unwrap();
+        assert_eq!((again.build.id, again.is_new), (build.id, false));
+        assert_eq!(again.build.state, BuildState::Ready(blob.sha256));
+        assert_eq!(store.job_of_build(of, build.id).await.unwrap(), None);
     });
 }
 
@@ -80,8 +103,8 @@ fn many_uploads_of_one_content_at_once_make_one_build() {
         for upload in uploads {
             made.push(upload.await.unwrap());
         }
-        assert!(made.iter().all(|(build, job)| build == &made[0].0 && job.id == made[0].1.id));
-        assert_eq!(made.iter().filter(|(_, job)| job.is_new).count(), 1);
+        assert!(made.iter().all(|one| one.build == made[0].build));
+        assert_eq!(made.iter().filter(|one| one.is_new).count(), 1);
     });
 }
 
@@ -93,7 +116,7 @@ fn builds_are_listed_newest_first_and_pages_do_not_shift() {
             let blob = database.store.put_blob(organisation.id, &[number], at(0)).await.unwrap();
             let new = upload(product.id, blob.sha256);
             let made = database.store.create_build(organisation.id, &new, at(seconds)).await;
-            made.unwrap().0.id
+            made.unwrap().build.id
         };
         let mut made = Vec::new();
         for number in 0..5 {

@@ -4,9 +4,9 @@
 //! that is a failure.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -99,23 +99,33 @@ pub(crate) fn new_urls() -> Vec<(String, tempfile::TempDir)> {
     urls
 }
 
-struct Postgres {
+/// A server that belongs to the tests.
+pub(crate) struct Postgres {
     socket: PathBuf,
     databases: AtomicU32,
     /// While this is open the server runs; it ends with this process, however that ends.
-    _life: (Child, ChildStdin),
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    _program: Child,
 }
 
-/// Starts a server, says where, and takes it away again when its input ends.
+/// Starts a server, says where, kills and starts it again for each line of its input, and takes it
+/// away when that ends.
 const SERVER: &str = r#"
 set -e
 folder=$(mktemp -d "${TMPDIR:-/tmp}/auscult-store.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 "$1/initdb" -D "$folder/data" -A trust -U auscult -E UTF8 --locale=C.UTF-8 >"$folder/initdb.log"
 "$1/pg_ctl" -D "$folder/data" -w -l "$folder/server.log" \
-    -o "-k $folder -c listen_addresses= -c max_connections=200" start >"$folder/start.log"
+    -o "-k $folder -c listen_addresses= -c max_connections=200" start >"$folder/start.log" 2>&1
 echo "$folder"
-cat >"$folder/input"
+while read -r crash; do
+    kill -9 "$(head -n 1 "$folder/data/postmaster.pid")"
+    until "$1/pg_ctl" -D "$folder/data" -w -l "$folder/server.log" \
+        -o "-k $folder -c listen_addresses= -c max_connections=200" start >"$folder/start.log" 2>&1
+    do sleep 0.1; done
+    echo "$crash"
+done
 "$1/pg_ctl" -D "$folder/data" -m immediate stop >"$folder/stop.log"
 "#;
 
@@ -125,7 +135,8 @@ impl Postgres {
         SERVER.get_or_init(Self::start).as_ref()
     }
 
-    fn start() -> Option<Self> {
+    /// Starts another server, for a test that does it harm.
+    pub(crate) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var_os("CI").is_none(), "no PostgreSQL: install postgresql");
             eprintln!("\nSKIPPED on PostgreSQL: none is installed (Debian's package postgresql)\n");
@@ -143,14 +154,23 @@ impl Postgres {
         command.args(["-c", SERVER, "sh"]).arg(programs).current_dir("/");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "PostgreSQL did not start");
         let input = child.stdin.take().unwrap();
         let socket = PathBuf::from(line.trim_end());
-        Some(Self { socket, databases: AtomicU32::new(0), _life: (child, input) })
+        Some(Self { socket, databases: AtomicU32::new(0), input, output, _program: child })
     }
 
-    fn new_database(&self) -> String {
+    /// Kills the server as a power failure would, and waits until it is back.
+    pub(crate) fn crash(&mut self) {
+        self.input.write_all(b"back\n").unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line, "back\n");
+    }
+
+    pub(crate) fn new_database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let socket = self.socket.display();
         let url = |name: &str| format!("postgres://auscult@localhost/{name}?host={socket}");

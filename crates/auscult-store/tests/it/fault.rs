@@ -8,19 +8,23 @@ use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use auscult_model::Sha256;
 use auscult_store::{
-    AuditEvent, BuildId, BuildState, CHUNK_SIZE, Completion, Depth, JobId, JobState, Lease,
+    AuditEvent, BuildId, BuildState, CHUNK_SIZE, Completion, Depth, Error, JobId, JobState, Lease,
     LeaseRequest, NewBuild, NewJob, OrganisationId, PageRequest, Priority, ProductId, Store,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     builds::upload,
-    databases::{TestDatabase, at, on_each, run},
+    databases::{Postgres, TestDatabase, at, on_each, run},
 };
 
 const KILLS: i64 = 50;
@@ -109,6 +113,7 @@ async fn check(
     for id in &heard.builds {
         let build = store.build(organisation, *id).await.unwrap().expect("lost a build");
         assert_eq!(build.product, product);
+        assert!(store.job_of_build(organisation, *id).await.unwrap().is_some(), "lost its job");
     }
     for id in heard.jobs.union(&heard.completed) {
         let job = store.job(organisation, *id).await.unwrap().expect("lost a job");
@@ -163,12 +168,16 @@ async fn check_queue(store: &Store, organisation: OrganisationId) {
 }
 
 async fn lease(store: &Store, now: Timestamp) -> Option<Lease> {
+    try_lease(store, now).await.unwrap()
+}
+
+async fn try_lease(store: &Store, now: Timestamp) -> Result<Option<Lease>, Error> {
     let request = LeaseRequest {
         kinds: vec!["inspect".to_owned(), "mail".to_owned()],
         worker: "child".to_owned(),
         duration: SignedDuration::from_secs(60),
     };
-    store.lease(&request, now).await.unwrap()
+    store.lease(&request, now).await
 }
 
 fn completion(lease: &Lease, facts: Sha256) -> Completion {
@@ -186,46 +195,93 @@ fn child() {
         let product = store.product_by_name(organisation, "Pump").await.unwrap().unwrap().id;
         for number in 0..ROUND_SECONDS / 2 {
             let now = at(round * ROUND_SECONDS + number / 20);
-            work(&store, organisation, product, &format!("{round} {number}"), now).await;
+            let name = format!("{round} {number}");
+            work(&store, (organisation, product), &name, now, &mut acknowledge).await.unwrap();
         }
+    });
+}
+
+/// The server dies and comes back while a process works with it. That only tries again what was said
+/// to be worth it.
+#[test]
+fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
+    const CRASHES: i64 = 5;
+    let Some(mut server) = Postgres::start() else { return };
+    let url = server.new_database();
+    run(async {
+        let database = TestDatabase::at(&url).await;
+        let (organisation, product) = database.product().await;
+        let ids = (organisation.id, product.id);
+        let working = Arc::new(AtomicBool::new(true));
+        let (store, goes_on) = (database.store.clone(), Arc::clone(&working));
+        let worker = tokio::spawn(async move {
+            let mut heard = Acknowledged::default();
+            let mut number = 0;
+            while goes_on.load(Ordering::Relaxed) {
+                let now = at(number);
+                let mut hear = |what: &str| heard.hear(&format!("ACK {what}"));
+                match work(&store, ids, &format!("{number}"), now, &mut hear).await {
+                    Ok(()) => number += 1,
+                    Err(Error::Unavailable { .. } | Error::LeaseLost { .. }) => {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+                }
+            }
+            heard
+        });
+        let crashing = tokio::task::spawn_blocking(move || {
+            for _ in 0..CRASHES {
+                std::thread::sleep(Duration::from_millis(300));
+                server.crash();
+            }
+            std::thread::sleep(Duration::from_millis(300));
+            server
+        });
+        let server = crashing.await.unwrap();
+        working.store(false, Ordering::Relaxed);
+        let heard = worker.await.unwrap();
+        assert!(heard.blobs.len() > 10, "it did too little");
+        check(&database, organisation.id, product.id, &heard).await;
+        database.store.close().await;
+        drop(server);
     });
 }
 
 async fn work(
     store: &Store,
-    organisation: OrganisationId,
-    product: ProductId,
+    (organisation, product): (OrganisationId, ProductId),
     name: &str,
     now: Timestamp,
-) {
+    acknowledge: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), Error> {
     let mut image = name.as_bytes().to_vec();
     if name.ends_with('3') {
         image.resize(usize::try_from(CHUNK_SIZE).unwrap() + 100, 3);
     }
-    let mut writer = store.write_blob(organisation, now).await.unwrap();
+    let mut writer = store.write_blob(organisation, now).await?;
     for part in image.chunks(100_000) {
-        writer.write(part).await.unwrap();
+        writer.write(part).await?;
     }
-    let image = writer.finish(now).await.unwrap().sha256;
+    let image = writer.finish(now).await?.sha256;
     acknowledge(&format!("blob {image}"));
     let new = upload(product, image);
     let job = NewJob { attempts_max: 1_000, ..new.job.clone() };
     let new = NewBuild { job: job.clone(), ..new };
-    let (build, enqueued) = store.create_build(organisation, &new, now).await.unwrap();
+    let build = store.create_build(organisation, &new, now).await?.build;
     acknowledge(&format!("build {}", build.id));
-    acknowledge(&format!("job {}", enqueued.id));
     let mail = NewJob {
         kind: "mail".to_owned(),
         name: name.to_owned(),
         priority: Priority::Consequence,
         ..job
     };
-    let enqueued = store.enqueue(organisation, &mail, now).await.unwrap();
+    let enqueued = store.enqueue(organisation, &mail, now).await?;
     acknowledge(&format!("job {}", enqueued.id));
-    let facts = store.put_blob(organisation, b"facts", now).await.unwrap().sha256;
+    let facts = store.put_blob(organisation, b"facts", now).await?.sha256;
     for _ in 0..2 {
-        let Some(lease) = lease(store, now).await else { break };
-        store.complete(&lease, completion(&lease, facts), now).await.unwrap();
+        let Some(lease) = try_lease(store, now).await? else { break };
+        store.complete(&lease, completion(&lease, facts), now).await?;
         acknowledge(&format!("done {}", lease.job));
     }
     let event = AuditEvent {
@@ -234,8 +290,9 @@ async fn work(
         object: name.to_owned(),
         detail: serde_json::Value::Null,
     };
-    let entry = store.append_audit(organisation, &event, now).await.unwrap();
+    let entry = store.append_audit(organisation, &event, now).await?;
     acknowledge(&format!("audit {} {}", entry.sequence, entry.digest));
+    Ok(())
 }
 
 /// One write, so that a line is there or not. It begins anew, as the test runner leaves its own open.

@@ -27,7 +27,7 @@ fn job(name: &str, priority: Priority) -> NewJob {
     }
 }
 
-async fn lease(store: &Store, now: Timestamp) -> Option<Lease> {
+pub(crate) async fn lease(store: &Store, now: Timestamp) -> Option<Lease> {
     let kinds = vec!["test".to_owned(), "inspect".to_owned()];
     let request = LeaseRequest { kinds, worker: "worker".to_owned(), duration: MINUTE };
     store.lease(&request, now).await.unwrap()
@@ -188,7 +188,7 @@ fn a_build_follows_its_job() {
         let (organisation, product) = database.product().await;
         let blob = store.put_blob(organisation.id, b"image", at(0)).await.unwrap();
         let new = upload(product.id, blob.sha256);
-        let (build, _) = store.create_build(organisation.id, &new, at(0)).await.unwrap();
+        let build = store.create_build(organisation.id, &new, at(0)).await.unwrap().build;
         let state = async || store.build(organisation.id, build.id).await.unwrap().unwrap().state;
         let first = lease(store, at(0)).await.unwrap();
         assert_eq!((first.build, state().await), (Some(build.id), BuildState::Inspecting));
