@@ -64,9 +64,7 @@ async fn migrate_once(
     known: i64,
 ) -> Result<()> {
     let mut transaction = database.begin(MIGRATING).await?;
-    if tables(&mut transaction, "auscult_schema").await? == 0
-        && tables(&mut transaction, "%").await? > 0
-    {
+    if tables(&mut transaction).await?.are_foreign() {
         return Err(Error::Foreign { url: Database::shown(url) });
     }
     let schema = "CREATE TABLE IF NOT EXISTS auscult_schema (version BIGINT NOT NULL PRIMARY KEY)";
@@ -107,7 +105,7 @@ fn for_postgres(text: &str) -> String {
 /// The version of the schema that is there, if it is one of ours.
 pub(crate) async fn version(database: &Database) -> Result<Option<i64>> {
     let mut transaction = database.begin_reading("read the version of the schema").await?;
-    if tables(&mut transaction, "auscult_schema").await? == 0 {
+    if tables(&mut transaction).await?.ours == 0 {
         return Ok(None);
     }
     let newest = "SELECT MAX(version) AS version FROM auscult_schema";
@@ -115,13 +113,30 @@ pub(crate) async fn version(database: &Database) -> Result<Option<i64>> {
     row.map_or(Ok(None), |row| row.int_or_null("version"))
 }
 
-/// Tables whose name is like this.
-async fn tables(transaction: &mut Transaction, name: &str) -> Result<i64> {
+/// How many tables there are, and whether our list of versions is among them.
+struct Tables {
+    all: i64,
+    ours: i64,
+}
+
+impl Tables {
+    fn are_foreign(&self) -> bool {
+        self.all > 0 && self.ours == 0
+    }
+}
+
+/// Both are counted by one statement: between two, another process may make ours.
+async fn tables(transaction: &mut Transaction) -> Result<Tables> {
     let sql = if transaction.is_sqlite() {
-        "SELECT COUNT(*) AS tables FROM sqlite_master WHERE type = 'table' AND name LIKE $1"
+        "SELECT COUNT(*) AS tables, COUNT(CASE WHEN name = 'auscult_schema' THEN 1 END) AS ours
+         FROM sqlite_master WHERE type = 'table'"
     } else {
-        "SELECT COUNT(*) AS tables FROM information_schema.tables
-         WHERE table_schema = current_schema() AND table_name LIKE $1"
+        "SELECT COUNT(*) AS tables,
+            COUNT(CASE WHEN table_name = 'auscult_schema' THEN 1 END) AS ours
+         FROM information_schema.tables WHERE table_schema = current_schema()"
     };
-    transaction.row(sql, values![name]).await?.map_or(Ok(0), |row| row.int("tables"))
+    let Some(row) = transaction.row(sql, values![]).await? else {
+        return Ok(Tables { all: 0, ours: 0 });
+    };
+    Ok(Tables { all: row.int("tables")?, ours: row.int("ours")? })
 }
