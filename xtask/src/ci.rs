@@ -57,6 +57,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("osslsigncode", "osslsigncode"),
     ("partclone.fat", "partclone"),
+    ("pg_ctlcluster", "postgresql"),
     ("qemu-img", "qemu-utils"),
     ("rauc", "rauc"),
     ("rpmbuild", "rpm"),

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-attest", &["auscult-dsse", "auscult-measure", "auscult-model", "auscult-unpack"]),
     ("auscult-priority", &["auscult-model"]),
     ("auscult-report", &["auscult-model", "auscult-sbom"]),
+    ("auscult-store", &["auscult-model"]),
     ("auscult-testkit", &[]),
     (
         "auscult",
@@ -54,9 +55,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that a library from `auscult-model` to `auscult-report` must not name: network and clock.
-/// `auscult-fetch` alone uses the network.
+/// Crates that a library from `auscult-model` to `auscult-report` must not name: network, clock and
+/// databases.
 const FORBIDDEN: &[&str] = &["tokio", "axum", "ureq", "reqwest", "sqlx", "hyper"];
+
+/// Who may: `auscult-fetch` uses the network, `auscult-store` the databases.
+const EXCEPTIONS: &[(&str, &[&str])] =
+    &[("auscult-fetch", &["ureq"]), ("auscult-store", &["sqlx", "tokio"])];
 
 pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
     let mut complaints = Vec::new();
@@ -86,8 +91,10 @@ fn check_manifest(manifest: &toml::Table) -> Vec<Complaint> {
     names
         .filter(|dependency| {
             let ours = dependency.starts_with("auscult") && !allowed.contains(&dependency.as_str());
-            let network = name != "auscult-fetch" && FORBIDDEN.contains(&dependency.as_str());
-            ours || network
+            let excepted = EXCEPTIONS
+                .iter()
+                .any(|(who, what)| *who == name && what.contains(&dependency.as_str()));
+            ours || FORBIDDEN.contains(&dependency.as_str()) && !excepted
         })
         .map(|dependency| format!("{name} must not depend on {dependency}"))
         .collect()
