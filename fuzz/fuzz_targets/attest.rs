@@ -1,10 +1,10 @@
-//! Any text as a manifest, evidence, a deny list, a challenge and path classes; what can be read is
+//! Any text as a manifest, evidence, a deny list, a trust root, a challenge and path classes; what can be read is
 //! compared with itself.
 #![no_main]
 
 use auscult_attest::{
-    Challenge, Classes, DENY_TYPE, DenyList, EVIDENCE_TYPE, Evidence, GivenReference, Measured,
-    Question, REFERENCE_TYPE, Reference, verify,
+    Challenge, Classes, DENY_TYPE, DenyList, EVIDENCE_TYPE, Error, Evidence, GivenReference,
+    GivenRoot, Measured, Question, REFERENCE_TYPE, ROOT_TYPE, Reference, Trust, TrustRoot, verify,
 };
 use auscult_dsse::{Envelope, PAYLOAD_TYPE, SigningKey};
 
@@ -28,6 +28,14 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     drop(Classes::parse(&text));
     drop(DenyList::parse(&text));
     drop(DenyList::read(&framed(DENY_TYPE, bytes)));
+    drop(TrustRoot::parse(&text, |_| Ok::<_, Error>(key.public())));
+    let root = framed(ROOT_TYPE, bytes);
+    if TrustRoot::read(&root).is_ok() {
+        let sealed = serde_json::to_vec(&Envelope::sign(PAYLOAD_TYPE, &root, &key)).unwrap();
+        let given = GivenRoot::read(&sealed).expect("it was read before");
+        let day = "2026-11-26".parse().unwrap();
+        drop(Trust::of_roots(&given, std::slice::from_ref(&given), day));
+    }
     let evidence = Evidence::read(&framed(EVIDENCE_TYPE, bytes));
     let payload = framed(REFERENCE_TYPE, bytes);
     if Reference::read(&payload).is_err() && evidence.is_err() {

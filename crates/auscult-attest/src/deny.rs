@@ -1,11 +1,11 @@
 //! The deny list: builds, devices and keys that must not pass any more, signed and numbered.
 
-use auscult_dsse::{Envelope, PAYLOAD_TYPE, Statement, Subject};
+use auscult_dsse::{Envelope, Statement};
 use auscult_model::Sha256;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, seal};
 
 /// Predicate type of a deny list.
 pub const DENY_TYPE: &str = "urn:auscult:deny-list/v1";
@@ -46,10 +46,7 @@ impl DenyList {
 
     /// The list in an envelope that is not signed yet.
     pub fn seal(&self) -> Result<Envelope> {
-        let digest = Sha256::of(&serde_json::to_vec(self).map_err(auscult_dsse::Error::Write)?);
-        let subject = vec![Subject::new("deny-list", digest)];
-        let payload = Statement::new(DENY_TYPE, subject, self).write()?;
-        Ok(Envelope::unsigned(PAYLOAD_TYPE, &payload))
+        seal("deny-list", DENY_TYPE, self)
     }
 
     /// Reads the payload of an envelope.

@@ -18,6 +18,9 @@ mod trust;
 mod verdict;
 mod verify;
 
+use auscult_dsse::{Envelope, PAYLOAD_TYPE, Statement, Subject};
+use auscult_model::Sha256;
+
 pub use behaviour::{Behaviour, Expectation};
 pub use classes::{Class, Classes, PathRule, RegionRule};
 pub use deny::{DENY_TYPE, DenyList};
@@ -48,6 +51,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// A document that is about itself, in an envelope that is not signed yet.
+fn seal<P: serde::Serialize>(name: &str, kind: &str, document: &P) -> Result<Envelope> {
+    let digest = Sha256::of(&serde_json::to_vec(document).map_err(auscult_dsse::Error::Write)?);
+    let subject = vec![Subject::new(name, digest)];
+    let payload = Statement::new(kind, subject, document).write()?;
+    Ok(Envelope::unsigned(PAYLOAD_TYPE, &payload))
 }
 
 /// The result of this crate.

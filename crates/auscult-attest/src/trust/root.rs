@@ -5,13 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use auscult_dsse::{Envelope, PAYLOAD_TYPE, PublicKey, SIGNATURES_MAX, Statement, Subject};
-use auscult_model::Sha256;
+use auscult_dsse::{Envelope, PublicKey, SIGNATURES_MAX, Statement};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Signers;
-use crate::{Error, Result};
+use crate::{Error, Result, seal};
 
 /// Predicate type of a root.
 pub const ROOT_TYPE: &str = "urn:auscult:trust-root/v1";
@@ -110,10 +109,7 @@ impl TrustRoot {
 
     /// The root in an envelope that is not signed yet.
     pub fn seal(&self) -> Result<Envelope> {
-        let digest = Sha256::of(&serde_json::to_vec(self).map_err(auscult_dsse::Error::Write)?);
-        let subject = vec![Subject::new("trust-root", digest)];
-        let payload = Statement::new(ROOT_TYPE, subject, self).write()?;
-        Ok(Envelope::unsigned(PAYLOAD_TYPE, &payload))
+        seal("trust-root", ROOT_TYPE, self)
     }
 
     /// Reads the payload of an envelope.

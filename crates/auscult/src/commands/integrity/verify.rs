@@ -87,35 +87,32 @@ fn trust(arguments: &VerifyArgs, as_of: Date) -> anyhow::Result<Trust> {
     Ok(Trust::of_roots(&root(kept)?, &later, as_of))
 }
 
-fn root(path: &Path) -> anyhow::Result<GivenRoot> {
-    let text = read_document(path, "trust root")?;
-    GivenRoot::read(&text).map_err(|error| {
+/// Reads a document that was given, or tells what makes one.
+fn paper<T>(
+    path: &Path,
+    what: &str,
+    made_by: &str,
+    read: impl FnOnce(&[u8]) -> auscult_attest::Result<T>,
+) -> anyhow::Result<T> {
+    read(&read_document(path, what)?).map_err(|error| {
         let message = format!("{}: {error}", path.display());
-        Hinted::error(
-            message,
-            "auscult manifest sign ROOT.toml --key KEY -o FILE makes a trust root",
-        )
+        Hinted::error(message, format!("auscult {made_by} makes one"))
     })
+}
+
+fn root(path: &Path) -> anyhow::Result<GivenRoot> {
+    let made_by = "manifest sign ROOT.toml --key KEY -o FILE";
+    paper(path, "trust root", made_by, GivenRoot::read)
 }
 
 fn reference(path: &Path) -> anyhow::Result<GivenReference> {
-    let text = read_document(path, "reference manifest")?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    GivenReference::read(name, &text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Hinted::error(message, "auscult manifest create IMAGE -o FILE makes a reference manifest")
-    })
+    let read = |text: &[u8]| GivenReference::read(name, text);
+    paper(path, "reference manifest", "manifest create IMAGE -o FILE", read)
 }
 
 fn deny(path: &Path) -> anyhow::Result<Deny> {
-    let text = read_document(path, "deny list")?;
-    Deny::read(&text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Hinted::error(
-            message,
-            "auscult manifest sign LIST.toml --key KEY -o FILE makes a deny list",
-        )
-    })
+    paper(path, "deny list", "manifest sign LIST.toml --key KEY -o FILE", Deny::read)
 }
 
 /// What was measured, or is measured now; with the image where it is at hand.
@@ -130,11 +127,7 @@ fn measured(
         return Ok((own(evidence, challenge), None));
     }
     if is_evidence(path) {
-        let text = read_document(path, "evidence")?;
-        let measured = Measured::read(&text).map_err(|error| {
-            let message = format!("{}: {error}", path.display());
-            Hinted::error(message, "auscult measure PATH -o FILE makes evidence")
-        })?;
+        let measured = paper(path, "evidence", "measure PATH -o FILE", Measured::read)?;
         return Ok((measured, None));
     }
     let target = Target::open(path)?;
