@@ -81,7 +81,12 @@ fn age(last: &GivenRoot, kept: &GivenRoot, as_of: Date) -> Item {
         let why = format!("it was to be relied on until {expires}; get the present one");
         return Item::not_measured(Code::TrustRootExpired, last.subject(), why);
     }
-    let why = format!("of {}, reached from the kept {}", last.root.date, kept.subject());
+    let date = last.root.date;
+    let why = if last.root.version == kept.root.version {
+        format!("of {date}, the one that was kept")
+    } else {
+        format!("of {date}, reached from the {} that was kept", kept.subject())
+    };
     Item::pass(Code::TrustRoot, last.subject(), why)
 }
 
