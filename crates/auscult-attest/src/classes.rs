@@ -17,7 +17,7 @@
 use auscult_model::ByteName;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, RegionClass, Result};
+use crate::{Error, RegionClass, Result, from_toml};
 
 /// How a path is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,10 +113,7 @@ pub(crate) struct Treatment<'a> {
 impl Classes {
     /// The defaults and, behind them, the rules of a TOML file.
     pub fn parse(text: &str) -> Result<Self> {
-        let read: Self = toml::from_str(text).map_err(|error| Error::Malformed {
-            what: "path classes",
-            why: error.message().to_owned(),
-        })?;
+        let read: Self = from_toml("path classes", text)?;
         for rule in &read.paths {
             if !rule.pattern.starts_with('/') {
                 let why = format!("the pattern {:?} does not begin with /", rule.pattern);

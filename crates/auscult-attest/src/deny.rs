@@ -5,7 +5,7 @@ use auscult_model::Sha256;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, seal};
+use crate::{Result, from_toml, seal};
 
 /// Predicate type of a deny list.
 pub const DENY_TYPE: &str = "urn:auscult:deny-list/v1";
@@ -38,10 +38,7 @@ pub struct DenyList {
 impl DenyList {
     /// Reads a list as a person writes it, in TOML.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| Error::Malformed {
-            what: "deny list",
-            why: error.message().to_owned(),
-        })
+        from_toml("deny list", text)
     }
 
     /// The list in an envelope that is not signed yet.

@@ -53,6 +53,13 @@ pub enum Error {
     },
 }
 
+/// Reads a document as a person writes it, in TOML.
+fn from_toml<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
+    let malformed =
+        |error: toml::de::Error| Error::Malformed { what, why: error.message().to_owned() };
+    toml::from_str(text).map_err(malformed)
+}
+
 /// A document that is about itself, in an envelope that is not signed yet.
 fn seal<P: serde::Serialize>(name: &str, kind: &str, document: &P) -> Result<Envelope> {
     let digest = Sha256::of(&serde_json::to_vec(document).map_err(auscult_dsse::Error::Write)?);

@@ -1,5 +1,5 @@
-//! The order of findings: outcome, known exploitation, weak evidence against it, severity (of the harm, then
-//! of the scores), how near the network comes, EPSS, base score, then names.
+//! The order of findings: outcome, known exploitation, weak evidence against it, severity (of the
+//! harm, then of the scores), how near the network comes, EPSS, base score, then names.
 //!
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
 //! decision stands before all others, as a missing answer must not hide it.

@@ -131,13 +131,12 @@ impl Store {
         let select = "SELECT * FROM account WHERE organisation = $1 AND name > $2
                       ORDER BY name LIMIT $3";
         let values = values![organisation, request.key_or("")?, request.rows()];
-        let rows = transaction.rows(select, values).await?;
         let count = "SELECT COUNT(*) AS counted FROM
             (SELECT 1 FROM account WHERE organisation = $1 LIMIT $2) AS listed";
-        let counted = transaction.row(count, values![organisation, Total::rows()]).await?;
-        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
-        let items = rows.iter().map(account).collect::<Result<_>>()?;
-        Ok(Page::of(request, items, total, |account| account.is.name.clone()))
+        let counted = values![organisation, Total::rows()];
+        let key = |account: &Account| account.is.name.clone();
+        Page::read(&mut transaction, request, (select, values), (count, counted), account, key)
+            .await
     }
 }
 

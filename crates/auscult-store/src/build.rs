@@ -8,6 +8,7 @@ use crate::{
     Total,
     database::{Row, Transaction},
     job::job,
+    product::check_product,
     queue,
     value::{check_name, values},
 };
@@ -177,25 +178,18 @@ impl Store {
         const AFTER_ALL: &str = "~";
         let (before, rows) = (request.key_or(AFTER_ALL)?, request.rows());
         let mut transaction = self.database.begin_reading("list the builds").await?;
-        let (select, count, key, counted) = match filter {
+        let (list, count) = match filter {
             BuildFilter::All => (
-                SELECT_ALL,
-                COUNT_ALL,
-                values![organisation, before, rows],
-                values![organisation, Total::rows()],
+                (SELECT_ALL, values![organisation, before, rows]),
+                (COUNT_ALL, values![organisation, Total::rows()]),
             ),
             BuildFilter::OfProduct(product) => (
-                SELECT_OF_PRODUCT,
-                COUNT_OF_PRODUCT,
-                values![organisation, before, rows, product],
-                values![organisation, Total::rows(), product],
+                (SELECT_OF_PRODUCT, values![organisation, before, rows, product]),
+                (COUNT_OF_PRODUCT, values![organisation, Total::rows(), product]),
             ),
         };
-        let rows = transaction.rows(select, key).await?;
-        let counted = transaction.row(count, counted).await?;
-        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
-        let items = rows.iter().map(build).collect::<Result<_>>()?;
-        Ok(Page::of(request, items, total, |build| build.id.to_string()))
+        let key = |build: &Build| build.id.to_string();
+        Page::read(&mut transaction, request, list, count, build, key).await
     }
 }
 
@@ -214,10 +208,7 @@ async fn check_references(
     organisation: OrganisationId,
     new: &NewBuild,
 ) -> Result<()> {
-    let product = "SELECT 1 FROM product WHERE organisation = $1 AND id = $2";
-    if transaction.row(product, values![organisation, new.product]).await?.is_none() {
-        return Err(Error::not_found("product", new.product));
-    }
+    check_product(transaction, organisation, new.product).await?;
     check_blob(transaction, organisation, new.input).await
 }
 

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::{
     AuditEvent, Error, OrganisationId, ProductId, Result, Store, audit,
-    database::{Row, Transaction},
+    database::Row,
+    product::check_product,
     value::{check_name, check_text, values},
 };
 
@@ -173,18 +174,6 @@ impl Store {
         let values = values![organisation, product, vulnerability, component];
         let rows = self.database.rows("read the history of a decision", select, values).await?;
         rows.iter().map(revision).collect()
-    }
-}
-
-async fn check_product(
-    transaction: &mut Transaction,
-    organisation: OrganisationId,
-    product: ProductId,
-) -> Result<()> {
-    let select = "SELECT 1 FROM product WHERE organisation = $1 AND id = $2";
-    match transaction.row(select, values![organisation, product]).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::not_found("product", product)),
     }
 }
 

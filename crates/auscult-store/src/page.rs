@@ -1,6 +1,10 @@
 //! Lists in pages: a cursor instead of an offset, and totals that say how exact they are.
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    database::{Row, Transaction},
+    value::Value,
+};
 
 /// Counting stops here: the exact size of a very long list is worth no scan of it.
 pub const TOTAL_MAX: u64 = 10_000;
@@ -105,6 +109,23 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Reads a page: the rows of one statement, and as `counted` how many the list has, by another
+    /// that counts no more than [`Total::rows`].
+    pub(crate) async fn read(
+        transaction: &mut Transaction,
+        request: &PageRequest,
+        (select, values): (&'static str, Vec<Value>),
+        (count, counted): (&'static str, Vec<Value>),
+        item: fn(&Row) -> Result<T>,
+        key: fn(&T) -> String,
+    ) -> Result<Self> {
+        let rows = transaction.rows(select, values).await?;
+        let counted = transaction.row(count, counted).await?;
+        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
+        let items = rows.iter().map(item).collect::<Result<_>>()?;
+        Ok(Self::of(request, items, total, key))
+    }
+
     /// Makes a page of the rows that [`PageRequest::rows`] asked for.
     pub(crate) fn of(
         request: &PageRequest,

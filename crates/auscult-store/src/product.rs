@@ -117,13 +117,12 @@ impl Store {
         let select = "SELECT id, name, vendor, model, udi_di, created_at FROM product
                       WHERE organisation = $1 AND name > $2 ORDER BY name LIMIT $3";
         let values = values![organisation, request.key_or("")?, request.rows()];
-        let rows = transaction.rows(select, values).await?;
         let count = "SELECT COUNT(*) AS counted FROM
             (SELECT 1 FROM product WHERE organisation = $1 LIMIT $2) AS listed";
-        let counted = transaction.row(count, values![organisation, Total::rows()]).await?;
-        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
-        let items = rows.iter().map(product).collect::<Result<_>>()?;
-        Ok(Page::of(request, items, total, |product| product.is.name.clone()))
+        let counted = values![organisation, Total::rows()];
+        let key = |product: &Product| product.is.name.clone();
+        Page::read(&mut transaction, request, (select, values), (count, counted), product, key)
+            .await
     }
 }
 
@@ -136,6 +135,19 @@ async fn by_name(
                   WHERE organisation = $1 AND name = $2";
     let row = transaction.row(select, values![organisation, name]).await?;
     row.as_ref().map(product).transpose()
+}
+
+/// Refuses a product that is not there, which the foreign keys would only refuse without saying so.
+pub(crate) async fn check_product(
+    transaction: &mut Transaction,
+    organisation: OrganisationId,
+    product: ProductId,
+) -> Result<()> {
+    let select = "SELECT 1 FROM product WHERE organisation = $1 AND id = $2";
+    match transaction.row(select, values![organisation, product]).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found("product", product)),
+    }
 }
 
 fn check(new: &NewProduct) -> Result<()> {

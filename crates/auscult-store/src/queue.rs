@@ -195,14 +195,11 @@ impl Store {
         let select = "SELECT * FROM job WHERE organisation = $1 AND state = $2 AND id < $3
                       ORDER BY id DESC LIMIT $4";
         let values = values![organisation, state.word(), request.key_or("~")?, request.rows()];
-        let rows = transaction.rows(select, values).await?;
         let count = "SELECT COUNT(*) AS counted FROM
             (SELECT 1 FROM job WHERE organisation = $1 AND state = $2 LIMIT $3) AS listed";
-        let values = values![organisation, state.word(), Total::rows()];
-        let counted = transaction.row(count, values).await?;
-        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
-        let items = rows.iter().map(job).collect::<Result<_>>()?;
-        Ok(Page::of(request, items, total, |job| job.id.to_string()))
+        let counted = values![organisation, state.word(), Total::rows()];
+        let key = |job: &Job| job.id.to_string();
+        Page::read(&mut transaction, request, (select, values), (count, counted), job, key).await
     }
 
     /// Forgets jobs that were done before this time, and returns how many. What is enqueued under

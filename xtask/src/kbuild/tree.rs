@@ -189,11 +189,10 @@ impl Tree {
 /// The words of a line that are names of headers.
 pub(super) fn header_names(line: &str) -> impl Iterator<Item = String> {
     let separates = |c: char| !(c.is_ascii_alphanumeric() || "_-./+".contains(c));
-    let names = line.split(separates).filter_map(|word| {
+    line.split(separates).filter_map(|word| {
         let name = word.trim_start_matches(['/', '.']);
         name.strip_suffix(".h").filter(|stem| !stem.is_empty()).map(|_| name.to_owned())
-    });
-    names.collect::<Vec<_>>().into_iter()
+    })
 }
 
 /// Whether a path is that of a C or assembly source, by its ending.

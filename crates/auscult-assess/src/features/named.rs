@@ -40,26 +40,26 @@ impl Named {
     /// every part that is named later counts too.
     fn of_text(component: &'static Modular, text: &str) -> Self {
         let mut named = Self { parts: Vec::new(), other: None };
-        let end = (0..=TEXT_BYTES_MAX.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
-        let mut rest = text.get(..end.unwrap_or(0)).unwrap_or_default().to_lowercase();
-        let head = head(&rest);
-        let (mut masked, mut is_about) = (rest.clone(), false);
+        let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+        let text = text.get(..end).unwrap_or_default().to_lowercase();
+        let head = head(&text);
+        // What speaks of parts is blanked out: what is left may speak of other places.
+        let (mut rest, mut is_about) = (text.clone(), false);
         for part in &component.features {
             for phrase in phrases(component, part) {
-                let found = occurrences(&rest, &phrase, is_inside_word);
+                let found = occurrences(&text, &phrase, is_inside_word);
                 if !found.is_empty() {
                     named.add(vec![part]);
                 }
                 is_about |= found.iter().any(|&at| at < head);
                 for at in found {
-                    masked.replace_range(at..at + phrase.len(), &" ".repeat(phrase.len()));
+                    rest.replace_range(at..at + phrase.len(), &" ".repeat(phrase.len()));
                 }
             }
         }
         if !is_about {
             named.parts.clear();
         }
-        std::mem::swap(&mut rest, &mut masked);
         // A hyphen does not hide another place.
         let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let guard =

@@ -10,10 +10,13 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Signers;
-use crate::{Error, Result, seal};
+use crate::{Error, Result, from_toml, seal};
 
 /// Predicate type of a root.
 pub const ROOT_TYPE: &str = "urn:auscult:trust-root/v1";
+
+/// What it is called in errors.
+const DOCUMENT: &str = "trust root";
 
 /// Who may sign what, until the next root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +65,7 @@ fn one() -> usize {
 }
 
 fn malformed(why: impl Into<String>) -> Error {
-    Error::Malformed { what: "trust root", why: why.into() }
+    Error::Malformed { what: DOCUMENT, why: why.into() }
 }
 
 impl RoleKeys {
@@ -97,7 +100,7 @@ impl TrustRoot {
         text: &str,
         read: impl Fn(&str) -> std::result::Result<PublicKey, E>,
     ) -> std::result::Result<Self, E> {
-        let mut root: Self = toml::from_str(text).map_err(|error| malformed(error.message()))?;
+        let mut root: Self = from_toml(DOCUMENT, text)?;
         let Self { root: own, reference, evidence, deny_list, .. } = &mut root;
         for key in [own, reference, evidence, deny_list].into_iter().flat_map(|role| &mut role.keys)
         {
@@ -114,9 +117,14 @@ impl TrustRoot {
 
     /// Reads the payload of an envelope.
     pub fn read(payload: &[u8]) -> Result<Self> {
+        Self::with_roles(payload).map(|(root, _)| root)
+    }
+
+    /// The same with its keys, ready for use.
+    pub(super) fn with_roles(payload: &[u8]) -> Result<(Self, Roles)> {
         let root = Statement::<Self>::read(payload, ROOT_TYPE)?.predicate;
-        root.roles()?;
-        Ok(root)
+        let roles = root.roles()?;
+        Ok((root, roles))
     }
 
     /// The keys of each role, which must make sense together.

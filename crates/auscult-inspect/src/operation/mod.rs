@@ -200,7 +200,7 @@ fn shortened(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
         return text.to_owned();
     }
-    let end = (0..=TEXT_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
     format!("{}…", text.get(..end).unwrap_or_default())
 }
 

@@ -183,8 +183,7 @@ impl Script {
     }
 
     fn assign(&mut self, name: &str, mut value: String) {
-        let end = (0..=VALUE_BYTES_MAX.min(value.len())).rev();
-        value.truncate(end.into_iter().find(|&at| value.is_char_boundary(at)).unwrap_or(0));
+        value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
         let values = self.variables.entry(name.to_owned()).or_default();
         // The latest stands last; an earlier equal one is the same value.
         values.retain(|known| *known != value);

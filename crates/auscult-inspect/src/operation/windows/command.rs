@@ -41,9 +41,8 @@ impl Programs<'_> {
     /// shortest beginning that is a file is taken.
     pub(super) fn command(&self, line: &str) -> Command {
         let line = line.trim();
-        let end =
-            (0..=COMMAND_BYTES_MAX.min(line.len())).rev().find(|&at| line.is_char_boundary(at));
-        let line = line.get(..end.unwrap_or(0)).unwrap_or_default();
+        let end = line.floor_char_boundary(COMMAND_BYTES_MAX);
+        let line = line.get(..end).unwrap_or_default();
         if let Some((word, rest)) = line.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
             return self.parts(word, rest);
         }
