@@ -71,12 +71,13 @@ fn intersect(scheme: Scheme, conjunction: &[Constraint]) -> Result<Option<Interv
             tighten(scheme, &mut interval.upper, bound, Ordering::Less)?;
         }
     }
-    let mut single = false;
-    if let (Some(lower), Some(upper)) = (&interval.lower, &interval.upper) {
+    leave_out_bounds(scheme, &mut interval)?;
+    if let (Some(lower), Some(upper)) = (&interval.lower, &mut interval.upper) {
         match order(scheme, &lower.0, &upper.0)? {
             Ordering::Greater => return Ok(None),
             Ordering::Equal if !(lower.1 && upper.1) => return Ok(None),
-            Ordering::Equal => single = true,
+            // One version, which may have been written in two ways.
+            Ordering::Equal => upper.0.clone_from(&lower.0),
             Ordering::Less => {}
         }
     }
@@ -86,12 +87,19 @@ fn intersect(scheme: Scheme, conjunction: &[Constraint]) -> Result<Option<Interv
             except.push(version);
         }
     }
-    // `=9, !=9`: nothing is left of a single version that is left out.
-    if single && !except.is_empty() {
-        return Ok(None);
-    }
     interval.except = except;
     Ok(Some(interval))
+}
+
+/// A bound that is left out is no part of the interval: `>=5, !=5` is `>5`, since a range names a
+/// version once, and nothing is left of `=9, !=9`.
+fn leave_out_bounds(scheme: Scheme, interval: &mut Interval) -> Result<(), Fault> {
+    for (version, inclusive) in interval.lower.iter_mut().chain(&mut interval.upper) {
+        for left_out in &interval.except {
+            *inclusive &= order(scheme, left_out, version)?.is_ne();
+        }
+    }
+    Ok(())
 }
 
 /// Takes a bound if it leaves less than the present one.
