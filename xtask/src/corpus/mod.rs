@@ -2,10 +2,12 @@
 //! result against its ground truth.
 //!
 //! Per file: formats, coverage, recall (names; names of packages or of the projects that they were
-//! built from; names with versions), wrong versions, wall time, peak memory. It fails when fewer cases run than [`CASES_MIN`], when an exit code is neither 0
-//! nor 4, when a package database is not listed whole, when recall of an image without one is
-//! under the floor, or when a CycloneDX document is invalid or differs between two runs.
+//! built from; names with versions), wrong versions, wall time, peak memory. It fails when fewer
+//! cases run than [`CASES_MIN`], when an exit code is neither 0 nor 4, when a package database is
+//! not listed whole, when recall of an image without one is under the floor or its files say
+//! versions that are not told, or when a CycloneDX document is invalid or differs between two runs.
 
+mod own;
 mod run;
 mod score;
 
@@ -24,6 +26,10 @@ const CASES_MIN: usize = 34;
 const PROJECTS_PERCENT_MIN: usize = 92;
 /// Components of the ground truth that are found in all cases together; fewer must not go unnoticed.
 const NAMES_MIN: usize = 475;
+/// Share of the versions that stand in the files of their own packages and must be told where there
+/// is no package database, in percent, and how many such versions there are at least.
+const OWN_VERSIONS_PERCENT_MIN: usize = 95;
+const OWN_VERSIONS_MIN: usize = 14;
 /// Folders of the corpus that hold device images.
 const FOLDERS: &[&str] = &["whole/", "rootfs/", "boot/", "mcu/", "radio/"];
 
@@ -45,10 +51,14 @@ struct Truth {
 }
 
 impl Case {
+    fn is_stripped(&self) -> bool {
+        self.file.contains("stripped")
+    }
+
     /// Whether the truth was read from a package database that is still in the image. Where the
     /// database was taken out of the image, the file's name says so.
     fn has_database(&self) -> bool {
-        !self.file.contains("stripped") && self.components.iter().any(|row| row.source_db.is_some())
+        !self.is_stripped() && self.components.iter().any(|row| row.source_db.is_some())
     }
 }
 
@@ -67,10 +77,10 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let schema = run::Schema::load(&shared.join("conformance").join("cyclonedx").join("schema"))?;
     println!("{}", score::HEADER);
     let (mut ran, mut names, mut complaints) = (0_usize, 0_usize, Vec::new());
-    let mut projects = score::Projects::default();
+    let mut learned = Learned::default();
     for case in cases.iter().filter(|case| wanted(case, filter)) {
         ran += 1;
-        let (found, more) = check_case(case, &program, &corpus, &schema, &mut projects)?;
+        let (found, more) = check_case(case, &program, &corpus, &schema, &mut learned)?;
         names += found;
         complaints.extend(more);
     }
@@ -95,18 +105,27 @@ fn wanted(case: &Case, filter: Option<&String>) -> bool {
         && filter.is_none_or(|filter| case.file.contains(filter.as_str()))
 }
 
+/// What earlier cases tell about later ones.
+#[derive(Default)]
+struct Learned {
+    projects: score::Projects,
+    packages: own::Packages,
+}
+
 /// How many of its components were found, and what is wrong.
 fn check_case(
     case: &Case,
     program: &Path,
     corpus: &Path,
     schema: &run::Schema,
-    projects: &mut score::Projects,
+    learned: &mut Learned,
 ) -> anyhow::Result<(usize, Vec<String>)> {
-    let outcome = run::scan(program, &corpus.join(&case.file))?;
-    let score = score::of(case, &outcome.result, projects);
+    let image = corpus.join(&case.file);
+    let outcome = run::scan(program, &image)?;
+    let score = score::of(case, &outcome.result, &learned.projects);
     if case.has_database() {
-        projects.learn(&outcome.result);
+        learned.projects.learn(&outcome.result);
+        learned.packages.learn(program, &image, &outcome.result)?;
     }
     println!("{}", score::row(case, &outcome, &score));
     let mut complaints = Vec::new();
@@ -125,9 +144,37 @@ fn check_case(
             case.file, score.rows_missing
         ));
     }
+    if case.is_stripped() {
+        let seen = learned.packages.check(program, &image, &outcome.result)?;
+        complaints.extend(own_versions(case, &seen));
+    }
     let floor = case.file.starts_with("whole/") || case.file.starts_with("rootfs/");
     if floor && score.projects * 100 < score.total * PROJECTS_PERCENT_MIN {
         complaints.push(format!("{}: under {PROJECTS_PERCENT_MIN} % of the projects", case.file));
     }
     Ok((score.names, complaints))
+}
+
+/// Tells how many of the versions that stand in the files were told, and whether they are enough.
+fn own_versions(case: &Case, seen: &own::OwnVersions) -> Vec<String> {
+    let own::OwnVersions { standing, not_told } = seen;
+    let told = standing - not_told.len();
+    println!("    versions in the components' own files: {standing}, told: {told}");
+    for version in not_told {
+        println!("    not told: {version}");
+    }
+    let mut complaints = Vec::new();
+    if *standing < OWN_VERSIONS_MIN {
+        complaints.push(format!(
+            "{}: only {standing} versions stand in files, {OWN_VERSIONS_MIN} are kept",
+            case.file
+        ));
+    }
+    if told * 100 < standing * OWN_VERSIONS_PERCENT_MIN {
+        complaints.push(format!(
+            "{}: under {OWN_VERSIONS_PERCENT_MIN} % of the versions in the files",
+            case.file
+        ));
+    }
+    complaints
 }

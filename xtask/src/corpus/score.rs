@@ -90,7 +90,7 @@ fn no_version(truth: &Truth) -> bool {
 }
 
 /// Every component with the names it may be known by and its exact version.
-fn components(result: &Value) -> Vec<(BTreeSet<String>, Option<String>)> {
+pub(crate) fn components(result: &Value) -> Vec<(BTreeSet<String>, Option<String>)> {
     let components = result.get("components").and_then(Value::as_array);
     components
         .into_iter()
@@ -130,13 +130,13 @@ fn cpe_names(component: &Value) -> BTreeSet<String> {
 }
 
 /// A name without case, punctuation and what stands in brackets.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     let outside = if name.starts_with('(') { name } else { name.split('(').next().unwrap_or(name) };
     outside.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Whether two versions say the same, up to a leading `v`, a package revision or a build suffix.
-fn same_version(one: &str, other: &str) -> bool {
+pub(crate) fn same_version(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim_start_matches('v'), other.trim_start_matches('v'));
     let extends = |long: &str, short: &str| {
         long.strip_prefix(short)
