@@ -10,9 +10,9 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use auscult_model::Sha256;
@@ -213,7 +213,9 @@ fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
         let (organisation, product) = database.product().await;
         let ids = (organisation.id, product.id);
         let working = Arc::new(AtomicBool::new(true));
+        let done = Arc::new(AtomicI64::new(0));
         let (store, goes_on) = (database.store.clone(), Arc::clone(&working));
+        let counted = Arc::clone(&done);
         let worker = tokio::spawn(async move {
             let mut heard = Acknowledged::default();
             let mut number = 0;
@@ -221,7 +223,10 @@ fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
                 let now = at(number);
                 let mut hear = |what: &str| heard.hear(&format!("ACK {what}"));
                 match work(&store, ids, &format!("{number}"), now, &mut hear).await {
-                    Ok(()) => number += 1,
+                    Ok(()) => {
+                        number += 1;
+                        counted.store(number, Ordering::Relaxed);
+                    }
                     Err(Error::Unavailable { .. } | Error::LeaseLost { .. }) => {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
@@ -232,10 +237,10 @@ fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
         });
         let crashing = tokio::task::spawn_blocking(move || {
             for _ in 0..CRASHES {
-                std::thread::sleep(Duration::from_millis(300));
+                await_more(&done);
                 server.crash();
             }
-            std::thread::sleep(Duration::from_millis(300));
+            await_more(&done);
             server
         });
         let server = crashing.await.unwrap();
@@ -246,6 +251,19 @@ fn nothing_acknowledged_is_lost_when_postgresql_is_killed() {
         database.store.close().await;
         drop(server);
     });
+}
+
+/// Waits until some more was done, as long as that takes on a busy machine, and a moment longer, so
+/// that what comes next falls into the midst of something.
+fn await_more(done: &AtomicI64) {
+    const MORE: i64 = 3;
+    const PATIENCE: Duration = Duration::from_mins(2);
+    let (begin, start) = (done.load(Ordering::Relaxed), Instant::now());
+    while done.load(Ordering::Relaxed) < begin + MORE {
+        assert!(start.elapsed() < PATIENCE, "nothing goes on");
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    std::thread::sleep(Duration::from_millis(50));
 }
 
 async fn work(
