@@ -69,6 +69,17 @@ const TARGETS: &[Target] = &[
     ("operation", 1, Seeds::Own),
     ("hive", 1, Seeds::Own),
     ("attest", 1, Seeds::Own),
+    ("fleet", 1, Seeds::Own),
+];
+/// Inventories, a device and barcodes.
+const FLEET: &[&str] = &[
+    "Asset;Serial;Mfr;Model;Next PM;Mac;Life Support\n1;S1;Acme;P 2;31.12.2026;00:1b:44:11:3a:b7;yes\n",
+    "UDI,Room\n(01)09506000134352(17)251231(21)S1,\"E\n7\"\n+A123BJC5D6E71G,E8\n",
+    "udi_di\tserial\tspares\n09506000134352\tS1\t3.0\n",
+    r#"{"asset_tag":"1","last_pm":"2026-01-01","mac":["00:1b:44:11:3a:b7"],"life_support":true}"#,
+    "]d201095060001343521725123110ABC\u{1d}21S1",
+    "+H123PARTNO1234567890120/$$420020216LOT123456789012345/SXYZ456789012345678/16D20130202H",
+    "=/A9999XYZ100T0944=,000025=A99971312345600=>014032=}013032&,1000000000000XYZ123",
 ];
 /// Texts that seed the target of the same name.
 const IDENTIFIERS: &[&str] = &[
@@ -253,6 +264,11 @@ fn fuzz(target: &str, seconds: u64) -> Result<String, String> {
     Err(format!("FAILED: {}", reason.unwrap_or("see the log")))
 }
 
+fn numbered(texts: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let texts = texts.iter().enumerate();
+    texts.map(|(number, text)| (format!("text-{number}"), text.as_bytes().to_vec())).collect()
+}
+
 /// Writes small inputs of our own, so that the fuzzer need not guess checksums first.
 fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
     let seeds: Vec<(String, Vec<u8>)> = match target {
@@ -263,11 +279,8 @@ fn seed(folder: &Path, target: &str) -> anyhow::Result<()> {
             br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a"}]}"#
                 .to_vec(),
         )],
-        "identifiers" => IDENTIFIERS
-            .iter()
-            .enumerate()
-            .map(|(number, text)| (format!("text-{number}"), text.as_bytes().to_vec()))
-            .collect(),
+        "identifiers" => numbered(IDENTIFIERS),
+        "fleet" => numbered(FLEET),
         "advisories" => vec![("advisory".to_owned(), ADVISORY.as_bytes().to_vec())],
         "stated" => STATED
             .iter()

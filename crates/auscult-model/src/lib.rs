@@ -10,6 +10,7 @@ mod context;
 mod coverage;
 pub mod cvss;
 mod decision;
+mod device;
 mod evidence;
 mod exposure;
 mod facts;
@@ -35,6 +36,10 @@ pub use context::{
 };
 pub use coverage::{Coverage, EntropyStretch, Problem, UnreadRegion, looks_like};
 pub use decision::{DECISIONS_SCHEMA, Decision, Decisions, ReliedFact};
+pub use device::{
+    DateOrder, Device, DeviceField, DeviceIdentity, FieldChange, FieldKind, FieldValue,
+    InvalidDevice, InvalidValue, UnknownField,
+};
 pub use evidence::{Evidence, EvidenceClass, Technique};
 pub use exposure::{MeasuredExposure, NetworkReach};
 pub use facts::{
@@ -51,7 +56,7 @@ pub use finding::{
 };
 pub use identifiers::{
     AdvisoryId, Cpe, CpeAttribute, CpeName, CpeRelation, CpeStatement, CpeValue, InvalidIdentifier,
-    InvalidPurl, Purl, PurlParts, Sha256,
+    InvalidPurl, InvalidUdi, Purl, PurlParts, Sha256, Udi, UdiAgency,
 };
 pub use known::Known;
 pub use limits::Limits;

@@ -65,6 +65,7 @@ identifier!(OrganisationId, "an organisation");
 identifier!(ProductId, "a product");
 identifier!(BuildId, "a build");
 identifier!(JobId, "a job");
+identifier!(DeviceId, "a device");
 identifier!(AccountId, "an account");
 identifier!(ApiKeyId, "a key");
 

@@ -15,6 +15,7 @@ mod blob;
 mod build;
 mod database;
 mod decision;
+mod device;
 mod doctor;
 mod error;
 mod identifiers;
@@ -37,9 +38,13 @@ pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
 pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
 pub use decision::{DecisionRevision, WhatIsDecided};
+pub use device::{
+    Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, Imported,
+    KeptDevice, Released, SavedMapping,
+};
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};
-pub use identifiers::{AccountId, ApiKeyId, BuildId, JobId, OrganisationId, ProductId};
+pub use identifiers::{AccountId, ApiKeyId, BuildId, DeviceId, JobId, OrganisationId, ProductId};
 pub use job::{
     Completion, Enqueued, Failure, Job, JobState, Lease, LeaseRequest, NewJob, Priority, Progress,
     retry_delay,

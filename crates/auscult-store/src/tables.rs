@@ -108,6 +108,14 @@ pub(crate) const TABLES: &[Table] = &[
         scopes Text, created_at Int, expires_at Int, revoked_at Int, used_at Int),
     table!("attempt": organisation Text, subject Text, failures Int, failed_at Int,
         blocked_until Int),
+    table!("device": organisation Text, id Text, sorted_by Text, manufacturer Text, model Text,
+        site Text, department Text, status Text, next_maintenance Text, end_of_support Text,
+        body Text, build Text, build_basis Text, build_why Text, custody Text, revision Int,
+        created_at Int, changed_at Int),
+    table!("device_identity": organisation Text, identity Text, device Text),
+    table!("device_event": organisation Text, device Text, revision Int, at Int, actor Text,
+        action Text, detail Text),
+    table!("import_mapping": organisation Text, name Text, body Text, changed_at Int),
 ];
 
 #[cfg(test)]

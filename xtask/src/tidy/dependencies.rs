@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-attest", &["auscult-dsse", "auscult-measure", "auscult-model", "auscult-unpack"]),
     ("auscult-priority", &["auscult-model"]),
     ("auscult-report", &["auscult-model", "auscult-sbom"]),
+    ("auscult-fleet", &["auscult-model"]),
     ("auscult-store", &["auscult-model"]),
     ("auscult-testkit", &[]),
     (

@@ -1,15 +1,18 @@
-//! Identifiers as newtypes: digests, package URLs, CPE names, advisory ids.
+//! Identifiers as newtypes: digests, package URLs, CPE names, advisory ids,
+//! the barcodes of devices.
 
 mod cpe;
 mod cpe_match;
 mod cpe_value;
 mod purl;
 mod purl_types;
+mod udi;
 
 pub use cpe::{CpeAttribute, CpeName};
 pub use cpe_match::{CpeRelation, CpeStatement};
 pub use cpe_value::CpeValue;
 pub use purl::{InvalidPurl, PurlParts};
+pub use udi::{InvalidUdi, Udi, UdiAgency};
 
 use std::{fmt, str::FromStr};
 

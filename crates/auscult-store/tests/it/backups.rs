@@ -10,7 +10,8 @@ use jiff::{SignedDuration, civil::date};
 use crate::{
     builds::upload,
     databases::{TestDatabase, at, new_urls, on_each, run},
-    opening::make_older,
+    devices::tagged,
+    opening::{NEWEST, make_older},
 };
 
 /// Puts something of everything into a store.
@@ -85,15 +86,21 @@ fn a_backup_of_each_kind_is_restored_into_each() {
     on_each(async |database| {
         let (organisation, product) = database.product().await;
         fill(&database.store, &organisation, &product).await;
+        let of = organisation.id;
+        let device = database.store.create_device(of, &tagged("1"), "mia", at(9)).await.unwrap();
+        database.store.save_mapping(of, "Biomed", "{}", at(9)).await.unwrap();
         let expected = told(&database.store, &organisation, &product).await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("backup.db");
         database.store.backup(&path).await.unwrap();
         for (url, _folder) in new_urls() {
             let restored = Store::restore(&path, &url).await.unwrap();
-            assert_eq!(restored.schema_version, 2);
+            assert_eq!(restored.schema_version, NEWEST);
             assert!(restored.rows.contains(&("blob_chunk", 5)), "{:?}", restored.rows);
             let store = Store::open(&url).await.unwrap();
+            assert_eq!(store.device(of, device.id).await.unwrap().as_ref(), Some(&device));
+            assert_eq!(store.device_events(of, device.id).await.unwrap().len(), 1);
+            assert_eq!(store.mappings(of).await.unwrap().len(), 1);
             assert_eq!(told(&store, &organisation, &product).await, expected);
             let checkup = store.doctor(Depth::Full, at(99)).await.unwrap();
             assert!(checkup.is_sound(), "{checkup:?}");
@@ -128,7 +135,7 @@ fn a_backup_of_an_older_program_is_brought_up_to_date() {
             assert_eq!(Store::restore(&path, &url).await.unwrap().schema_version, 1);
             let store = Store::open(&url).await.unwrap();
             assert_eq!(told(&store, &organisation, &product).await, expected);
-            assert_eq!(store.doctor(Depth::Full, at(99)).await.unwrap().schema_version, 2);
+            assert_eq!(store.doctor(Depth::Full, at(99)).await.unwrap().schema_version, NEWEST);
             store.close().await;
         }
     });
@@ -219,6 +226,6 @@ fn the_doctor_names_what_is_damaged_and_what_is_stuck() {
         assert_eq!((sick.blobs_sound, sick.blobs_damaged.len()), (2, 1));
         assert_eq!(sick.audit[0].1.first_break.as_ref().unwrap().sequence, 1);
         assert_eq!((sick.jobs_abandoned, sick.jobs_waiting, sick.jobs_dead), (1, 1, 0));
-        assert_eq!((sick.uploads_abandoned, sick.schema_version), (1, 2));
+        assert_eq!((sick.uploads_abandoned, sick.schema_version), (1, NEWEST));
     });
 }

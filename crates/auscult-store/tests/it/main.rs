@@ -14,6 +14,7 @@ mod blobs;
 mod builds;
 mod databases;
 mod decisions;
+mod devices;
 mod fault;
 mod opening;
 mod organisations;

@@ -1,0 +1,104 @@
+//! Many devices at once, all of them or none.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use auscult_model::{Device, DeviceIdentity};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{KeptDevice, change, insert, required};
+use crate::{
+    AuditEvent, DeviceId, OrganisationId, Result, Store, audit,
+    value::{check_name, check_text, values},
+};
+
+/// Bytes of what a device is recognised by.
+const KEY_BYTES_MAX: usize = 2_000;
+/// Between the parts of an identity; no text of a device has it.
+const BETWEEN: char = '\u{1f}';
+
+/// What a known device becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceUpdate {
+    /// Which device.
+    pub id: DeviceId,
+    /// The revision from which the update was made.
+    pub expected: i64,
+    /// What it becomes.
+    pub is: Device,
+}
+
+/// What an import came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Devices that were made.
+    pub created: usize,
+    /// Devices that changed.
+    pub updated: usize,
+}
+
+impl Store {
+    /// Makes and changes devices in one transaction, with one entry of the audit log. Where one of
+    /// them is refused, all are: a device that was changed by somebody else since the plan was made,
+    /// or one that is somebody else's by now.
+    pub async fn import_devices(
+        &self,
+        organisation: OrganisationId,
+        new: &[Device],
+        updates: &[DeviceUpdate],
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Imported> {
+        check_name("actor", actor)?;
+        let mut transaction = self.database.begin("import devices").await?;
+        for update in updates {
+            change(&mut transaction, organisation, update, actor, now).await?;
+        }
+        for device in new {
+            insert(&mut transaction, organisation, device, actor, now).await?;
+        }
+        let event = AuditEvent {
+            actor: actor.to_owned(),
+            action: "import-devices".to_owned(),
+            object: "devices".to_owned(),
+            detail: json!({ "created": new.len(), "updated": updates.len() }),
+        };
+        audit::append(&mut transaction, organisation, &event, now).await?;
+        transaction.commit().await?;
+        Ok(Imported { created: new.len(), updated: updates.len() })
+    }
+
+    /// Every device that has one of these identities, each once.
+    pub async fn devices_with(
+        &self,
+        organisation: OrganisationId,
+        identities: &[DeviceIdentity],
+    ) -> Result<Vec<KeptDevice>> {
+        let mut transaction = self.database.begin_reading("find devices").await?;
+        let select = "SELECT device FROM device_identity
+                      WHERE organisation = $1 AND identity = $2";
+        let mut found: BTreeMap<DeviceId, KeptDevice> = BTreeMap::new();
+        for identity in identities {
+            let values = values![organisation, key(identity)?];
+            let Some(row) = transaction.row(select, values).await? else { continue };
+            let id: DeviceId = row.parsed("device")?;
+            if let Entry::Vacant(place) = found.entry(id) {
+                place.insert(required(&mut transaction, organisation, id).await?);
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+}
+
+/// An identity as it is compared.
+pub(super) fn key(identity: &DeviceIdentity) -> Result<String> {
+    let key = match identity {
+        DeviceIdentity::AssetTag(tag) => format!("tag{BETWEEN}{tag}"),
+        DeviceIdentity::Udi(di, serial) => format!("udi{BETWEEN}{di}{BETWEEN}{serial}"),
+        DeviceIdentity::Serial(maker, model, serial) => {
+            format!("serial{BETWEEN}{maker}{BETWEEN}{model}{BETWEEN}{serial}")
+        }
+    };
+    check_text("identity of a device", &key, KEY_BYTES_MAX)?;
+    Ok(key)
+}

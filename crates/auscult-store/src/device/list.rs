@@ -1,0 +1,102 @@
+//! Lists of devices.
+
+use jiff::civil::Date;
+
+use super::{KeptDevice, device};
+use crate::{
+    BuildId, OrganisationId, Page, PageRequest, Result, Store, Total,
+    value::{Value, values},
+};
+
+/// Which devices are wanted: every part that is given holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Those of this maker.
+    pub manufacturer: Option<String>,
+    /// Those of this model.
+    pub model: Option<String>,
+    /// Those at this site.
+    pub site: Option<String>,
+    /// Those of this department.
+    pub department: Option<String>,
+    /// Those in this state of their life.
+    pub status: Option<String>,
+    /// Those in this state of custody, as [`super::Custody::word`] names it.
+    pub custody: Option<String>,
+    /// Those whose build is known so: `exact`, `inferred` or `unknown`.
+    pub basis: Option<String>,
+    /// Those that run this build.
+    pub build: Option<BuildId>,
+    /// Those whose maintenance was due before this day.
+    pub due_before: Option<Date>,
+    /// Those that this text stands in: their tag, serial number, address, room, anything.
+    pub text: Option<String>,
+}
+
+/// A condition that holds where its value is null. Both databases take this form with one plan.
+const WHERE: &str = "organisation = $1
+    AND ($2 IS NULL OR manufacturer = $2) AND ($3 IS NULL OR model = $3)
+    AND ($4 IS NULL OR site = $4) AND ($5 IS NULL OR department = $5)
+    AND ($6 IS NULL OR status = $6) AND ($7 IS NULL OR custody = $7)
+    AND ($8 IS NULL OR build_basis = $8) AND ($9 IS NULL OR build = $9)
+    AND ($10 IS NULL OR next_maintenance < $10)
+    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')";
+
+impl Store {
+    /// Devices, by their tag or whatever else they are first recognised by.
+    pub async fn devices(
+        &self,
+        organisation: OrganisationId,
+        filter: &DeviceFilter,
+        request: &PageRequest,
+    ) -> Result<Page<KeptDevice>> {
+        let after = request.key_or("")?;
+        let (sorted_by, id) = after.rsplit_once('\n').unwrap_or_default();
+        let select = crate::database::made_of_constants(format!(
+            "SELECT * FROM device WHERE {WHERE}
+                AND (sorted_by > $12 OR (sorted_by = $12 AND id > $13))
+             ORDER BY sorted_by, id LIMIT $14"
+        ));
+        let count = crate::database::made_of_constants(format!(
+            "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM device WHERE {WHERE} LIMIT $12) AS listed"
+        ));
+        let mut transaction = self.database.begin_reading("list the devices").await?;
+        let mut wanted = filter.values(organisation);
+        wanted.extend(values![sorted_by, id, request.rows()]);
+        let rows = transaction.rows(select, wanted).await?;
+        let mut counted = filter.values(organisation);
+        counted.extend(values![Total::rows()]);
+        let counted = transaction.row(count, counted).await?;
+        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
+        let items = rows.iter().map(device).collect::<Result<Vec<KeptDevice>>>()?;
+        Ok(Page::of(request, items, total, key))
+    }
+}
+
+impl DeviceFilter {
+    fn values(&self, organisation: OrganisationId) -> Vec<Value> {
+        let pattern = self.text.as_ref().map(|text| {
+            let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
+            format!("%{}%", escaped.replace('_', "!_"))
+        });
+        values![
+            organisation,
+            self.manufacturer.clone(),
+            self.model.clone(),
+            self.site.clone(),
+            self.department.clone(),
+            self.status.clone(),
+            self.custody.clone(),
+            self.basis.clone(),
+            self.build,
+            self.due_before.map(|day| day.to_string()),
+            pattern,
+        ]
+    }
+}
+
+fn key(device: &KeptDevice) -> String {
+    let identities = device.is.identities();
+    let sorted_by = identities.first().map(ToString::to_string).unwrap_or_default();
+    format!("{sorted_by}\n{}", device.id)
+}

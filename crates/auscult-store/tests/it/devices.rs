@@ -1,0 +1,211 @@
+//! Devices: imported whole or not at all, recognised by what is unique, released by nobody but a
+//! person.
+
+use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
+use auscult_store::{
+    BuildFilter, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, Error, PageRequest,
+    Released, Total,
+};
+use jiff::civil::date;
+
+use crate::{
+    builds::upload,
+    databases::{at, on_each},
+};
+
+fn device(values: &[(DeviceField, &str)]) -> Device {
+    let mut device = Device::default();
+    for (field, text) in values {
+        device.set(*field, FieldValue::parse(*field, text, DateOrder::Unsaid).unwrap());
+    }
+    device
+}
+
+/// A device that is known by its tag.
+pub(crate) fn tagged(tag: &str) -> Device {
+    device(&[(DeviceField::AssetTag, tag), (DeviceField::Site, "Main")])
+}
+
+#[test]
+fn an_import_is_whole_or_not_there() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        let import = async |new: &[Device], updates: &[DeviceUpdate], seconds| {
+            store.import_devices(of, new, updates, "mia", at(seconds)).await
+        };
+        let done = import(&[tagged("1"), tagged("2")], &[], 1).await.unwrap();
+        assert_eq!((done.created, done.updated), (2, 0));
+        // The last of three is known by now: the others are not taken either.
+        let error = import(&[tagged("3"), tagged("4"), tagged("2")], &[], 2).await.unwrap_err();
+        assert!(matches!(&error, Error::Exists { name, .. } if name == "asset tag 2"), "{error}");
+        let all = DeviceFilter::default();
+        let page = store.devices(of, &all, &PageRequest::first(10)).await.unwrap();
+        assert_eq!(page.total, Total::Exact(2));
+        let (first, second) = (&page.items[0], &page.items[1]);
+        let moved = first.is.updated(&device(&[(DeviceField::Room, "E 7")]));
+        let update = DeviceUpdate { id: first.id, expected: 1, is: moved.clone() };
+        import(&[], std::slice::from_ref(&update), 3).await.unwrap();
+        // A plan that was made before that is refused, with all else in it.
+        let error = import(&[tagged("5")], &[update], 4).await.unwrap_err();
+        assert!(matches!(error, Error::Changed { expected: 1, found: 2, .. }), "{error}");
+        assert_eq!(store.device(of, first.id).await.unwrap().unwrap().is, moved);
+        let taken = DeviceUpdate { id: second.id, expected: 1, is: tagged("1") };
+        let error = store.update_device(of, &taken, "mia", at(5)).await.unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        let events = store.device_events(of, first.id).await.unwrap();
+        let actions: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
+        assert_eq!(actions, ["create", "change"]);
+        assert_eq!(events[1].detail["changes"][0]["new"], "E 7");
+    });
+}
+
+#[test]
+fn devices_are_found_by_any_identity_once() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        let full = device(&[
+            (DeviceField::AssetTag, "A1"),
+            (DeviceField::Serial, "S"),
+            (DeviceField::Manufacturer, "Acme"),
+            (DeviceField::Model, "P"),
+        ]);
+        store.create_device(of, &full, "mia", at(1)).await.unwrap();
+        let mut wanted = full.identities();
+        wanted.push(DeviceIdentity::AssetTag("none".to_owned()));
+        let found = store.devices_with(of, &wanted).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].is, full);
+        let other = database.store.ensure_organisation("Other", at(2)).await.unwrap();
+        assert!(store.devices_with(other.id, &wanted).await.unwrap().is_empty());
+        assert_eq!(store.device(other.id, found[0].id).await.unwrap(), None);
+        let nameless = device(&[(DeviceField::Serial, "S")]);
+        let error = store.create_device(of, &nameless, "mia", at(3)).await.unwrap_err();
+        assert!(error.to_string().contains("asset_tag"), "{error}");
+    });
+}
+
+#[test]
+fn lists_are_chosen_by_every_part_of_a_filter() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        for number in 0..7 {
+            let tag = format!("T{number}");
+            let due = if number < 3 { "2026-01-01" } else { "2027-01-01" };
+            let is = device(&[
+                (DeviceField::AssetTag, &tag),
+                (DeviceField::Site, if number % 2 == 0 { "North" } else { "South" }),
+                (DeviceField::NextMaintenance, due),
+                (DeviceField::Room, "50%_off"),
+            ]);
+            store.create_device(of, &is, "mia", at(number)).await.unwrap();
+        }
+        let all = DeviceFilter::default;
+        let count = async |filter: DeviceFilter| {
+            let page = store.devices(of, &filter, &PageRequest::first(100)).await.unwrap();
+            assert_eq!(page.total, Total::Exact(page.items.len() as u64));
+            page.items.len()
+        };
+        assert_eq!(count(DeviceFilter { site: Some("North".into()), ..all() }).await, 4);
+        let due = Some(date(2026, 6, 1));
+        assert_eq!(count(DeviceFilter { due_before: due, ..all() }).await, 3);
+        let both = DeviceFilter { due_before: due, site: Some("South".into()), ..all() };
+        assert_eq!(count(both).await, 1);
+        assert_eq!(count(DeviceFilter { text: Some("t6".into()), ..all() }).await, 1);
+        assert_eq!(count(DeviceFilter { text: Some("0%_O".into()), ..all() }).await, 7);
+        assert_eq!(count(DeviceFilter { text: Some("0__o".into()), ..all() }).await, 0);
+        assert_eq!(count(DeviceFilter { basis: Some("unknown".into()), ..all() }).await, 7);
+        assert_eq!(count(DeviceFilter { custody: Some("held".into()), ..all() }).await, 0);
+        let first = store.devices(of, &all(), &PageRequest::first(4)).await.unwrap();
+        let next = PageRequest { after: first.next.clone(), limit: 4 };
+        let second = store.devices(of, &all(), &next).await.unwrap();
+        let tags: Vec<&str> = first
+            .items
+            .iter()
+            .chain(&second.items)
+            .filter_map(|one| one.is.text(DeviceField::AssetTag))
+            .collect();
+        assert_eq!(tags, ["T0", "T1", "T2", "T3", "T4", "T5", "T6"]);
+        assert_eq!(second.next, None);
+    });
+}
+
+#[test]
+fn the_build_of_a_device_says_how_it_is_known() {
+    on_each(async |database| {
+        let store = &database.store;
+        let (organisation, product) = database.product().await;
+        let of = organisation.id;
+        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
+        store.create_build(of, &upload(product.id, blob.sha256), at(1)).await.unwrap();
+        let builds = store.builds(of, BuildFilter::All, &PageRequest::first(1)).await.unwrap();
+        let build = builds.items[0].id;
+        let id = store.create_device(of, &tagged("1"), "mia", at(2)).await.unwrap().id;
+        let inferred = DeviceBuild::Inferred { build, why: "its screen shows 1.0".to_owned() };
+        store.set_device_build(of, id, &inferred, "mia", at(3)).await.unwrap();
+        let kept = store.device(of, id).await.unwrap().unwrap();
+        assert_eq!((kept.build, kept.revision), (inferred, 2));
+        let filter = DeviceFilter { build: Some(build), ..DeviceFilter::default() };
+        let page = store.devices(of, &filter, &PageRequest::first(1)).await.unwrap();
+        assert_eq!(page.total, Total::Exact(1));
+    });
+}
+
+#[test]
+fn nothing_that_was_away_is_in_service_before_it_was_released() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        let id = store.create_device(of, &tagged("1"), "mia", at(1)).await.unwrap().id;
+        let record = store.put_blob(of, b"release record", at(1)).await.unwrap().sha256;
+        let step = async |step: CustodyStep, seconds| {
+            store.step_custody(of, id, &step, "ben", at(seconds)).await
+        };
+        let release = |released| CustodyStep::Release { released, record };
+        let back = || CustodyStep::Return { note: String::new() };
+        let out = CustodyStep::CheckOut {
+            custodian: "Acme Service".to_owned(),
+            reason: "battery".to_owned(),
+            work_order: "WO-7".to_owned(),
+            as_left: Some(record),
+        };
+        assert!(step(release(Released::Unchanged), 2).await.is_err());
+        assert_eq!(step(out, 3).await.unwrap(), Custody::CheckedOut);
+        let error = step(release(Released::Unchanged), 4).await.unwrap_err().to_string();
+        assert!(error.contains("the device is checked-out, and no release follows"), "{error}");
+        assert_eq!(step(back(), 5).await.unwrap(), Custody::Returned);
+        let hold = CustodyStep::Hold { reason: "a new listener".to_owned(), verdict: None };
+        assert_eq!(step(hold, 6).await.unwrap(), Custody::Held);
+        assert!(step(release(Released::Unchanged), 7).await.is_err());
+        assert_eq!(step(back(), 8).await.unwrap(), Custody::Returned);
+        assert_eq!(step(release(Released::WithChange), 9).await.unwrap(), Custody::InService);
+        let missing = CustodyStep::Hold {
+            reason: "x".to_owned(),
+            verdict: Some(auscult_model::Sha256::of(b"nothing")),
+        };
+        step(back(), 10).await.unwrap();
+        assert!(matches!(step(missing, 11).await, Err(Error::NotFound { what: "blob", .. })));
+        let events = store.device_events(of, id).await.unwrap();
+        let actions: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
+        assert_eq!(
+            actions,
+            ["create", "check-out", "return", "hold", "return", "release", "return"]
+        );
+        assert!(store.verify_audit(of).await.unwrap().first_break.is_none());
+    });
+}
+
+#[test]
+fn mappings_are_saved_under_their_names() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        store.save_mapping(of, "Biomed", "{}", at(1)).await.unwrap();
+        store.save_mapping(of, "Biomed", "{\"a\":1}", at(2)).await.unwrap();
+        let saved = store.mappings(of).await.unwrap();
+        assert_eq!(saved.len(), 1);
+        assert_eq!((saved[0].body.as_str(), saved[0].changed_at), ("{\"a\":1}", at(2)));
+    });
+}
