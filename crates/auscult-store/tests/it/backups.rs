@@ -91,7 +91,7 @@ fn a_backup_of_each_kind_is_restored_into_each() {
         database.store.backup(&path).await.unwrap();
         for (url, _folder) in new_urls() {
             let restored = Store::restore(&path, &url).await.unwrap();
-            assert_eq!(restored.schema_version, 2);
+            assert_eq!(restored.schema_version, 3);
             assert!(restored.rows.contains(&("blob_chunk", 5)), "{:?}", restored.rows);
             let store = Store::open(&url).await.unwrap();
             assert_eq!(told(&store, &organisation, &product).await, expected);
@@ -128,7 +128,7 @@ fn a_backup_of_an_older_program_is_brought_up_to_date() {
             assert_eq!(Store::restore(&path, &url).await.unwrap().schema_version, 1);
             let store = Store::open(&url).await.unwrap();
             assert_eq!(told(&store, &organisation, &product).await, expected);
-            assert_eq!(store.doctor(Depth::Full, at(99)).await.unwrap().schema_version, 2);
+            assert_eq!(store.doctor(Depth::Full, at(99)).await.unwrap().schema_version, 3);
             store.close().await;
         }
     });
@@ -219,6 +219,6 @@ fn the_doctor_names_what_is_damaged_and_what_is_stuck() {
         assert_eq!((sick.blobs_sound, sick.blobs_damaged.len()), (2, 1));
         assert_eq!(sick.audit[0].1.first_break.as_ref().unwrap().sequence, 1);
         assert_eq!((sick.jobs_abandoned, sick.jobs_waiting, sick.jobs_dead), (1, 1, 0));
-        assert_eq!((sick.uploads_abandoned, sick.schema_version), (1, 2));
+        assert_eq!((sick.uploads_abandoned, sick.schema_version), (1, 3));
     });
 }
