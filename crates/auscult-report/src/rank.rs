@@ -15,7 +15,7 @@ pub(crate) fn is_open(finding: &Finding) -> bool {
 }
 
 /// The decision by which a finding is grouped: SSVC if there is one, else the most urgent.
-pub(crate) fn primary(finding: &Finding) -> Option<&RiskDecision> {
+pub fn primary(finding: &Finding) -> Option<&RiskDecision> {
     let ssvc = |decision: &&RiskDecision| {
         use Outcome::{Defer, Immediate, OutOfCycle, Scheduled};
         // The maker's table for suppliers has the same words.
@@ -31,7 +31,7 @@ pub(crate) fn primary(finding: &Finding) -> Option<&RiskDecision> {
 }
 
 /// The maker's decision, shown beside the primary one.
-pub(crate) fn makers(finding: &Finding) -> Option<&RiskDecision> {
+pub fn makers(finding: &Finding) -> Option<&RiskDecision> {
     finding.decisions.iter().find(|decision| decision.perspective == Perspective::Maker)
 }
 

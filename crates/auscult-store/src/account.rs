@@ -59,18 +59,9 @@ impl Store {
         new: &NewAccount,
         now: Timestamp,
     ) -> Result<Account> {
-        check(new)?;
-        let insert = "INSERT INTO account (organisation, id, name, display_name, password_hash,
-                roles, disabled, created_at, changed_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING";
-        let account =
-            Account { id: AccountId::new(now), is: new.clone(), created_at: now, changed_at: now };
-        let mut values = values![organisation, account.id];
-        values.extend(said(new)?);
-        values.extend(values![now]);
-        if self.database.execute("make an account", insert, values).await? == 0 {
-            return Err(Error::Exists { what: "account", name: new.name.clone() });
-        }
+        let mut transaction = self.database.begin("make an account").await?;
+        let account = insert(&mut transaction, organisation, new, now).await?;
+        transaction.commit().await?;
         Ok(account)
     }
 
@@ -138,6 +129,28 @@ impl Store {
         Page::read(&mut transaction, request, (select, values), (count, counted), account, key)
             .await
     }
+}
+
+/// Makes an account in a transaction that does other things, too.
+pub(crate) async fn insert(
+    transaction: &mut Transaction,
+    organisation: OrganisationId,
+    new: &NewAccount,
+    now: Timestamp,
+) -> Result<Account> {
+    check(new)?;
+    let insert = "INSERT INTO account (organisation, id, name, display_name, password_hash,
+            roles, disabled, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING";
+    let account =
+        Account { id: AccountId::new(now), is: new.clone(), created_at: now, changed_at: now };
+    let mut values = values![organisation, account.id];
+    values.extend(said(new)?);
+    values.extend(values![now]);
+    if transaction.execute(insert, values).await? == 0 {
+        return Err(Error::Exists { what: "account", name: new.name.clone() });
+    }
+    Ok(account)
 }
 
 async fn by_name(

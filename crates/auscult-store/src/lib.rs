@@ -26,6 +26,7 @@ mod page;
 mod product;
 mod queue;
 mod session;
+mod setup;
 mod snapshot;
 mod store;
 mod tables;

@@ -144,6 +144,13 @@ impl Store {
         Ok(failure)
     }
 
+    /// Gives a job up for good: another attempt would end like this one.
+    pub async fn bury(&self, lease: &Lease, reason: &str, now: Timestamp) -> Result<()> {
+        let mut transaction = self.database.begin("give up a job").await?;
+        give_up(&mut transaction, lease, &kept_reason(reason), Failure::Dead, now).await?;
+        transaction.commit().await
+    }
+
     /// Gives a job back unharmed, as when the program stops: it is due at once, and the attempt does
     /// not count.
     pub async fn release(&self, lease: &Lease, now: Timestamp) -> Result<()> {

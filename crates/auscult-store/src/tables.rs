@@ -108,6 +108,8 @@ pub(crate) const TABLES: &[Table] = &[
         scopes Text, created_at Int, expires_at Int, revoked_at Int, used_at Int),
     table!("attempt": organisation Text, subject Text, failures Int, failed_at Int,
         blocked_until Int),
+    table!("setup_link": organisation Text, token_sha256 Text, expires_at Int),
+    table!("setup": organisation Text, done_at Int),
     table!("device": organisation Text, id Text, sorted_by Text, manufacturer Text, model Text,
         site Text, department Text, status Text, next_maintenance Text, end_of_support Text,
         body Text, build Text, build_basis Text, build_why Text, custody Text, revision Int,

@@ -20,6 +20,7 @@ pub mod elf;
 pub mod feeds;
 pub mod hive;
 pub mod packages;
+mod postgres;
 pub mod sample;
 mod seeds;
 pub mod squashfs;
@@ -30,6 +31,7 @@ pub mod vendor;
 mod writer;
 pub mod zip;
 
+pub use postgres::Postgres;
 pub use seeds::seeds;
 pub use tree::{Entry, EntryKind, Tree};
 pub use writer::{Endian, Writer};

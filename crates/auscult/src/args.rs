@@ -1,6 +1,7 @@
 //! The command line (DESIGN section 4), as it is typed.
 
 mod integrity;
+mod server;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ pub(crate) use integrity::{
     ChallengeArgs, ManifestCommand, ManifestCreateArgs, ManifestSignArgs, MeasureArgs, VerifyArgs,
 };
 use jiff::civil::Date;
+pub(crate) use server::{DatabaseArgs, LogForm, LogLevel, ServeArgs};
 
 /// Tells what is inside a medical device, which of its weaknesses matter to patients, and whether
 /// a build may be released.
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Measure(MeasureArgs),
     /// Tell whether a device still is the build that was approved
     Verify(VerifyArgs),
+    /// Start the server: builds, findings and decisions for everybody, in a browser and over REST
+    Serve(ServeArgs),
     /// Read hostile bytes behind walls; started by the program itself
     #[command(hide = true)]
     Worker {

@@ -49,6 +49,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Manifest(command) => commands::integrity::manifest(&command),
         Command::Measure(arguments) => commands::integrity::measure(&arguments),
         Command::Verify(arguments) => commands::integrity::verify(&arguments),
+        Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Worker { request } => worker::run_child(&request).map(|()| Exit::Done),
     }
 }

@@ -61,7 +61,8 @@ impl Target {
         Ok(Self { file, kind: self.kind, problems: self.problems.clone() })
     }
 
-    fn of_file(mut file: File) -> anyhow::Result<Self> {
+    /// Takes what an opened file holds.
+    pub(crate) fn of_file(mut file: File) -> anyhow::Result<Self> {
         let mut first = Vec::new();
         (&mut file).take(SNIFFED_BYTES).read_to_end(&mut first).context("read the input")?;
         file.seek(SeekFrom::Start(0)).context("rewind the input")?;

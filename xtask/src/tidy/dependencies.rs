@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-report", &["auscult-model", "auscult-sbom"]),
     ("auscult-fleet", &["auscult-model"]),
     ("auscult-store", &["auscult-model"]),
+    ("auscult-server", &["auscult-assess", "auscult-model", "auscult-report", "auscult-store"]),
     ("auscult-testkit", &[]),
     (
         "auscult",
@@ -37,6 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auscult-priority",
             "auscult-report",
             "auscult-sbom",
+            "auscult-server",
+            "auscult-store",
             "auscult-unpack",
             "auscult-version",
         ],
@@ -60,9 +63,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// databases.
 const FORBIDDEN: &[&str] = &["tokio", "axum", "ureq", "reqwest", "sqlx", "hyper"];
 
-/// Who may: `auscult-fetch` uses the network, `auscult-store` the databases.
-const EXCEPTIONS: &[(&str, &[&str])] =
-    &[("auscult-fetch", &["ureq"]), ("auscult-store", &["sqlx", "tokio"])];
+/// Who may: `auscult-fetch` uses the network, `auscult-store` the databases, `auscult-server` answers
+/// requests, and the program starts it and sends uploads to it.
+const EXCEPTIONS: &[(&str, &[&str])] = &[
+    ("auscult-fetch", &["ureq"]),
+    ("auscult-store", &["sqlx", "tokio"]),
+    ("auscult-server", &["axum", "hyper", "tokio"]),
+    ("auscult", &["tokio", "ureq"]),
+];
 
 pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
     let mut complaints = Vec::new();

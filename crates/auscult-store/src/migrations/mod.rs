@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: "ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;",
     },
     Migration { version: 2, both: include_str!("0002_accounts.sql"), postgres: "" },
+    Migration { version: 3, both: include_str!("0003_setup.sql"), postgres: "" },
     Migration { version: 4, both: include_str!("0004_devices.sql"), postgres: "" },
 ];
 

@@ -43,6 +43,45 @@ fn an_account_reads_back_and_its_hash_is_never_shown() {
 }
 
 #[test]
+fn one_link_of_several_makes_the_first_administrator_and_only_once() {
+    on_each(async |database| {
+        let (store, organisation) = (&database.store, database.organisation().await.id);
+        let other = store.ensure_organisation("Hospital", at(0)).await.unwrap().id;
+        assert!(store.needs_setup(organisation).await.unwrap());
+        for (token, until) in [(&b"one"[..], 100), (b"two", 100), (b"old", 10)] {
+            store.offer_setup(organisation, token, at(until), at(0)).await.unwrap();
+        }
+        let open = async |token: &[u8], seconds| {
+            store.setup_is_open(organisation, token, at(seconds)).await.unwrap()
+        };
+        assert!(open(b"one", 99).await && !open(b"one", 100).await);
+        assert!(!open(b"old", 10).await && !open(b"none", 1).await);
+        let make = async |store: &Store, of, token: &[u8], name: &str| {
+            let new = NewAccount { name: name.to_owned(), ..ada() };
+            store.create_first_account(of, token, &new, at(50)).await.unwrap()
+        };
+        assert_eq!(make(store, organisation, b"old", "late").await, None);
+        assert_eq!(make(store, other, b"one", "foreign").await, None);
+        // A link whose account is refused can be used again.
+        let nameless = NewAccount { name: String::new(), ..ada() };
+        assert!(store.create_first_account(organisation, b"one", &nameless, at(50)).await.is_err());
+        let second = database.again().await;
+        let (one, two) = tokio::join!(
+            make(store, organisation, b"one", "one"),
+            make(&second, organisation, b"two", "two")
+        );
+        assert_eq!(u8::from(one.is_some()) + u8::from(two.is_some()), 1);
+        let made = one.or(two).unwrap();
+        let page = store.accounts(organisation, &PageRequest::first(9)).await.unwrap();
+        assert_eq!(page.items, [made]);
+        assert!(!open(b"one", 60).await && !open(b"two", 60).await);
+        assert!(!store.needs_setup(organisation).await.unwrap());
+        assert!(store.needs_setup(other).await.unwrap());
+        second.close().await;
+    });
+}
+
+#[test]
 fn a_session_ends_in_time_by_hand_and_with_its_account() {
     on_each(async |database| {
         let (store, organisation) = (&database.store, database.organisation().await.id);

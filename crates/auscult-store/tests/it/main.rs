@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    clippy::print_stderr,
     reason = "a failed precondition is a failed test; what was skipped is told"
 )]
 

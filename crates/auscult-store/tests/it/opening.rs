@@ -56,6 +56,8 @@ pub(crate) async fn make_older(database: &TestDatabase) {
         "DROP TABLE device_event",
         "DROP TABLE device_identity",
         "DROP TABLE device",
+        "DROP TABLE setup",
+        "DROP TABLE setup_link",
         "DROP TABLE attempt",
         "DROP TABLE api_key",
         "DROP TABLE session",

@@ -116,27 +116,49 @@ impl Question {
         snapshot: &Snapshot,
         facts: &Facts,
     ) -> Result<Assessment, auscult_advisory::Error> {
-        let info = snapshot.info();
-        let policy = self.tables.for_snapshot(Some(&info));
-        let (matched, support) = rayon::join(
-            || auscult_advisory::match_build(snapshot, &facts.components),
-            || auscult_advisory::support(snapshot, facts, self.as_of),
-        );
-        let matched = matched?;
-        let mut assessment = Assessment {
-            snapshot: info,
-            findings: matched.findings,
-            no_data: matched.no_data.into_iter().map(without_data).collect(),
-            version_unknown: matched.version_unknown.iter().map(without_version).collect(),
-            support: support?,
-        };
-        auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
-        self.stated.apply(facts, &mut assessment.findings, self.as_of);
-        let decider = Decider::new(self.context.as_ref(), self.as_of, policy);
-        let decide = |finding: &mut Finding| finding.decisions = decider.decide(finding);
-        assessment.findings.par_iter_mut().for_each(decide);
-        Ok(assessment)
+        let Self { as_of, context, stated, tables, .. } = self;
+        assess(
+            snapshot,
+            facts,
+            &Judging { as_of: *as_of, context: context.as_ref(), stated, tables },
+        )
     }
+}
+
+/// What facts are judged by, beside the advisories.
+pub(super) struct Judging<'a> {
+    pub(super) as_of: Date,
+    pub(super) context: Option<&'a DeviceContext>,
+    pub(super) stated: &'a Stated,
+    pub(super) tables: &'a DecisionPolicy,
+}
+
+/// Judges facts by a snapshot.
+pub(super) fn assess(
+    snapshot: &Snapshot,
+    facts: &Facts,
+    by: &Judging<'_>,
+) -> Result<Assessment, auscult_advisory::Error> {
+    let info = snapshot.info();
+    let policy = by.tables.for_snapshot(Some(&info));
+    let (matched, support) = rayon::join(
+        || auscult_advisory::match_build(snapshot, &facts.components),
+        || auscult_advisory::support(snapshot, facts, by.as_of),
+    );
+    let matched = matched?;
+    let mut assessment = Assessment {
+        snapshot: info,
+        findings: matched.findings,
+        no_data: matched.no_data.into_iter().map(without_data).collect(),
+        version_unknown: matched.version_unknown.iter().map(without_version).collect(),
+        support: support?,
+    };
+    auscult_assess::assess(facts, snapshot, &mut assessment.findings)?;
+    by.stated.apply(facts, &mut assessment.findings, by.as_of);
+    let decider = Decider::new(by.context, by.as_of, policy);
+    let decide = |finding: &mut Finding| finding.decisions = decider.decide(finding);
+    assessment.findings.par_iter_mut().for_each(decide);
+    Ok(assessment)
 }
 
 fn without_data(component: &Component) -> Unmatched {

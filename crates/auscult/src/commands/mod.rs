@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod integrity;
 mod judge;
 pub(crate) mod scan;
+pub(crate) mod serve;
 pub(crate) mod unpack;
 
 use auscult_model::Limits;

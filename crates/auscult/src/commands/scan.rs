@@ -71,7 +71,8 @@ fn baseline(
     Ok(open.known().map(|open| open.iter().cloned().map(key).collect()))
 }
 
-fn verdict(
+/// What the gate says, or what can be said without one.
+pub(super) fn verdict(
     result: &ScanResult,
     policy: Option<&Policy>,
     baseline: Option<&BTreeSet<FindingKey>>,

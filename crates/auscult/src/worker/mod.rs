@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 
 pub(crate) use child::run as run_child;
-pub(crate) use parent::{extract, inspect, list, print, survey};
+pub(crate) use parent::{extract, inspect, inspect_in_background, list, print, survey};
 
 /// The hidden subcommand that the parent starts.
 pub(crate) const SUBCOMMAND: &str = "worker";
@@ -35,11 +35,14 @@ pub(crate) struct Request {
     pub(crate) memo: Option<PathBuf>,
     /// The digest of the image, where it was taken already.
     pub(crate) digest: Option<Sha256>,
+    /// In the background: on so many threads, and behind everything else that the machine does.
+    #[serde(default)]
+    pub(crate) background: Option<usize>,
 }
 
 impl Request {
     pub(crate) fn new(task: Task, kind: InputKind, limits: &Limits) -> Self {
-        Self { task, kind, limits: limits.clone(), memo: None, digest: None }
+        Self { task, kind, limits: limits.clone(), memo: None, digest: None, background: None }
     }
 }
 

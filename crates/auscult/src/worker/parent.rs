@@ -73,6 +73,18 @@ pub(crate) fn inspect(
     Ok(inspection)
 }
 
+/// The same for a server, which has other things to do: on so many threads, behind everything else.
+pub(crate) fn inspect_in_background(
+    target: Target,
+    limits: &Limits,
+    threads: usize,
+) -> anyhow::Result<Inspection> {
+    let background = Some(threads);
+    let request = Request { background, ..Request::new(Task::Inspect, target.kind, limits) };
+    let answer = ask_for(target, &request, limits)?;
+    serde_json::from_slice(&answer).context("read the facts that the worker sent")
+}
+
 /// Puts what was found into the cache.
 fn keep(cache: &Cache, digest: &Sha256, inspection: &mut Inspection) -> anyhow::Result<()> {
     let remembered = std::mem::take(&mut inspection.remembered);

@@ -14,6 +14,7 @@ mod hostile;
 mod integrity;
 mod places;
 mod readme;
+mod server;
 mod snapshot;
 mod stated;
 mod support;

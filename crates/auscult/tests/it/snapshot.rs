@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{auscult, code, sample, stderr, stdout, text};
 
 /// A folder with one record in the form of the CVE list and one known exploited vulnerability.
-fn feeds(folder: &std::path::Path) {
+pub(crate) fn feeds(folder: &std::path::Path) {
     let record = r#"{"dataType":"CVE_RECORD","dataVersion":"5.1",
         "cveMetadata":{"cveId":"CVE-2099-0001","state":"PUBLISHED","dateUpdated":"2026-11-20T00:00:00Z"},
         "containers":{"cna":{"title":"made up","affected":[{"vendor":"busybox","product":"busybox",

@@ -39,7 +39,7 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
     let image = File::from(io::stdin().as_fd().try_clone_to_owned().context("take the image")?);
     // Seeking measures block devices too, whose metadata tells no length.
     let size = (&image).seek(SeekFrom::End(0)).context("measure the image")?;
-    start_threads()?;
+    start_threads(request.background)?;
     let again = image.try_clone().context("take the image")?;
     let whole = image.try_clone().context("take the image")?;
     // Not by way of `Stdout`, which looks for the ends of lines.
@@ -161,8 +161,13 @@ fn remembered(memo: &Memo) -> anyhow::Result<Vec<(Sha256, Box<RawValue>)>> {
 
 /// Starts the thread pool, which asks the file system for the number of processors, before the
 /// walls take the file system away.
-fn start_threads() -> anyhow::Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES);
+fn start_threads(background: Option<usize>) -> anyhow::Result<()> {
+    let mut pool = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES);
+    if let Some(threads) = background {
+        const LEAST: i32 = 19;
+        rustix::process::nice(LEAST).context("step behind other processes")?;
+        pool = pool.num_threads(threads);
+    }
     pool.build_global().context("start the threads")
 }
 

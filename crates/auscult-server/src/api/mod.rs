@@ -1,0 +1,127 @@
+//! The REST interface, `/api/v1`, described by its own handlers (OpenAPI 3.1).
+
+mod accounts;
+mod audit;
+mod builds;
+mod decisions;
+mod derived;
+mod extract;
+mod fleet;
+mod keys;
+mod products;
+mod snapshots;
+mod upload;
+mod views;
+
+pub(crate) use accounts::{AccountInput, make as make_account, said, update};
+pub(crate) use audit::VerificationView;
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    routing::get,
+};
+pub(crate) use builds::{again, evaluated, find as find_build};
+pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
+pub(crate) use derived::{ComponentView, FindingFilter, FindingView, component, cut};
+pub(crate) use extract::{Asked, Id};
+pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
+pub(crate) use snapshots::{SnapshotsView, view as snapshots};
+pub(crate) use upload::{Given, limit, take};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Description,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+pub(crate) use views::{ReasonView, SnapshotView, VerdictView};
+
+use crate::{problem::ProblemBody, state::App};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "auscult",
+        description = "Products, builds, findings and decisions. Errors are application/problem+json \
+                       (RFC 9457). Lists come in pages: `next` of one is `after` of the following; \
+                       `total.is_exact` tells whether the list was counted to its end."
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Keys),
+    security(("key" = []))
+)]
+struct Api;
+
+/// Says that keys are sent as bearer tokens.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, description: &mut Description) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = description.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The routes and their description.
+pub(crate) fn routes() -> (Router<App>, Description) {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(accounts::me))
+        .routes(routes!(products::list, products::create))
+        .routes(routes!(products::show, products::change))
+        .routes(routes!(builds::list_of_product, upload::upload))
+        .routes(routes!(builds::list))
+        .routes(routes!(builds::show))
+        .routes(routes!(builds::retry))
+        .routes(routes!(builds::facts))
+        .routes(routes!(builds::result))
+        .routes(routes!(derived::components))
+        .routes(routes!(derived::findings))
+        .routes(routes!(decisions::list, decisions::record))
+        .routes(routes!(fleet::where_used))
+        .routes(routes!(snapshots::list, snapshots::load))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::change))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .split_for_parts()
+}
+
+/// The description itself.
+pub(crate) fn description_route(description: &Description) -> Router<App> {
+    let text = description.to_pretty_json().unwrap_or_default();
+    let kind = HeaderValue::from_static("application/json");
+    let answer = move || async move { ([(header::CONTENT_TYPE, kind)], text) };
+    Router::new().route("/api/v1/openapi.json", get(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::ENDPOINTS;
+
+    /// The description lists what the table of access lists, and the other way round.
+    #[test]
+    fn the_description_and_the_table_of_access_name_the_same_endpoints() {
+        let (_, description) = super::routes();
+        let described: serde_json::Value = serde_json::to_value(&description).unwrap();
+        assert_eq!(described["openapi"], "3.1.0");
+        let paths = described["paths"].as_object().unwrap().iter();
+        let described: BTreeSet<(String, String)> = paths
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().keys();
+                methods.map(move |method| (method.to_uppercase(), path.clone()))
+            })
+            .collect();
+        let listed: BTreeSet<(String, String)> = ENDPOINTS
+            .iter()
+            .filter(|one| one.path.starts_with("/api/") && !one.path.ends_with("openapi.json"))
+            .map(|one| (one.method.to_owned(), one.path.to_owned()))
+            .collect();
+        assert_eq!(described, listed);
+    }
+}

@@ -1,0 +1,111 @@
+//! All builds of an organisation with what they come to, for lists and for "where is it?".
+//!
+//! It is put together for each question from the store and from what was judged already. A build that
+//! was not judged yet by what holds now is there without its numbers and counted, so that no list
+//! passes it off as clean.
+
+use std::{collections::HashMap, sync::Arc};
+
+use auscult_model::VerdictOutcome;
+use auscult_store::{Build, BuildFilter, BuildState, OrganisationId, PageRequest, ProductId};
+
+use crate::{
+    problem::Answer,
+    state::App,
+    summary::{Summary, Touch},
+};
+
+/// Entries that are read at once.
+const AT_ONCE: u32 = 1_000;
+
+/// Every build, the newest first.
+pub(crate) struct Fleet {
+    pub(crate) rows: Vec<Row>,
+    /// Names of the products.
+    pub(crate) products: HashMap<ProductId, String>,
+}
+
+/// A build with what it comes to.
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) build: Build,
+    pub(crate) product: String,
+    /// None where it is not inspected, or not judged yet by what holds now.
+    pub(crate) summary: Option<Arc<Summary>>,
+}
+
+impl Row {
+    pub(crate) fn outcome(&self) -> Option<VerdictOutcome> {
+        self.summary.as_ref().map(|summary| summary.verdict.outcome)
+    }
+
+    /// Whether its facts are known and it still waits to be judged.
+    pub(crate) fn is_unjudged(&self) -> bool {
+        matches!(self.build.state, BuildState::Ready(_)) && self.summary.is_none()
+    }
+}
+
+/// A build that holds what was asked for.
+pub(crate) struct Use<'a> {
+    pub(crate) row: &'a Row,
+    /// The findings of this vulnerability, or of this component.
+    pub(crate) touches: Vec<&'a Touch>,
+    /// Versions of the component.
+    pub(crate) versions: Vec<&'a str>,
+}
+
+impl Fleet {
+    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
+        let products = products(app, organisation).await?;
+        let mut viewer = app.evaluator.viewer(app, organisation).await?;
+        let mut rows = Vec::new();
+        let mut request = PageRequest::first(AT_ONCE);
+        loop {
+            let page = app.store.builds(organisation, BuildFilter::All, &request).await?;
+            for build in page.items {
+                let summary = viewer.summary(&build).await?;
+                let product = products.get(&build.product).cloned().unwrap_or_default();
+                rows.push(Row { build, product, summary });
+            }
+            let Some(next) = page.next else { break };
+            request.after = Some(next);
+        }
+        Ok(Self { rows, products })
+    }
+
+    /// How many builds nobody can speak of, as they are not inspected or not judged yet.
+    pub(crate) fn silent(&self) -> usize {
+        self.rows.iter().filter(|row| row.summary.is_none()).count()
+    }
+
+    /// Builds that a vulnerability touches, by any of its ids, or that hold a component of this name.
+    pub(crate) fn where_used(&self, wanted: &str) -> Vec<Use<'_>> {
+        let is_it = |text: &str| text.eq_ignore_ascii_case(wanted);
+        let found = self.rows.iter().filter_map(|row| {
+            let summary = row.summary.as_ref()?;
+            let touches = summary.touches.iter();
+            let touches: Vec<&Touch> = touches
+                .filter(|one| is_it(&one.component) || one.ids.iter().any(|id| is_it(id)))
+                .collect();
+            let named = summary.components.iter().filter(|(name, _)| is_it(name));
+            let mut versions: Vec<&str> = named.map(|(_, version)| version.as_str()).collect();
+            versions.extend(touches.iter().map(|touch| touch.version.as_str()));
+            versions.sort_unstable();
+            versions.dedup();
+            let is_there = !touches.is_empty() || !versions.is_empty();
+            is_there.then_some(Use { row, touches, versions })
+        });
+        found.collect()
+    }
+}
+
+async fn products(app: &App, organisation: OrganisationId) -> Answer<HashMap<ProductId, String>> {
+    let mut products = HashMap::new();
+    let mut request = PageRequest::first(AT_ONCE);
+    loop {
+        let page = app.store.products(organisation, &request).await?;
+        products.extend(page.items.into_iter().map(|product| (product.id, product.is.name)));
+        let Some(next) = page.next else { return Ok(products) };
+        request.after = Some(next);
+    }
+}

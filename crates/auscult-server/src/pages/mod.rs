@@ -1,0 +1,207 @@
+//! Pages: rendered here, without scripts, with every filter in the URL.
+
+mod administration;
+mod builds;
+mod entry;
+mod finding;
+mod form;
+mod home;
+mod products;
+mod records;
+mod text;
+mod where_used;
+
+use askama::Template;
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse as _, Response},
+    routing::{get, post},
+};
+
+use crate::{
+    access::{Identity, Permission},
+    api::SnapshotView,
+    problem::{Answer, Problem},
+    state::App,
+};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The pages and their forms.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/style.css", get(style))
+        .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
+        .route("/sign-out", post(entry::sign_out))
+        .route("/set-up", get(entry::show_set_up).post(entry::set_up))
+        .route("/", get(home::show))
+        .route("/products", get(products::list).post(products::make))
+        .route("/products/{product}", get(products::show))
+        .route("/products/{product}/upload", post(products::upload))
+        .route("/builds", get(builds::list))
+        .route("/builds/{build}", get(builds::show))
+        .route("/builds/{build}/retry", post(builds::retry))
+        .route("/builds/{build}/components", get(builds::components))
+        .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
+        .route("/where-used", get(where_used::show))
+        .route("/feeds", get(records::feeds))
+        .route("/audit", get(records::audit))
+        .route("/administration", get(administration::show))
+        .route("/administration/keys", post(administration::new_key))
+        .route("/administration/keys/{key}/revoke", post(administration::revoke_key))
+        .route("/administration/accounts", post(administration::new_account))
+        .route("/administration/accounts/{account}", post(administration::change_account))
+}
+
+async fn style() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
+    ];
+    (headers, STYLE).into_response()
+}
+
+/// What every page shows around its content.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    title: String,
+    /// The path of the page.
+    here: String,
+    /// Who is signed in.
+    who: Option<String>,
+    /// What forms must send back.
+    csrf: String,
+    /// Something that everybody should know.
+    warning: Option<String>,
+    /// The address of this server.
+    origin: String,
+    permissions: Vec<Permission>,
+}
+
+/// A link of the navigation.
+struct Link {
+    href: &'static str,
+    text: &'static str,
+    is_here: bool,
+}
+
+impl Frame {
+    /// The frame for somebody who is not signed in.
+    fn bare(title: &str) -> Self {
+        Self { title: title.to_owned(), ..Self::default() }
+    }
+
+    /// The frame for somebody who is.
+    async fn of(app: &App, title: &str, here: &str, who: &Identity) -> Answer<Self> {
+        let advisories = app.evaluator.advisories(app, who.organisation).await?;
+        Ok(Self {
+            title: title.to_owned(),
+            here: here.to_owned(),
+            who: Some(who.account.is.display_name.clone()),
+            csrf: who.form_token(),
+            warning: warning(&SnapshotView::of(&advisories)),
+            origin: format!("https://{}", app.settings.listen),
+            permissions: who.permissions.clone(),
+        })
+    }
+
+    fn links(&self) -> Vec<Link> {
+        let link = |href, text| Link { href, text, is_here: self.here == href };
+        let mut links = vec![
+            link("/", "Overview"),
+            link("/products", "Products"),
+            link("/builds", "Builds"),
+            link("/where-used", "Where used"),
+            link("/feeds", "Feeds and health"),
+        ];
+        if self.permissions.contains(&Permission::Audit) {
+            links.push(link("/audit", "Audit log"));
+        }
+        if self.permissions.contains(&Permission::Keys) {
+            links.push(link("/administration", "Administration"));
+        }
+        links
+    }
+}
+
+/// What everybody should know of the advisories: old or few ones call nothing clean.
+fn warning(snapshot: &SnapshotView) -> Option<String> {
+    if snapshot.sources.iter().all(|source| source.records == 0) {
+        return Some("The advisories are empty: a build without findings is not clean.".to_owned());
+    }
+    let days = snapshot.age_days;
+    snapshot.is_stale.then(|| {
+        format!("The advisories are {days} days old: a build without findings is not clean.")
+    })
+}
+
+/// Writes a page.
+fn render(page: &impl Template) -> Answer<Response> {
+    let text = page.render().map_err(|error| Problem::internal("write the page", &error))?;
+    Ok(Html(text).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    title: &'a str,
+    detail: &'a str,
+    hint: Option<&'a str>,
+}
+
+/// A problem as a page.
+pub(crate) fn of_problem(problem: &Problem) -> String {
+    let title = match problem.status {
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::CONFLICT => "Somebody else was faster",
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => "That cannot be done",
+        status => status.canonical_reason().unwrap_or("Error"),
+    };
+    let (detail, hint) = (problem.detail.as_str(), problem.hint.as_deref());
+    let page = ProblemPage { frame: Frame::bare(title), title, detail, hint };
+    page.render().unwrap_or_else(|_| detail.to_owned())
+}
+
+/// The way to the sign-in, and from there back.
+pub(crate) fn to_sign_in(target: &str) -> String {
+    if target == "/" {
+        return "/sign-in".to_owned();
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    let escaped: String = target
+        .bytes()
+        .map(
+            |byte| {
+                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
+        .collect();
+    format!("/sign-in?next={escaped}")
+}
+
+/// A path of this server to go to; anything else leads to the start.
+fn own_path(next: &str) -> &str {
+    let is_own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && next.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_own { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{own_path, to_sign_in};
+
+    #[test]
+    fn nobody_is_led_away_from_this_server() {
+        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\nb", "/ä"]
+        {
+            assert_eq!(own_path(next), "/", "{next:?}");
+        }
+        assert_eq!(own_path("/builds/1?status=open"), "/builds/1?status=open");
+        assert_eq!(to_sign_in("/a b?c=d&e"), "/sign-in?next=/a%20b%3Fc%3Dd%26e");
+    }
+}

@@ -1,0 +1,233 @@
+//! Products: the list, one with its builds, and the form that uploads a build.
+
+use askama::Template;
+use auscult_store::{NewProduct, ProductId};
+use axum::{
+    extract::{FromRequest as _, Multipart, Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Frame, builds::BuildRow, entry::check_form, form::Fields, render, text};
+use crate::{
+    access::{Caller, Identity, Permission},
+    api::{Asked, Given, Id, cut, limit, take},
+    fleet::{Fleet, Row},
+    problem::{Answer, Problem},
+    state::App,
+};
+
+/// Entries of a page.
+const LIMIT: usize = 50;
+
+/// A product in the list, with its newest build.
+struct ProductRow {
+    href: String,
+    name: String,
+    vendor: String,
+    model: String,
+    builds: usize,
+    newest: Option<BuildRow>,
+}
+
+#[derive(Template)]
+#[template(path = "products.html")]
+struct ProductsPage {
+    frame: Frame,
+    rows: Vec<ProductRow>,
+    q: String,
+    total: usize,
+    range: String,
+    next: Option<String>,
+    may_make: bool,
+    error: Option<String>,
+    given: NewProduct,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProductsFilter {
+    q: String,
+    after: String,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<ProductsFilter>,
+) -> Answer<Response> {
+    list_page(&app, &who, filter, None, NewProduct::default()).await
+}
+
+async fn list_page(
+    app: &App,
+    who: &Identity,
+    filter: ProductsFilter,
+    error: Option<String>,
+    given: NewProduct,
+) -> Answer<Response> {
+    let fleet = Fleet::of(app, who.organisation).await?;
+    let wanted = filter.q.trim().to_lowercase();
+    let mut named: Vec<(&ProductId, &String)> =
+        fleet.products.iter().filter(|(_, name)| name.to_lowercase().contains(&wanted)).collect();
+    named.sort_unstable_by_key(|(_, name)| name.to_lowercase());
+    let ids: Vec<&ProductId> = named.iter().map(|(id, _)| *id).collect();
+    let part = cut(&ids, Some(&filter.after), LIMIT, "products")?;
+    let mut rows = Vec::new();
+    for id in &part.items {
+        let Some(product) = app.store.product(who.organisation, **id).await? else { continue };
+        let builds: Vec<&Row> = fleet.rows.iter().filter(|row| row.build.product == **id).collect();
+        rows.push(ProductRow {
+            href: format!("/products/{id}"),
+            name: product.is.name,
+            vendor: product.is.vendor,
+            model: product.is.model,
+            builds: builds.len(),
+            newest: builds.first().map(|row| BuildRow::of(row)),
+        });
+    }
+    let page = ProductsPage {
+        frame: Frame::of(app, "Products", "/products", who).await?,
+        rows,
+        total: part.total,
+        range: text::range(part.start, part.items.len()),
+        next: part.next.as_ref().map(|next| text::query(&[("q", &filter.q)], next)),
+        q: filter.q,
+        may_make: who.may(Permission::Products),
+        error,
+        given,
+    };
+    render(&page)
+}
+
+pub(super) async fn make(
+    State(app): State<App>,
+    Caller(who): Caller,
+    request: Request,
+) -> Answer<Response> {
+    let fields = Fields::of(&who, request).await?;
+    let text = |name: &str| fields.get(name).trim().to_owned();
+    let udi_di = Some(text("udi_di")).filter(|text| !text.is_empty());
+    let new =
+        NewProduct { name: text("name"), vendor: text("vendor"), model: text("model"), udi_di };
+    match app.store.create_product(who.organisation, &new, Timestamp::now()).await {
+        Ok(product) => {
+            let id = product.id.to_string();
+            app.record(&who, "make-product", &id, json!({ "name": new.name })).await?;
+            Ok(Redirect::to(&format!("/products/{id}")).into_response())
+        }
+        Err(error) => {
+            let problem = Problem::from(error);
+            if problem.status.is_server_error() {
+                return Err(problem);
+            }
+            let (status, told) = (problem.status, Some(problem.detail));
+            let page = list_page(&app, &who, ProductsFilter::default(), told, new).await?;
+            Ok((status, page).into_response())
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "product.html")]
+struct ProductPage {
+    frame: Frame,
+    id: String,
+    is: NewProduct,
+    rows: Vec<BuildRow>,
+    total: usize,
+    range: String,
+    next: Option<String>,
+    may_upload: bool,
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct After {
+    after: String,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<ProductId>,
+    Asked(After { after }): Asked<After>,
+) -> Answer<Response> {
+    page(&app, &who, id, &after, None).await
+}
+
+async fn page(
+    app: &App,
+    who: &Identity,
+    id: ProductId,
+    after: &str,
+    error: Option<String>,
+) -> Answer<Response> {
+    let product = app.store.product(who.organisation, id).await?;
+    let product = product.ok_or_else(|| Problem::not_found("product"))?;
+    let fleet = Fleet::of(app, who.organisation).await?;
+    let rows: Vec<&Row> = fleet.rows.iter().filter(|row| row.build.product == id).collect();
+    let part = cut(&rows, Some(after), LIMIT, "builds")?;
+    let page = ProductPage {
+        frame: Frame::of(app, &product.is.name, "/products", who).await?,
+        id: id.to_string(),
+        is: product.is,
+        rows: part.items.iter().map(|row| BuildRow::of(row)).collect(),
+        total: part.total,
+        range: text::range(part.start, part.items.len()),
+        next: part.next.as_ref().map(|next| text::query(&[], next)),
+        may_upload: who.may(Permission::Upload),
+        error,
+    };
+    render(&page)
+}
+
+/// Takes the form with a file. Its token comes first, so that nothing is stored for a stranger.
+pub(super) async fn upload(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<ProductId>,
+    request: Request,
+) -> Answer<Response> {
+    if app.store.product(who.organisation, id).await?.is_none() {
+        return Err(Problem::not_found("product"));
+    }
+    let wrong = |why: &str| Problem::new(StatusCode::BAD_REQUEST, why.to_owned());
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|rejection| wrong(&rejection.body_text()))?;
+    let mut label = String::new();
+    let mut is_ours = false;
+    while let Some(field) = form.next_field().await.map_err(|error| wrong(&error.body_text()))? {
+        match field.name().unwrap_or_default() {
+            "csrf" => {
+                let token = field.text().await.map_err(|error| wrong(&error.body_text()))?;
+                check_form(&who, &token)?;
+                is_ours = true;
+            }
+            "label" => {
+                let text = field.text().await.map_err(|error| wrong(&error.body_text()))?;
+                text.trim().clone_into(&mut label);
+            }
+            "file" if is_ours => {
+                let given = Given { product: id, label: &label, kind: None };
+                return match take(&app, &who, &given, field, limit(&app, None)).await {
+                    Ok((build, _)) => {
+                        Ok(Redirect::to(&format!("/builds/{}", build.id)).into_response())
+                    }
+                    Err(problem) if problem.status.is_client_error() => {
+                        let (status, told) = (problem.status, Some(problem.detail));
+                        Ok((status, page(&app, &who, id, "", told).await?).into_response())
+                    }
+                    Err(problem) => Err(problem),
+                };
+            }
+            _ => {}
+        }
+    }
+    check_form(&who, "")?;
+    Err(wrong("the form holds no file"))
+}

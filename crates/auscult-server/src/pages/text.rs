@@ -1,0 +1,77 @@
+//! How things are written on pages.
+
+use auscult_model::{Finding, Outcome, Severity};
+use auscult_report::primary;
+use auscult_store::BuildKind;
+use jiff::{Timestamp, tz::TimeZone};
+
+/// A time, to the minute.
+pub(super) fn time(time: Timestamp) -> String {
+    TimeZone::UTC.to_datetime(time).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What was uploaded.
+pub(super) fn kind(kind: BuildKind) -> &'static str {
+    match kind {
+        BuildKind::Image => "image",
+        BuildKind::Facts => "facts",
+        BuildKind::Sbom => "SBOM",
+    }
+}
+
+/// The place of a page in its list: "51 to 100".
+pub(super) fn range(start: usize, count: usize) -> String {
+    if count == 0 {
+        return "0".to_owned();
+    }
+    format!("{} to {}", start + 1, start + count)
+}
+
+/// A query with the filters that are set, and the cursor of the next page.
+pub(super) fn query(pairs: &[(&str, &String)], after: &str) -> String {
+    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let set = set.map(|(name, value)| format!("{name}={}", escaped(value)));
+    let all: Vec<String> = [format!("after={}", escaped(after))].into_iter().chain(set).collect();
+    format!("?{}", all.join("&"))
+}
+
+/// The page of a finding.
+pub(super) fn finding_href(build: &str, id: &str, component: &str) -> String {
+    format!("/builds/{build}/findings/{}?component={}", escaped(id), escaped(component))
+}
+
+/// A text as a part of a URL.
+pub(super) fn escaped(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let escape = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(escape).collect()
+}
+
+/// The tone of a finding: how urgent it is, as long as it is open.
+pub(super) fn tone_of(finding: &Finding) -> &'static str {
+    if !finding.vex.status.is_open() {
+        return "good";
+    }
+    match primary(finding).map(|decision| decision.outcome) {
+        Some(Outcome::Immediate | Outcome::OutOfCycle) | None => "bad",
+        Some(Outcome::Scheduled) => "warn",
+        Some(_) if finding.severity() == Some(Severity::Critical) => "warn",
+        Some(_) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{finding_href, query, range};
+
+    #[test]
+    fn urls_carry_whatever_a_name_holds() {
+        let href = finding_href("1", "CVE-1", "lib a&b/c");
+        assert_eq!(href, "/builds/1/findings/CVE-1?component=lib%20a%26b%2Fc");
+        let value = "a b".to_owned();
+        assert_eq!(query(&[("q", &value), ("x", &String::new())], "t-5"), "?after=t-5&q=a%20b");
+        assert_eq!((range(0, 0), range(50, 50)), ("0".to_owned(), "51 to 100".to_owned()));
+    }
+}

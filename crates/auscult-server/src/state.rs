@@ -1,0 +1,85 @@
+//! What every handler works with: the store, the engine, and what may be forgotten at any time.
+
+use std::{ops::Deref, sync::Arc};
+
+use auscult_store::{AuditEvent, OrganisationId, Store};
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    access::Identity, engine::Engine, evaluate::Evaluator, metrics::Metrics, problem::Answer,
+    settings::Settings, throttle::Throttle,
+};
+
+/// The application; copies share everything.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+/// What is shared. Nothing of it outlives the process, and nothing would be lost.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) settings: Settings,
+    /// Whose people sign in here.
+    pub(crate) organisation: OrganisationId,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) metrics: Metrics,
+    pub(crate) throttle: Throttle,
+    /// Rung when there is work.
+    pub(crate) work: Notify,
+    /// Rung when a job came to an end.
+    pub(crate) done: Notify,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+impl App {
+    pub(crate) fn new(
+        store: Store,
+        engine: Arc<dyn Engine>,
+        settings: Settings,
+        organisation: OrganisationId,
+    ) -> Self {
+        let throttle = Throttle::new(settings.requests_per_second);
+        Self(Arc::new(Inner {
+            evaluator: Evaluator::new(),
+            metrics: Metrics::default(),
+            throttle,
+            work: Notify::new(),
+            done: Notify::new(),
+            stopping: watch::Sender::new(false),
+            store,
+            engine,
+            settings,
+            organisation,
+        }))
+    }
+
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Records what somebody did.
+    pub(crate) async fn record(
+        &self,
+        who: &Identity,
+        action: &str,
+        object: &str,
+        detail: serde_json::Value,
+    ) -> Answer<()> {
+        let (action, object) = (action.to_owned(), object.to_owned());
+        let event = AuditEvent { actor: who.actor(), action, object, detail };
+        self.store.append_audit(who.organisation, &event, Timestamp::now()).await?;
+        Ok(())
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

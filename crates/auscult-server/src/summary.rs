@@ -1,0 +1,127 @@
+//! What lists need of a judged build: its verdict, its numbers, and what is in it by name.
+
+use auscult_model::{Finding, Outcome, Severity, Verdict, VerdictOutcome};
+use auscult_report::{ScanResult, makers, primary};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A judged build in short.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary {
+    pub(crate) verdict: Verdict,
+    pub(crate) counts: Counts,
+    /// Name and version of each component.
+    pub(crate) components: Vec<(String, String)>,
+    /// What touches it, in the order in which findings are shown.
+    pub(crate) touches: Vec<Touch>,
+}
+
+/// A finding in short.
+#[derive(Clone, Debug)]
+pub(crate) struct Touch {
+    /// The usual id and the others.
+    pub(crate) ids: Vec<String>,
+    pub(crate) component: String,
+    pub(crate) version: String,
+    pub(crate) is_open: bool,
+    pub(crate) outcome: String,
+}
+
+/// Numbers of a build. Findings are counted while they are open, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Counts {
+    /// Components found in it.
+    pub(crate) components: usize,
+    /// Components of which the advisories hold no record: nobody can say that they are clean.
+    pub(crate) components_without_data: usize,
+    /// Components that could not be matched in full, as their version is unknown.
+    pub(crate) components_without_version: usize,
+    /// Findings, open or not.
+    pub(crate) findings: usize,
+    /// Findings that still ask for something.
+    pub(crate) open: usize,
+    /// Known to be exploited (KEV).
+    pub(crate) known_exploited: usize,
+    /// To act on at once (SSVC).
+    pub(crate) immediate: usize,
+    /// To act on at the next opportunity (SSVC).
+    pub(crate) out_of_cycle: usize,
+    /// To act on in the regular maintenance (SSVC).
+    pub(crate) scheduled: usize,
+    /// Uncontrolled risk (FDA).
+    pub(crate) uncontrolled: usize,
+    /// Of critical severity, or of none that is published.
+    pub(crate) critical: usize,
+    /// Decided by somebody, open or not.
+    pub(crate) decided: usize,
+}
+
+impl Summary {
+    pub(crate) fn of(result: &ScanResult) -> Self {
+        let not_judged = || Verdict { outcome: VerdictOutcome::Inconclusive, reasons: Vec::new() };
+        let components = result.facts.components.iter();
+        let components: Vec<_> =
+            components.map(|one| (one.name.clone(), one.version.to_string())).collect();
+        Self {
+            verdict: result.verdict.clone().unwrap_or_else(not_judged),
+            counts: count(result),
+            components,
+            touches: result.findings().iter().map(touch).collect(),
+        }
+    }
+}
+
+fn touch(finding: &Finding) -> Touch {
+    let ids = std::iter::once(&finding.id).chain(&finding.aliases);
+    Touch {
+        ids: ids.map(|id| id.0.clone()).collect(),
+        component: finding.component.clone(),
+        version: finding.version.to_string(),
+        is_open: finding.vex.status.is_open(),
+        outcome: outcome_of(finding),
+    }
+}
+
+fn count(result: &ScanResult) -> Counts {
+    let assessment = result.assessment.known();
+    let mut counts = Counts {
+        components: result.facts.components.len(),
+        components_without_data: assessment.map_or(0, |one| one.no_data.len()),
+        components_without_version: assessment.map_or(0, |one| one.version_unknown.len()),
+        findings: result.findings().len(),
+        ..Counts::default()
+    };
+    for finding in result.findings() {
+        let strength = finding.vex.strength.as_deref();
+        counts.decided += usize::from(strength == Some(auscult_assess::DECIDED));
+        if !finding.vex.status.is_open() {
+            continue;
+        }
+        counts.open += 1;
+        counts.known_exploited += usize::from(finding.kev.is_some());
+        match primary(finding).map(|decision| decision.outcome) {
+            Some(Outcome::Immediate) | None => counts.immediate += 1,
+            Some(Outcome::OutOfCycle) => counts.out_of_cycle += 1,
+            Some(Outcome::Scheduled) => counts.scheduled += 1,
+            Some(_) => {}
+        }
+        let makers = makers(finding).map(|decision| decision.outcome);
+        counts.uncontrolled += usize::from(makers == Some(Outcome::Uncontrolled));
+        let severity = finding.severity();
+        counts.critical += usize::from(severity.is_none_or(|one| one == Severity::Critical));
+    }
+    counts
+}
+
+/// The word of a value that is written as one.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// What the hospital's table makes of a finding.
+pub(crate) fn outcome_of(finding: &Finding) -> String {
+    primary(finding).map_or_else(|| "not decided".to_owned(), |one| word(&one.outcome))
+}
