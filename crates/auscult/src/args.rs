@@ -11,7 +11,10 @@ pub(crate) use integrity::{
     ChallengeArgs, ManifestCommand, ManifestCreateArgs, ManifestSignArgs, MeasureArgs, VerifyArgs,
 };
 use jiff::civil::Date;
-pub(crate) use server::{DatabaseArgs, LogForm, LogLevel, ServeArgs};
+pub(crate) use server::{
+    AuditCommand, BackupArgs, DatabaseArgs, DoctorArgs, LogForm, LogLevel, PushArgs, RestoreArgs,
+    ServeArgs,
+};
 
 /// Tells what is inside a medical device, which of its weaknesses matter to patients, and whether
 /// a build may be released.
@@ -47,6 +50,17 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Start the server: builds, findings and decisions for everybody, in a browser and over REST
     Serve(ServeArgs),
+    /// Send a build to a server, wait for its verdict, and exit as its gate says
+    Push(PushArgs),
+    /// Write everything that a server has, of one moment, to one file
+    Backup(BackupArgs),
+    /// Restore a backup into an empty database of either kind
+    Restore(RestoreArgs),
+    /// Look whether everything in the database is as it was written
+    Doctor(DoctorArgs),
+    /// Verify the audit log of a server
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Read hostile bytes behind walls; started by the program itself
     #[command(hide = true)]
     Worker {

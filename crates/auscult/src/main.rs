@@ -50,6 +50,11 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Measure(arguments) => commands::integrity::measure(&arguments),
         Command::Verify(arguments) => commands::integrity::verify(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Push(arguments) => commands::push::run(&arguments),
+        Command::Backup(arguments) => commands::upkeep::backup(&arguments),
+        Command::Restore(arguments) => commands::upkeep::restore(&arguments),
+        Command::Doctor(arguments) => commands::upkeep::doctor(&arguments),
+        Command::Audit(command) => commands::upkeep::audit(&command),
         Command::Worker { request } => worker::run_child(&request).map(|()| Exit::Done),
     }
 }

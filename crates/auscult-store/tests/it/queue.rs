@@ -164,6 +164,27 @@ fn failures_are_retried_later_and_the_last_one_is_kept() {
 }
 
 #[test]
+fn what_another_attempt_cannot_change_is_given_up_at_once() {
+    on_each(async |database| {
+        let (organisation, product) = database.product().await;
+        let store = &database.store;
+        let image = store.put_blob(organisation.id, b"an image", at(0)).await.unwrap();
+        let new = upload(product.id, image.sha256);
+        let build = store.create_build(organisation.id, &new, at(0)).await.unwrap().build;
+        let held = lease(store, at(1)).await.unwrap();
+        store.bury(&held, "it is no image", at(2)).await.unwrap();
+        assert!(is_lost(&store.bury(&held, "again", at(3)).await));
+        assert_eq!(lease(store, at(99_999)).await, None);
+        let buried = store.build(organisation.id, build.id).await.unwrap().unwrap();
+        assert_eq!(buried.state, BuildState::Failed { reason: "it is no image".to_owned() });
+        let dead = store.job(organisation.id, held.job).await.unwrap().unwrap();
+        assert_eq!((dead.state, dead.attempts), (JobState::Dead, 1));
+        store.revive(organisation.id, held.job, at(4)).await.unwrap();
+        assert_eq!(lease(store, at(5)).await.unwrap().build, Some(build.id));
+    });
+}
+
+#[test]
 fn a_job_that_kills_its_workers_is_dead_in_the_end() {
     on_each(async |database| {
         let (store, organisation) = (&database.store, database.organisation().await.id);

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::LimitArgs;
 
@@ -85,4 +85,68 @@ pub(crate) struct ServeArgs {
     pub(crate) log_level: LogLevel,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// Firmware image, disk image, SBOM (CycloneDX JSON), facts, or - for standard input
+    pub(crate) target: PathBuf,
+    /// Address of the server, such as https://auscult.example:8443
+    #[arg(long, value_name = "URL", env = "AUSCULT_SERVER")]
+    pub(crate) server: String,
+    /// Name of the product
+    #[arg(long, value_name = "NAME")]
+    pub(crate) product: String,
+    /// Version or tag of the build; the name of the file otherwise
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+    /// Make the product where it is missing
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// File that holds the key; AUSCULT_KEY otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Trust the certificates of this file (PEM) only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Seconds to wait for the verdict
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) wait: u64,
+    /// Output: table (default) or json; =FILE writes to a file
+    #[arg(short = 'o', long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to write; one that is there is never replaced
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Do not read the uploads
+    #[arg(long)]
+    pub(crate) quick: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Follow the chain of every organisation's log from its first entry to its head
+    Verify {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
 }

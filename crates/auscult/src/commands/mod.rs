@@ -6,9 +6,11 @@ pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod integrity;
 mod judge;
+pub(crate) mod push;
 pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod unpack;
+pub(crate) mod upkeep;
 
 use auscult_model::Limits;
 

@@ -51,13 +51,13 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
 }
 
 /// The runtime of whatever works with the store.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().build().context("start the threads")
 }
 
 /// The address of the database; that of a file in the data folder where none is named.
-fn url(arguments: &DatabaseArgs) -> anyhow::Result<String> {
+pub(crate) fn url(arguments: &DatabaseArgs) -> anyhow::Result<String> {
     if let Some(url) = &arguments.database {
         return Ok(url.clone());
     }

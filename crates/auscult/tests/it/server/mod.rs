@@ -2,6 +2,8 @@
 
 mod access;
 mod builds;
+mod fault;
 mod pages;
+mod push;
 mod start;
 mod support;

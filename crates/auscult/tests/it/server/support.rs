@@ -172,7 +172,17 @@ impl Server {
         Client { server: self, agent: self.agent(), header }
     }
 
-    /// Ends it as a power failure would.
+    /// Ends it as a power failure would, while others still talk to it.
+    pub(super) fn kill_now(&self) {
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::KILL).expect("it runs");
+    }
+
+    fn pid(&self) -> rustix::process::Pid {
+        let pid = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw);
+        pid.expect("a process")
+    }
+
+    /// The same, and waits until it is gone.
     pub(super) fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it ends");
@@ -180,9 +190,7 @@ impl Server {
 
     /// Asks it to stop, and returns its exit code.
     pub(super) fn stop(&mut self) -> Option<i32> {
-        let pid = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
-            .expect("it runs");
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).expect("it runs");
         self.process.wait().expect("it ends").code()
     }
 }
@@ -219,6 +227,14 @@ impl Client<'_> {
 
     pub(super) fn upload(&self, path: &str, body: &[u8]) -> Said {
         self.send("POST", path, "application/octet-stream", body)
+    }
+
+    /// The same where the server may be gone before it answers.
+    pub(super) fn try_upload(&self, path: &str, body: &[u8]) -> Option<Said> {
+        let (name, value) = &self.header;
+        let request = Request::builder().method("POST").uri(format!("{}{path}", self.server.url));
+        let request = request.header(*name, value).body(body).expect("a request");
+        try_said(self.agent.run(request).ok()?)
     }
 
     /// Makes a product and returns its id.
@@ -258,13 +274,17 @@ fn send(agent: &Agent, url: &str, method: &str, headers: &[(&str, &str)], body: 
 }
 
 fn said(answer: Response<ureq::Body>) -> Said {
+    try_said(answer).expect("a whole answer")
+}
+
+fn try_said(answer: Response<ureq::Body>) -> Option<Said> {
     let status = answer.status().as_u16();
     let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers =
         answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let mut bytes = Vec::new();
-    answer.into_body().into_reader().read_to_end(&mut bytes).expect("a body");
-    Said { status, body: String::from_utf8_lossy(&bytes).into_owned(), headers }
+    answer.into_body().into_reader().read_to_end(&mut bytes).ok()?;
+    Some(Said { status, body: String::from_utf8_lossy(&bytes).into_owned(), headers })
 }
 
 fn escaped(text: &str) -> String {
