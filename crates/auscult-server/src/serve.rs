@@ -69,7 +69,7 @@ pub struct Started {
 pub async fn serve(
     store: Store,
     engine: Arc<dyn Engine>,
-    settings: Settings,
+    mut settings: Settings,
     told: impl FnOnce(&Started),
 ) -> Result<(), Error> {
     let certificate = certificate::load(&settings)?;
@@ -80,7 +80,9 @@ pub async fn serve(
     let address = settings.listen;
     let refused = |source| Error::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let url = format!("https://{}", shown(listener.local_addr().map_err(refused)?));
+    // Pages tell people where the server is: the port may have been left to the system.
+    settings.listen = shown(listener.local_addr().map_err(refused)?);
+    let url = format!("https://{}", settings.listen);
     let set_up = set_up(&store, organisation.id, &url).await?;
     let fingerprint = certificate.fingerprint.clone();
     let workers = settings.inspections_max;

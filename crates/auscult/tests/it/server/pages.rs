@@ -179,6 +179,8 @@ fn a_browser_makes_products_uploads_builds_keys_and_accounts() {
         let made = server.form("/products", &root, &[csrf, ("name", "Pump"), ("model", "IP-3")]);
         assert_eq!(made.status, 303, "{}", made.body);
         let product = made.header("location").expect("its page").to_owned();
+        // What CI is told to call is where the server is.
+        assert!(page(&client, &product).contains(&format!("--server {}", server.url)));
         let again = server.form("/products", &root, &[csrf, ("name", "Pump")]);
         assert_eq!(again.status, 409);
         assert!(again.body.contains("another one of this name"), "{}", again.body);
