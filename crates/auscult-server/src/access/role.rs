@@ -13,6 +13,8 @@ pub enum Permission {
     Upload,
     /// Decide about findings.
     Decide,
+    /// Make and change devices, hand them out, hold and release them.
+    Devices,
     /// Load snapshots of advisories.
     Advisories,
     /// Make keys for programs that act in one's own name.
@@ -25,11 +27,12 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::Products,
         Self::Upload,
         Self::Decide,
+        Self::Devices,
         Self::Advisories,
         Self::Keys,
         Self::Audit,
@@ -37,8 +40,15 @@ impl Permission {
     ];
 
     /// What a key may be given. Keys make no keys and manage nobody: who steals one stays a guest.
-    pub const SCOPES: [Self; 6] =
-        [Self::Read, Self::Products, Self::Upload, Self::Decide, Self::Advisories, Self::Audit];
+    pub const SCOPES: [Self; 7] = [
+        Self::Read,
+        Self::Products,
+        Self::Upload,
+        Self::Decide,
+        Self::Devices,
+        Self::Advisories,
+        Self::Audit,
+    ];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Permission {
             Self::Products => "products",
             Self::Upload => "upload",
             Self::Decide => "decide",
+            Self::Devices => "devices",
             Self::Advisories => "advisories",
             Self::Keys => "keys",
             Self::Audit => "audit",
@@ -106,14 +117,16 @@ impl Role {
 
     /// What it may do: the one table of this.
     pub fn permissions(self) -> &'static [Permission] {
-        use Permission::{Administer, Advisories, Audit, Decide, Keys, Products, Read, Upload};
+        use Permission::{
+            Administer, Advisories, Audit, Decide, Devices, Keys, Products, Read, Upload,
+        };
         match self {
             Self::Administrator => {
-                &[Read, Products, Upload, Decide, Advisories, Keys, Audit, Administer]
+                &[Read, Products, Upload, Decide, Devices, Advisories, Keys, Audit, Administer]
             }
             Self::ProductSecurity => &[Read, Products, Upload, Decide, Advisories, Keys],
             Self::Regulatory => &[Read, Products, Audit],
-            Self::ClinicalEngineering => &[Read, Upload],
+            Self::ClinicalEngineering => &[Read, Upload, Devices],
             Self::SecurityOperations => &[Read, Advisories, Keys],
             Self::Auditor => &[Read, Audit],
             Self::Viewer => &[Read],

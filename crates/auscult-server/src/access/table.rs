@@ -43,7 +43,7 @@ const fn takes_upload(permission: Permission, path: &'static str) -> Endpoint {
     Endpoint { method: "POST", path, access, is_upload: true }
 }
 
-use Permission::{Administer, Advisories, Audit, Decide, Keys, Products, Read, Upload};
+use Permission::{Administer, Advisories, Audit, Decide, Devices, Keys, Products, Read, Upload};
 
 /// All of them.
 pub const ENDPOINTS: &[Endpoint] = &[
@@ -68,6 +68,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     needs(Read, "GET", "/builds/{build}/findings/{finding}"),
     needs(Decide, "POST", "/builds/{build}/findings/{finding}"),
     needs(Read, "GET", "/where-used"),
+    needs(Read, "GET", "/devices"),
+    needs(Read, "GET", "/devices/{device}"),
+    needs(Devices, "POST", "/devices/{device}/custody"),
     needs(Read, "GET", "/feeds"),
     needs(Audit, "GET", "/audit"),
     needs(Keys, "GET", "/administration"),
@@ -93,6 +96,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     needs(Read, "GET", "/api/v1/products/{product}/decisions"),
     needs(Decide, "POST", "/api/v1/products/{product}/decisions"),
     needs(Read, "GET", "/api/v1/where-used"),
+    needs(Read, "GET", "/api/v1/devices"),
+    needs(Devices, "POST", "/api/v1/devices"),
+    needs(Read, "GET", "/api/v1/devices/{device}"),
+    needs(Devices, "PUT", "/api/v1/devices/{device}"),
+    needs(Devices, "PUT", "/api/v1/devices/{device}/build"),
+    needs(Read, "GET", "/api/v1/devices/{device}/history"),
+    needs(Devices, "POST", "/api/v1/devices/{device}/custody"),
     needs(Read, "GET", "/api/v1/snapshots"),
     takes_upload(Advisories, "/api/v1/snapshots"),
     needs(Keys, "GET", "/api/v1/keys"),

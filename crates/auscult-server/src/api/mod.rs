@@ -5,6 +5,7 @@ mod audit;
 mod builds;
 mod decisions;
 mod derived;
+mod devices;
 mod extract;
 mod fleet;
 mod keys;
@@ -23,6 +24,7 @@ use axum::{
 pub(crate) use builds::{again, evaluated, find as find_build};
 pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
 pub(crate) use derived::{ComponentView, FindingFilter, FindingView, component, cut};
+pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
 pub(crate) use extract::{Asked, Id};
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
@@ -43,7 +45,7 @@ use crate::{problem::ProblemBody, state::App};
 #[openapi(
     info(
         title = "auscult",
-        description = "Products, builds, findings and decisions. Errors are application/problem+json \
+        description = "Products, builds, findings, decisions and devices. Errors are application/problem+json \
                        (RFC 9457). Lists come in pages: `next` of one is `after` of the following; \
                        `total.is_exact` tells whether the list was counted to its end."
     ),
@@ -80,6 +82,11 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(derived::findings))
         .routes(routes!(decisions::list, decisions::record))
         .routes(routes!(fleet::where_used))
+        .routes(routes!(devices::list, devices::create))
+        .routes(routes!(devices::show, devices::change))
+        .routes(routes!(devices::set_build))
+        .routes(routes!(devices::history))
+        .routes(routes!(devices::step))
         .routes(routes!(snapshots::list, snapshots::load))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

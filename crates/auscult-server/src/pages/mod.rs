@@ -2,6 +2,7 @@
 
 mod administration;
 mod builds;
+mod devices;
 mod entry;
 mod finding;
 mod form;
@@ -45,6 +46,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/builds/{build}/components", get(builds::components))
         .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
         .route("/where-used", get(where_used::show))
+        .route("/devices", get(devices::list))
+        .route("/devices/{device}", get(devices::show))
+        .route("/devices/{device}/custody", post(devices::step))
         .route("/feeds", get(records::feeds))
         .route("/audit", get(records::audit))
         .route("/administration", get(administration::show))
@@ -112,6 +116,7 @@ impl Frame {
             link("/", "Overview"),
             link("/products", "Products"),
             link("/builds", "Builds"),
+            link("/devices", "Devices"),
             link("/where-used", "Where used"),
             link("/feeds", "Feeds and health"),
         ];

@@ -15,6 +15,7 @@ struct Things {
     account: String,
     key: String,
     finding: String,
+    device: String,
 }
 
 impl Things {
@@ -32,7 +33,9 @@ impl Things {
         client.key(&["read"]);
         let (account, key) = (text("/api/v1/accounts", "id"), text("/api/v1/keys", "id"));
         let findings = text(&format!("/api/v1/builds/{build}/findings"), "id");
-        Self { product, build, account, key, finding: findings }
+        let device = client.post("/api/v1/devices", &json!({ "asset_tag": "BM-1" })).json();
+        let device = device["id"].as_str().expect("an id").to_owned();
+        Self { product, build, account, key, finding: findings, device }
     }
 
     fn path(&self, endpoint: &Endpoint) -> String {
@@ -42,6 +45,7 @@ impl Things {
             ("{account}", &self.account),
             ("{key}", &self.key),
             ("{finding}", &self.finding),
+            ("{device}", &self.device),
         ];
         names.iter().fold(endpoint.path.to_owned(), |path, (name, id)| path.replace(name, id))
     }
@@ -98,7 +102,8 @@ fn fitting(endpoint: &Endpoint, token: &str, things: &Things) -> (&'static str, 
         return ("multipart/form-data; boundary=x", body);
     }
     if !endpoint.path.starts_with("/api/") {
-        let form = format!("csrf={token}&name=x&roles=viewer&status=affected&comment=x");
+        let form =
+            format!("csrf={token}&name=x&roles=viewer&status=affected&comment=x&step=return");
         return ("application/x-www-form-urlencoded", form);
     }
     let body = match endpoint.path {
@@ -106,6 +111,9 @@ fn fitting(endpoint: &Endpoint, token: &str, things: &Things) -> (&'static str, 
         "/api/v1/products/{product}" => json!({ "name": "x" }),
         "/api/v1/products/{product}/decisions" => json!({ "build": things.build,
             "vulnerability": "CVE-2022-48174", "component": "busybox", "revision": 0 }),
+        "/api/v1/devices/{device}" => json!({ "revision": 1, "fields": { "asset_tag": "x" } }),
+        "/api/v1/devices/{device}/build" => json!({ "basis": "unknown" }),
+        "/api/v1/devices/{device}/custody" => json!({ "step": "return" }),
         _ => json!({}),
     };
     ("application/json", body.to_string())

@@ -2,6 +2,7 @@
 
 mod access;
 mod builds;
+mod devices;
 mod fault;
 mod pages;
 mod push;

@@ -1,0 +1,296 @@
+//! Devices: the list with its filters, and one with what is known of it, where it is and all that
+//! happened to it.
+
+use askama::Template;
+use auscult_model::DeviceField;
+use auscult_store::{DeviceEvent, DeviceId, KeptDevice, PageRequest, Total};
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{Frame, form::Fields, render, text};
+use crate::{
+    access::{Caller, Identity, Permission},
+    api::{Asked, CustodyInput, DevicesInput, Id, take_step},
+    evaluate::today,
+    problem::{Answer, Problem},
+    state::App,
+};
+
+/// Entries of a page.
+const LIMIT: u32 = 50;
+
+/// A device in the list.
+struct DeviceRow {
+    href: String,
+    name: String,
+    model: String,
+    place: String,
+    build: &'static str,
+    custody: &'static str,
+    tone: &'static str,
+    due: String,
+    is_overdue: bool,
+}
+
+impl DeviceRow {
+    fn of(device: &KeptDevice) -> Self {
+        let said = |field| device.is.get(field).map(ToString::to_string);
+        let joined = |fields: &[DeviceField]| {
+            let parts: Vec<String> = fields.iter().filter_map(|field| said(*field)).collect();
+            parts.join(" · ")
+        };
+        Self {
+            href: format!("/devices/{}", device.id),
+            name: name(device),
+            model: joined(&[DeviceField::Manufacturer, DeviceField::Model]),
+            place: joined(&[DeviceField::Site, DeviceField::Department, DeviceField::Room]),
+            build: device.build.basis(),
+            custody: device.custody.word(),
+            tone: tone(device),
+            due: said(DeviceField::NextMaintenance).unwrap_or_default(),
+            is_overdue: device.is.is_overdue(today()).unwrap_or(false),
+        }
+    }
+}
+
+/// What people call a device.
+fn name(device: &KeptDevice) -> String {
+    let said = |field| device.is.text(field).map(ToOwned::to_owned);
+    let tag = said(DeviceField::AssetTag);
+    tag.or_else(|| said(DeviceField::Serial)).unwrap_or_else(|| device.id.to_string())
+}
+
+/// The name of a field for people: `udi_di` is "UDI DI".
+fn label(field: DeviceField) -> String {
+    const SHORT: &[&str] = &[
+        "aem", "di", "eol", "eos", "fda", "gmdn", "ip", "it", "mac", "mds2", "os", "phi", "pm",
+        "udi", "vlan",
+    ];
+    let mut words = Vec::new();
+    for (place, word) in field.name().split('_').enumerate() {
+        let mut letters = word.chars();
+        words.push(match letters.next() {
+            _ if SHORT.contains(&word) => word.to_uppercase(),
+            Some(first) if place == 0 => first.to_uppercase().chain(letters).collect(),
+            _ => word.to_owned(),
+        });
+    }
+    words.join(" ")
+}
+
+fn tone(device: &KeptDevice) -> &'static str {
+    use auscult_store::Custody::{CheckedOut, Held, InService, Returned};
+    match device.custody {
+        InService => "good",
+        CheckedOut => "",
+        Returned => "warn",
+        Held => "bad",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesPage {
+    frame: Frame,
+    rows: Vec<DeviceRow>,
+    filter: DevicesInput,
+    total: String,
+    next: Option<String>,
+}
+
+impl DevicesPage {
+    fn is_chosen(&self) -> bool {
+        self.filter != DevicesInput::default()
+    }
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<DevicesInput>,
+) -> Answer<Response> {
+    let after = filter.after.as_deref().filter(|after| !after.is_empty());
+    let request = PageRequest { after: after.map(auscult_store::Cursor::from_text), limit: LIMIT };
+    let page = app.store.devices(who.organisation, &filter.filter()?, &request).await?;
+    let total = match page.total {
+        Total::Exact(count) => count.to_string(),
+        Total::AtLeast(count) => format!("more than {count}"),
+    };
+    let page = DevicesPage {
+        frame: Frame::of(&app, "Devices", "/devices", &who).await?,
+        rows: page.items.iter().map(DeviceRow::of).collect(),
+        next: page.next.map(|next| query(&filter, next.as_str())),
+        filter: DevicesInput { after: None, ..filter },
+        total,
+    };
+    render(&page)
+}
+
+/// The next page of the same list.
+fn query(filter: &DevicesInput, after: &str) -> String {
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    let overdue = filter.overdue.map(|overdue| overdue.to_string()).unwrap_or_default();
+    let pairs = [
+        ("manufacturer", said(&filter.manufacturer)),
+        ("model", said(&filter.model)),
+        ("site", said(&filter.site)),
+        ("department", said(&filter.department)),
+        ("status", said(&filter.status)),
+        ("custody", said(&filter.custody)),
+        ("basis", said(&filter.basis)),
+        ("build", said(&filter.build)),
+        ("overdue", overdue),
+        ("q", said(&filter.q)),
+    ];
+    let pairs: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
+    text::query(&pairs, after)
+}
+
+/// Something that happened, as it is shown.
+struct EventRow {
+    at: String,
+    actor: String,
+    action: String,
+    lines: Vec<String>,
+}
+
+impl EventRow {
+    fn of(event: &DeviceEvent) -> Self {
+        let detail = &event.detail;
+        let change = |change: &serde_json::Value| {
+            let part = |name: &str| shown(change.get(name));
+            format!("{}: {} → {}", part("field"), part("old"), part("new"))
+        };
+        let lines = match (detail.get("changes"), event.action.as_str()) {
+            (Some(changes), _) => changes.as_array().into_iter().flatten().map(change).collect(),
+            (None, "create") => Vec::new(),
+            (None, "build") => {
+                let told = |side: &str| {
+                    let part = |name: &str| shown(detail.get(side).and_then(|side| side.get(name)));
+                    format!("{} {}", part("basis"), part("why")).trim().to_owned()
+                };
+                vec![format!("{} → {}", told("old"), told("new"))]
+            }
+            (None, _) => {
+                let fields = detail.as_object().into_iter().flatten();
+                let said = fields.filter(|(_, value)| !value.is_null() && **value != "");
+                said.map(|(name, value)| format!("{name}: {}", shown(Some(value)))).collect()
+            }
+        };
+        let (actor, action) = (event.actor.clone(), event.action.clone());
+        Self { at: text::time(event.at), actor, action, lines }
+    }
+}
+
+fn shown(value: Option<&serde_json::Value>) -> String {
+    match value {
+        None | Some(serde_json::Value::Null) => "unknown".to_owned(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    frame: Frame,
+    id: String,
+    name: String,
+    custody: &'static str,
+    tone: &'static str,
+    /// Labels, meanings and values.
+    known: Vec<(String, &'static str, String)>,
+    unknown: Vec<String>,
+    basis: &'static str,
+    build: Option<String>,
+    why: String,
+    is_overdue: bool,
+    events: Vec<EventRow>,
+    may_step: bool,
+    error: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<DeviceId>,
+) -> Answer<Response> {
+    page(&app, &who, id, None).await
+}
+
+async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) -> Answer<Response> {
+    let device = app.store.device(who.organisation, id).await?;
+    let device = device.ok_or_else(|| Problem::not_found("device"))?;
+    let mut events = app.store.device_events(who.organisation, id).await?;
+    events.reverse();
+    let known = device
+        .is
+        .iter()
+        .map(|(field, value)| (label(field), field.meaning(), value.to_string()))
+        .collect();
+    let unknown = DeviceField::ALL.iter().filter(|field| device.is.get(**field).is_none());
+    let name = name(&device);
+    let page = DevicePage {
+        frame: Frame::of(app, &name, "/devices", who).await?,
+        id: id.to_string(),
+        name,
+        custody: device.custody.word(),
+        tone: tone(&device),
+        known,
+        unknown: unknown.map(|field| label(*field)).collect(),
+        basis: device.build.basis(),
+        build: device.build.build().map(|build| build.to_string()),
+        why: device.build.why().to_owned(),
+        is_overdue: device.is.is_overdue(today()).unwrap_or(false),
+        events: events.iter().map(EventRow::of).collect(),
+        may_step: who.may(Permission::Devices),
+        error,
+    };
+    render(&page)
+}
+
+/// The step of a form.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Step {
+    CheckOut,
+    Return,
+    Hold,
+    Release,
+}
+
+pub(super) async fn step(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<DeviceId>,
+    request: Request,
+) -> Answer<Response> {
+    let fields = Fields::of(&who, request).await?;
+    let given = |name: &str| fields.get(name).trim().to_owned();
+    let step = serde_json::from_value(serde_json::Value::String(given("step")));
+    let input = match step.map_err(|_| Problem::invalid("there is no such step"))? {
+        Step::CheckOut => CustodyInput::CheckOut {
+            custodian: given("custodian"),
+            reason: given("reason"),
+            work_order: given("work_order"),
+        },
+        Step::Return => CustodyInput::Return { note: given("note") },
+        Step::Hold => CustodyInput::Hold { reason: given("reason") },
+        Step::Release => {
+            let released = serde_json::from_value(serde_json::Value::String(given("released")));
+            let released = released.map_err(|_| Problem::invalid("say as what it is released"))?;
+            CustodyInput::Release { released, record: given("record") }
+        }
+    };
+    match take_step(&app, &who, id, input).await {
+        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}")).into_response()),
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) => {
+            let shown = page(&app, &who, id, Some(problem.detail)).await?;
+            Ok((problem.status, shown).into_response())
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Devices: known once, changed by whoever saw the last state, released by nobody but a person.
+
+use serde_json::json;
+
+use super::support::{Server, databases};
+
+#[test]
+fn a_device_goes_out_and_comes_back() {
+    for (database, folder) in databases() {
+        let server = Server::start(&database, folder.path());
+        let root = server.set_up();
+        let client = server.as_session(&root);
+        let pump = json!({ "asset_tag": "BM-1", "serial": "S1", "room": "E 7",
+            "next_pm": "2020-01-01", "life_support": "yes" });
+        let said = client.post("/api/v1/devices", &pump);
+        assert_eq!(said.status, 201, "{}", said.body);
+        let device = said.json();
+        let path = format!("/api/v1/devices/{}", device["id"].as_str().expect("an id"));
+        assert_eq!(said.header("location"), Some(path.as_str()));
+        assert_eq!(device["fields"]["life_support"], true);
+        assert_eq!((&device["custody"], &device["overdue"]), (&json!("in-service"), &json!(true)));
+        assert_eq!(client.post("/api/v1/devices", &pump).status, 409);
+        let bad = client.post("/api/v1/devices", &json!({ "asset_tag": "2", "spares": "many" }));
+        assert!(bad.status == 422 && bad.body.contains("spares"), "{}", bad.body);
+        let count = |query: &str| {
+            client.get(&format!("/api/v1/devices?{query}")).json()["total"]["count"].clone()
+        };
+        assert_eq!((count("q=e%207"), count("overdue=true")), (json!(1), json!(1)));
+        assert_eq!((count("custody=held"), count("basis=exact")), (json!(0), json!(0)));
+        let put = |body: &serde_json::Value| {
+            client.send("PUT", &path, "application/json", body.to_string().as_bytes())
+        };
+        let moved = json!({ "revision": 1, "fields": { "asset_tag": "BM-1", "room": "E 8" } });
+        assert_eq!(put(&moved).json()["fields"], json!({ "asset_tag": "BM-1", "room": "E 8" }));
+        assert_eq!(put(&moved).status, 409);
+        let step = |body: serde_json::Value| client.post(&format!("{path}/custody"), &body);
+        let out = json!({ "step": "check-out", "custodian": "Acme", "reason": "battery" });
+        assert_eq!(step(out).json()["custody"], "checked-out");
+        let release = json!({ "step": "release", "released": "unchanged", "record": "looked at" });
+        let early = step(release.clone());
+        assert!(early.status == 422 && early.body.contains("checked-out"), "{}", early.body);
+        assert_eq!(step(json!({ "step": "return" })).json()["custody"], "returned");
+        let hold = json!({ "step": "hold", "reason": "a new listener" });
+        assert_eq!(step(hold).json()["custody"], "held");
+        assert_eq!(step(release.clone()).status, 422);
+        assert_eq!(step(json!({ "step": "return" })).status, 200);
+        assert_eq!(step(release).json()["custody"], "in-service");
+        let page = client.get(&path.replace("/api/v1", ""));
+        for text in ["a new listener", "Acme", "E 7 → E 8", "things are unknown"] {
+            assert!(page.body.contains(text), "{text}: {}", page.body);
+        }
+        let events = client.get(&format!("{path}/history")).json();
+        let actions: Vec<&str> = events
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|event| event["action"].as_str().expect("a word"))
+            .collect();
+        let expected = ["create", "change", "check-out", "return", "hold", "return", "release"];
+        assert_eq!(actions, expected);
+    }
+}
+
+#[test]
+fn the_page_of_a_device_takes_it_further() {
+    let (database, folder) = databases().remove(0);
+    let server = Server::start(&database, folder.path());
+    let root = server.set_up();
+    let client = server.as_session(&root);
+    let device = client.post("/api/v1/devices", &json!({ "asset_tag": "BM-<1>" })).json();
+    let path = format!("/devices/{}", device["id"].as_str().expect("an id"));
+    assert!(client.get("/devices").body.contains("BM-&#60;1&#62;"));
+    let token = server.form_token(&root);
+    let step = |fields: &[(&str, &str)]| {
+        let mut all = vec![("csrf", token.as_str())];
+        all.extend(fields);
+        server.form(&format!("{path}/custody"), &root, &all)
+    };
+    let refused = step(&[("step", "hold"), ("reason", "x")]);
+    assert!(refused.status == 422 && refused.body.contains("no hold follows"), "{}", refused.body);
+    assert_eq!(step(&[("step", "return"), ("note", "a loaner")]).status, 303);
+    assert_eq!(step(&[("step", "release"), ("released", "unchanged")]).status, 422);
+    let record = [("step", "release"), ("released", "unchanged"), ("record", "measured, PASS")];
+    assert_eq!(step(&record).status, 303);
+    assert!(client.get(&path).body.contains("a loaner"));
+    assert_eq!(server.form(&format!("{path}/custody"), &root, &[("step", "return")]).status, 403);
+}
