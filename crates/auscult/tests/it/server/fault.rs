@@ -12,7 +12,8 @@ use auscult_model::Sha256;
 use super::support::{Server, busybox, databases};
 use crate::support::{auscult, code, stderr, stdout, text};
 
-const KILLS: usize = 50;
+/// Kills on each of the two databases, 50 in all.
+const KILLS: usize = 25;
 /// How long a busy machine may take for what is waited for.
 const PATIENCE: Duration = Duration::from_mins(15);
 
