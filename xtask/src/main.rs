@@ -15,6 +15,7 @@ mod oracle;
 mod projects;
 mod reference;
 mod shell;
+mod standing;
 mod symbols;
 mod tidy;
 

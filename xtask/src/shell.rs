@@ -63,9 +63,20 @@ pub(crate) fn release_program() -> anyhow::Result<PathBuf> {
 pub(crate) fn release_program_with(features: &str) -> anyhow::Result<PathBuf> {
     let features = if features.is_empty() { String::new() } else { format!(" -F {features}") };
     run(&format!("cargo build --release --locked --package auscult{features}"))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("release").join("auscult"))
+    Ok(target().join("release").join("auscult"))
+}
+
+/// The program that `cargo test` has just built for its own use: with every check of arithmetic and
+/// every assertion, slower than a release, and there without another build of everything.
+pub(crate) fn tested_program() -> anyhow::Result<PathBuf> {
+    let program = target().join("debug").join("auscult");
+    anyhow::ensure!(program.is_file(), "cargo test left no {}", program.display());
+    Ok(program)
+}
+
+/// Where Cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// The files that git tracks.
@@ -77,6 +88,24 @@ pub(crate) fn tracked() -> anyhow::Result<Vec<PathBuf>> {
     }
     let names = output.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
+}
+
+/// Every regular file below a folder; links are not followed.
+pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder);
+        for entry in entries.with_context(|| format!("list {}", folder.display()))? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// Installs the Debian packages whose program is not there, or says what is missing.

@@ -131,6 +131,11 @@ impl Evaluator {
         Ok(opened)
     }
 
+    /// Judges by advisories from now on that were loaded, and opened for that.
+    pub(crate) async fn take_up(&self, organisation: OrganisationId, opened: Advisories) {
+        self.advisories.lock().await.insert(organisation, Arc::new(opened));
+    }
+
     /// What a build is judged by at this moment; none where its facts are not known yet.
     async fn basis(
         &self,
@@ -189,18 +194,6 @@ impl Evaluator {
     ) -> Answer<Viewer<'a>> {
         let snapshot = self.advisories(app, organisation).await?.info().root;
         Ok(Viewer { app, organisation, snapshot, decisions: HashMap::new() })
-    }
-
-    /// The summary of a build, where it was judged by what holds now.
-    pub(crate) async fn summary(
-        &self,
-        app: &App,
-        organisation: OrganisationId,
-        build: &Build,
-    ) -> Answer<Option<Arc<Summary>>> {
-        let advisories = self.advisories(app, organisation).await?;
-        let basis = self.basis(app, organisation, build, &advisories).await?;
-        Ok(basis.and_then(|(basis, _)| self.kept_summary(build.id, &basis)))
     }
 
     fn kept_summary(&self, build: BuildId, basis: &Basis) -> Option<Arc<Summary>> {

@@ -39,9 +39,18 @@ impl Row {
         self.summary.as_ref().map(|summary| summary.verdict.outcome)
     }
 
-    /// Whether its facts are known and it still waits to be judged.
-    pub(crate) fn is_unjudged(&self) -> bool {
-        matches!(self.build.state, BuildState::Ready(_)) && self.summary.is_none()
+    /// Whether it waits to be inspected, or to be judged.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match self.build.state {
+            BuildState::Queued | BuildState::Inspecting => true,
+            BuildState::Ready(_) => self.summary.is_none(),
+            BuildState::Failed { .. } => false,
+        }
+    }
+
+    /// Whether something in it is known to be exploited and open.
+    pub(crate) fn is_exploited(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.counts.known_exploited > 0)
     }
 }
 

@@ -169,17 +169,8 @@ fn ensure_same(ours: &Path, plain: &Path) -> anyhow::Result<()> {
 /// The contents of all files below a folder, as digests.
 fn digests(folder: &Path) -> anyhow::Result<std::collections::BTreeSet<[u8; 32]>> {
     let mut found = std::collections::BTreeSet::new();
-    let mut pending = vec![folder.to_path_buf()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                pending.push(entry.path());
-            } else if kind.is_file() {
-                found.insert(auscult_model::Sha256::of(&fs::read(entry.path())?).0);
-            }
-        }
+    for file in crate::shell::files(folder)? {
+        found.insert(auscult_model::Sha256::of(&fs::read(file)?).0);
     }
     Ok(found)
 }

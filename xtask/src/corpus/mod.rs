@@ -63,6 +63,11 @@ impl Case {
 }
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    check(&release_program()?, arguments)
+}
+
+/// The same with a program that was built before.
+pub(crate) fn check(program: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let gate = !arguments.iter().any(|argument| argument == "--no-gate");
     let filter = arguments.iter().find(|argument| !argument.starts_with("--"));
     let Some(shared) = shared() else {
@@ -70,7 +75,6 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         anyhow::ensure!(std::env::var_os("CI").is_none(), "the shared folder is missing in CI");
         return Ok(());
     };
-    let program = release_program()?;
     let corpus = shared.join("corpus");
     let text = std::fs::read_to_string(corpus.join("GROUND_TRUTH.json"));
     let cases: Vec<Case> = serde_json::from_str(&text.context("read the ground truth")?)?;
@@ -80,7 +84,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let mut learned = Learned::default();
     for case in cases.iter().filter(|case| wanted(case, filter)) {
         ran += 1;
-        let (found, more) = check_case(case, &program, &corpus, &schema, &mut learned)?;
+        let (found, more) = check_case(case, program, &corpus, &schema, &mut learned)?;
         names += found;
         complaints.extend(more);
     }

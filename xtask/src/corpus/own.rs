@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::score;
+use crate::{shell::files, standing};
 
 /// A package of an opkg database whose version stands in its own files.
 struct Package {
@@ -110,19 +111,7 @@ fn unpacked(program: &Path, image: &Path, folder: &Path) -> anyhow::Result<Vec<P
         .status()
         .context("start the program")?;
     anyhow::ensure!(status.success(), "unpack {}: {status}", image.display());
-    let (mut files, mut folders) = (Vec::new(), vec![to]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() {
-                files.push(entry.path());
-            }
-        }
-    }
-    Ok(files)
+    files(&to)
 }
 
 /// Reads `NAME.control` and the list of files beside it. A version without a dot or a dash, such as
@@ -145,44 +134,10 @@ fn package(control: &Path, files: &[PathBuf]) -> anyhow::Result<Option<Package>>
     let mut says = Vec::new();
     for file in files.iter().filter(|file| own.iter().any(|path| file.ends_with(path))) {
         let bytes = fs::read(file)?;
-        if stands_in(&bytes, version.as_bytes()) {
+        if standing::places(&bytes, version).next().is_some() {
             says.push(bytes);
         }
     }
     let version = version.to_owned();
     Ok((!says.is_empty()).then_some(Package { names, version, says }))
-}
-
-/// Whether a version stands in bytes, not as a part of a longer one.
-fn stands_in(bytes: &[u8], version: &[u8]) -> bool {
-    let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-    let ends = |at: usize| {
-        let behind = bytes.get(at..).unwrap_or_default();
-        match behind.first() {
-            Some(b'.') => !is_part(behind.get(1)),
-            other => !is_part(other),
-        }
-    };
-    let begins = |at: usize| {
-        let before = bytes.get(..at).unwrap_or_default();
-        match before.split_last() {
-            Some((b'.', rest)) => !is_part(rest.last()),
-            other => !is_part(other.map(|(last, _)| last)),
-        }
-    };
-    memchr::memmem::find_iter(bytes, version).any(|at| begins(at) && ends(at + version.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::stands_in;
-
-    #[test]
-    fn a_part_of_a_longer_version_is_not_the_version() {
-        assert!(stands_in(b"dnsmasq-2.78\0", b"2.78"));
-        assert!(stands_in(b"version 2.78.", b"2.78"));
-        for text in [&b"12.78"[..], b"2.781", b"2.78.1", b"1.2.78", b"2.7"] {
-            assert!(!stands_in(text, b"2.78"));
-        }
-    }
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::Value;
 
 use super::select::Case;
-use crate::debian::{Archive, upstream};
+use crate::{
+    debian::{Archive, upstream},
+    standing,
+};
 
 /// What became of one package.
 pub(crate) struct Outcome {
@@ -190,18 +193,9 @@ impl Search<'_> {
     /// Whether the version stands there as a number of its own, and not only in the note that
     /// names the package.
     fn stands_in(&self, bytes: &[u8]) -> bool {
-        let wanted = self.version.as_bytes();
-        let starts = bytes.windows(wanted.len()).enumerate().filter(|(_, text)| *text == wanted);
-        starts.into_iter().any(|(at, _)| {
-            let (before, rest) = bytes.split_at(at);
-            let behind = rest.get(wanted.len()..).unwrap_or_default();
-            let goes_on = behind.first() == Some(&b'.')
-                && behind.get(1).is_some_and(u8::is_ascii_alphanumeric);
-            let begins = |byte: &u8| !byte.is_ascii_digit() && *byte != b'.';
-            before.last().is_none_or(begins)
-                && !behind.first().is_some_and(u8::is_ascii_digit)
-                && !goes_on
-                && !NOTES.iter().any(|note| before.ends_with(note))
+        standing::places(bytes, self.version).any(|at| {
+            let before = bytes.get(..at).unwrap_or_default();
+            !NOTES.iter().any(|note| before.ends_with(note))
         })
     }
 }

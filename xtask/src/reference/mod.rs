@@ -38,13 +38,17 @@ enum Outcome {
 }
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    check(&release_program()?, arguments)
+}
+
+/// The same with a program that was built before.
+pub(crate) fn check(program: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let Some(shared) = shared() else {
         println!("SKIPPED: the comparison with reference tools needs the shared folder");
         ensure!(std::env::var_os("CI").is_none(), "the shared folder is missing in CI");
         return Ok(());
     };
     tools::install()?;
-    let program = release_program()?;
     let (mut compared, mut failures) = (0, Vec::new());
     let mut by_format: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
     for image in images(&shared)? {
@@ -52,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         if arguments.iter().any(|filter| !name.contains(filter.as_str())) {
             continue;
         }
-        for (locator, tool, outcome) in compare_image(&program, &image)? {
+        for (locator, tool, outcome) in compare_image(program, &image)? {
             let counts = by_format.entry(tool.format.to_owned()).or_default();
             match outcome {
                 Outcome::Same(files) => {

@@ -94,9 +94,10 @@ async fn page(
     let organisation = who.organisation;
     let page = app.store.builds(organisation, filter, &paging.request()?).await?;
     let advisories = app.evaluator.advisories(app, organisation).await?;
+    let mut viewer = app.evaluator.viewer(app, organisation).await?;
     let mut views = Vec::new();
     for build in &page.items {
-        let summary = app.evaluator.summary(app, organisation, build).await?;
+        let summary = viewer.summary(build).await?;
         let evaluation = summary.map(|summary| EvaluationView::of(&summary, &advisories));
         views.push(BuildView::of(build, None, evaluation));
     }

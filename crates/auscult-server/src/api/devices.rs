@@ -5,19 +5,14 @@ use auscult_store::{
     BuildId, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceId, DeviceUpdate,
     KeptDevice, Released,
 };
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     extract::{Asked, Body, Id, Paging},
-    views::ListView,
+    views::{ListView, placed},
 };
 use crate::{
     access::{Caller, Identity},
@@ -167,10 +162,8 @@ pub(crate) async fn create(
 ) -> Answer<Response> {
     let now = Timestamp::now();
     let device = app.store.create_device(who.organisation, &is, &who.actor(), now).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/devices/{}", device.id))
-        .map_err(|error| Problem::internal("name the device", &error))?;
-    let view = Json(DeviceView::from(device));
-    Ok((StatusCode::CREATED, [(header::LOCATION, place)], view).into_response())
+    let path = format!("/api/v1/devices/{}", device.id);
+    placed(StatusCode::CREATED, &path, DeviceView::from(device))
 }
 
 /// Shows a device.

@@ -36,9 +36,14 @@ impl Paging {
 
     /// As the store takes it.
     pub(crate) fn request(&self) -> Answer<PageRequest> {
-        let after = self.after.as_deref().filter(|after| !after.is_empty());
-        Ok(PageRequest { after: after.map(Cursor::from_text), limit: self.limit()? })
+        Ok(page_request(self.after.as_deref(), self.limit()?))
     }
+}
+
+/// A request to the store for a page; an empty cursor, as forms send it, is none.
+pub(crate) fn page_request(after: Option<&str>, limit: u32) -> PageRequest {
+    let after = after.filter(|after| !after.is_empty()).map(Cursor::from_text);
+    PageRequest { after, limit }
 }
 
 /// The body as JSON.

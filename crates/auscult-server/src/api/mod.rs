@@ -23,9 +23,9 @@ use axum::{
 };
 pub(crate) use builds::{again, evaluated, find as find_build};
 pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
-pub(crate) use derived::{ComponentView, FindingFilter, FindingView, component, cut};
+pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, component, cut};
 pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
-pub(crate) use extract::{Asked, Id};
+pub(crate) use extract::{Asked, Id, page_request};
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};

@@ -1,12 +1,7 @@
 //! Products.
 
 use auscult_store::{NewProduct, ProductId};
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -14,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     extract::{Asked, Body, Id, Paging},
-    views::{ListView, ProductView, TotalView},
+    views::{ListView, ProductView, TotalView, placed},
 };
 use crate::{
     access::Caller,
@@ -91,10 +86,8 @@ pub(crate) async fn create(
     let product = app.store.create_product(who.organisation, &new, Timestamp::now()).await?;
     let id = product.id.to_string();
     app.record(&who, "make-product", &id, json!({ "name": product.is.name })).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/products/{id}"))
-        .map_err(|error| Problem::internal("name the product", &error))?;
-    let view = Json(ProductView::from(product));
-    Ok((StatusCode::CREATED, [(header::LOCATION, place)], view).into_response())
+    let path = format!("/api/v1/products/{id}");
+    placed(StatusCode::CREATED, &path, ProductView::from(product))
 }
 
 /// Shows a product.

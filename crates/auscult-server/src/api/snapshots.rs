@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{extract::Asked, upload, views::SnapshotView};
 use crate::{
     access::{Caller, Identity},
-    evaluate::{blocking, fetch_to_file},
+    evaluate::{Advisories, blocking, fetch_to_file},
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -94,10 +94,9 @@ pub(crate) async fn load(
     let (blob, _) = upload::store(&app, who.organisation, chunks, limit).await?;
     let file = fetch_to_file(&app, who.organisation, blob.sha256).await?;
     let engine = std::sync::Arc::clone(&app.engine);
-    let opened = blocking("open the snapshot", move || {
-        engine.open_snapshot(Some(file.path())).map(|judge| judge.snapshot().clone())
-    });
-    let info = opened.await??;
+    let opened = blocking("open the snapshot", move || engine.open_snapshot(Some(file.path())));
+    let judge = opened.await??;
+    let info = judge.snapshot().clone();
     let known = app.store.snapshots(who.organisation).await?;
     if let Some(newer) = known.first().filter(|known| known.date > info.date && !asked.older) {
         let detail = format!("the snapshot is of {}, older than that of {}", info.date, newer.date);
@@ -108,6 +107,8 @@ pub(crate) async fn load(
     let snapshot =
         AdvisorySnapshot { root: info.root, date: info.date, blob: blob.sha256, loaded_at: now };
     app.store.load_snapshot(who.organisation, &snapshot).await?;
+    let opened = Advisories { judge, loaded: Some(snapshot) };
+    app.evaluator.take_up(who.organisation, opened).await;
     let detail = json!({ "date": info.date.to_string(), "coverage": info.coverage });
     app.record(&who, "load-snapshot", &info.root.to_string(), detail).await?;
     app.done.notify_waiters();

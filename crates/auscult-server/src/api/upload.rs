@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use auscult_store::{BlobInfo, BlobWriter, BuildKind, NewBuild, OrganisationId, ProductId};
 use axum::{
-    Json,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -20,7 +19,7 @@ use utoipa::IntoParams;
 use super::{
     builds,
     extract::{Asked, Id},
-    views::{BuildView, KindView},
+    views::{BuildView, KindView, placed},
 };
 use crate::{
     access::{Caller, Identity, drain},
@@ -82,10 +81,8 @@ pub(crate) async fn upload(
     let seconds = input.wait.unwrap_or(0);
     let build = builds::wait(&app, who.organisation, id, seconds).await?;
     let view = builds::view(&app, who.organisation, &build).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/builds/{id}"))
-        .map_err(|error| Problem::internal("name the build", &error))?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, [(header::LOCATION, place)], Json(view)).into_response())
+    placed(status, &format!("/api/v1/builds/{id}"), view)
 }
 
 /// What is said of an upload.

@@ -2,13 +2,26 @@
 
 use auscult_model::{SNAPSHOT_AGE_DAYS_MAX, Verdict};
 use auscult_store::{Build, BuildKind, BuildState, Job, Page, Product, Total};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     evaluate::{Advisories, today},
+    problem::{Answer, Problem},
     summary::{Counts, Summary, word},
 };
+
+/// Answers with a thing, and the path under which it can be asked for.
+pub(crate) fn placed(status: StatusCode, path: &str, view: impl Serialize) -> Answer<Response> {
+    let place = HeaderValue::from_str(path)
+        .map_err(|error| Problem::internal("name the place of the answer", &error))?;
+    Ok((status, [(header::LOCATION, place)], Json(view)).into_response())
+}
 
 /// How many entries a list has.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]

@@ -66,13 +66,17 @@ async fn judge_all(app: &App) -> Answer<()> {
         let mut request = PageRequest::first(BUILDS_AT_ONCE);
         loop {
             let page = app.store.builds(organisation.id, BuildFilter::All, &request).await?;
+            if page.items.is_empty() {
+                break;
+            }
+            let evaluator = &app.evaluator;
+            let mut viewer = evaluator.viewer(app, organisation.id).await?;
             for build in &page.items {
                 if *app.stopping.borrow() {
                     return Ok(());
                 }
                 let is_ready = matches!(build.state, BuildState::Ready(_));
-                let evaluator = &app.evaluator;
-                if is_ready && evaluator.summary(app, organisation.id, build).await?.is_none() {
+                if is_ready && viewer.summary(build).await?.is_none() {
                     evaluator.evaluate(app, organisation.id, build).await?;
                 }
             }

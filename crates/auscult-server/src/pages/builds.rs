@@ -11,7 +11,12 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Frame, form::Fields, render, text};
+use super::{
+    After, Frame,
+    form::Fields,
+    render,
+    text::{self, Pager},
+};
 use crate::{
     access::{Caller, Identity, Permission},
     api::{
@@ -94,15 +99,10 @@ impl BuildsFilter {
         let verdict = match self.verdict.as_str() {
             "" => true,
             "failed" => matches!(row.build.state, BuildState::Failed { .. }),
-            "waiting" => {
-                matches!(row.build.state, BuildState::Queued | BuildState::Inspecting)
-                    || row.is_unjudged()
-            }
+            "waiting" => row.is_waiting(),
             wanted => row.outcome().is_some_and(|outcome| verdict_of(outcome).0 == wanted),
         };
-        let summary = row.summary.as_ref();
-        let kev =
-            self.kev != "yes" || summary.is_some_and(|summary| summary.counts.known_exploited > 0);
+        let kev = self.kev != "yes" || row.is_exploited();
         let wanted = self.q.trim().to_lowercase();
         let named = wanted.is_empty()
             || row.build.label.to_lowercase().contains(&wanted)
@@ -118,9 +118,7 @@ struct BuildsPage {
     frame: Frame,
     filter: BuildsFilter,
     rows: Vec<BuildRow>,
-    total: usize,
-    range: String,
-    next: Option<String>,
+    pager: Pager,
 }
 
 pub(super) async fn list(
@@ -133,13 +131,10 @@ pub(super) async fn list(
     let wanted: Vec<&Row> = fleet.rows.iter().filter(|row| filter.admits(row)).collect();
     let part = cut(&wanted, Some(&filter.after), LIMIT, "builds")?;
     let query = [("verdict", &filter.verdict), ("kev", &filter.kev), ("q", &filter.q)];
-    let next = part.next.as_ref().map(|next| text::query(&query, next));
     let page = BuildsPage {
         frame,
         rows: part.items.iter().map(|row| BuildRow::of(row)).collect(),
-        total: part.total,
-        range: text::range(part.start, part.items.len()),
-        next,
+        pager: Pager::of(&part, &query),
         filter,
     };
     render(&page)
@@ -246,15 +241,7 @@ struct BuildPage {
     problems: usize,
     filter: FindingFilter,
     rows: Vec<FindingRow>,
-    total: usize,
-    range: String,
-    next: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct After {
-    after: String,
+    pager: Pager,
 }
 
 pub(super) async fn show(
@@ -277,9 +264,7 @@ pub(super) async fn show(
         coverage: None,
         problems: 0,
         rows: Vec::new(),
-        total: 0,
-        range: String::new(),
-        next: None,
+        pager: Pager::default(),
         filter,
     };
     if let Some(evaluated) = &evaluated {
@@ -299,9 +284,7 @@ fn fill(page: &mut BuildPage, evaluated: &Evaluated, after: &str) -> Answer<()> 
         tone: text::tone_of(finding),
     };
     page.rows = part.items.iter().map(row).collect();
-    page.total = part.total;
-    page.range = text::range(part.start, part.items.len());
-    page.next = part.next.as_ref().map(|next| text::query(&filter.pairs(), next));
+    page.pager = Pager::of(&part, &filter.pairs());
     page.counts = Some(evaluated.summary.counts);
     let verdict = VerdictView::from(&evaluated.summary.verdict);
     page.reasons = verdict.reasons.into_iter().map(|reason| Reason::of(id, reason)).collect();
@@ -321,9 +304,7 @@ struct ComponentsPage {
     head: Head,
     rows: Vec<ComponentView>,
     q: String,
-    total: usize,
-    range: String,
-    next: Option<String>,
+    pager: Pager,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -347,14 +328,11 @@ pub(super) async fn components(
     let all = evaluated.result.facts.components.iter();
     let all: Vec<_> = all.filter(|one| one.name.to_lowercase().contains(&wanted)).collect();
     let part = cut(&all, Some(&filter.after), LIMIT, &evaluated.basis.tag())?;
-    let next = part.next.as_ref().map(|next| text::query(&[("q", &filter.q)], next));
     let page = ComponentsPage {
         frame: Frame::of(&app, &title, "/builds", &who).await?,
         head,
         rows: part.items.iter().map(|one| component(&evaluated, one)).collect(),
-        total: part.total,
-        range: text::range(part.start, part.items.len()),
-        next,
+        pager: Pager::of(&part, &[("q", &filter.q)]),
         q: filter.q,
     };
     render(&page)

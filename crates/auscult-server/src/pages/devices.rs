@@ -3,17 +3,22 @@
 
 use askama::Template;
 use auscult_model::DeviceField;
-use auscult_store::{DeviceEvent, DeviceId, KeptDevice, PageRequest, Total};
+use auscult_store::{DeviceEvent, DeviceId, KeptDevice, Page};
 use axum::{
     extract::{Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
 
-use super::{Frame, form::Fields, render, text};
+use super::{
+    Frame,
+    form::Fields,
+    render,
+    text::{self, Pager},
+};
 use crate::{
     access::{Caller, Identity, Permission},
-    api::{Asked, CustodyInput, DevicesInput, Id, take_step},
+    api::{Asked, CustodyInput, DevicesInput, Id, page_request, take_step},
     evaluate::today,
     problem::{Answer, Problem},
     state::App,
@@ -97,8 +102,7 @@ struct DevicesPage {
     frame: Frame,
     rows: Vec<DeviceRow>,
     filter: DevicesInput,
-    total: String,
-    next: Option<String>,
+    pager: Pager,
 }
 
 impl DevicesPage {
@@ -112,25 +116,18 @@ pub(super) async fn list(
     Caller(who): Caller,
     Asked(filter): Asked<DevicesInput>,
 ) -> Answer<Response> {
-    let after = filter.after.as_deref().filter(|after| !after.is_empty());
-    let request = PageRequest { after: after.map(auscult_store::Cursor::from_text), limit: LIMIT };
+    let request = page_request(filter.after.as_deref(), LIMIT);
     let page = app.store.devices(who.organisation, &filter.filter()?, &request).await?;
-    let total = match page.total {
-        Total::Exact(count) => count.to_string(),
-        Total::AtLeast(count) => format!("more than {count}"),
-    };
     let page = DevicesPage {
         frame: Frame::of(&app, "Devices", "/devices", &who).await?,
         rows: page.items.iter().map(DeviceRow::of).collect(),
-        next: page.next.map(|next| query(&filter, next.as_str())),
+        pager: pager(&page, &filter),
         filter: DevicesInput { after: None, ..filter },
-        total,
     };
     render(&page)
 }
 
-/// The next page of the same list.
-fn query(filter: &DevicesInput, after: &str) -> String {
+fn pager(page: &Page<KeptDevice>, filter: &DevicesInput) -> Pager {
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let overdue = filter.overdue.map(|overdue| overdue.to_string()).unwrap_or_default();
     let pairs = [
@@ -146,7 +143,7 @@ fn query(filter: &DevicesInput, after: &str) -> String {
         ("q", said(&filter.q)),
     ];
     let pairs: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
-    text::query(&pairs, after)
+    Pager::of_page(page, &pairs)
 }
 
 /// Something that happened, as it is shown.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use auscult_model::VerdictOutcome;
-use auscult_store::{BuildState, JobState, PageRequest, Total};
+use auscult_store::{JobState, PageRequest, Total};
 use axum::{extract::State, response::Response};
 
 use super::{Frame, builds::BuildRow, render};
@@ -52,12 +52,7 @@ pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<
 fn tiles(fleet: &Fleet, dead: usize) -> Vec<Tile> {
     let count = |wanted: &dyn Fn(&Row) -> bool| fleet.rows.iter().filter(|row| wanted(row)).count();
     let of = |outcome| count(&|row: &Row| row.outcome() == Some(outcome));
-    let exploited = count(&|row: &Row| {
-        row.summary.as_ref().is_some_and(|summary| summary.counts.known_exploited > 0)
-    });
-    let waiting = count(&|row: &Row| {
-        matches!(row.build.state, BuildState::Queued | BuildState::Inspecting) || row.is_unjudged()
-    });
+    let (exploited, waiting) = (count(&Row::is_exploited), count(&Row::is_waiting));
     let tile = |count, text, href, tone| {
         let tone = if count == 0 { "" } else { tone };
         Tile { count, text, href, tone }

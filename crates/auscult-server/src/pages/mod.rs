@@ -20,6 +20,8 @@ use axum::{
     routing::{get, post},
 };
 
+use serde::Deserialize;
+
 use crate::{
     access::{Identity, Permission},
     api::SnapshotView,
@@ -141,6 +143,13 @@ fn warning(snapshot: &SnapshotView) -> Option<String> {
     })
 }
 
+/// Which part of a list is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct After {
+    after: String,
+}
+
 /// Writes a page.
 fn render(page: &impl Template) -> Answer<Response> {
     let text = page.render().map_err(|error| Problem::internal("write the page", &error))?;
@@ -175,16 +184,7 @@ pub(crate) fn to_sign_in(target: &str) -> String {
     if target == "/" {
         return "/sign-in".to_owned();
     }
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
-    let escaped: String = target
-        .bytes()
-        .map(
-            |byte| {
-                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect();
-    format!("/sign-in?next={escaped}")
+    format!("/sign-in?next={}", text::escaped_path(target))
 }
 
 /// A path of this server to go to; anything else leads to the start.

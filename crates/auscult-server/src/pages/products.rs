@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Frame, builds::BuildRow, entry::check_form, form::Fields, render, text};
+use super::{After, Frame, builds::BuildRow, entry::check_form, form::Fields, render, text::Pager};
 use crate::{
     access::{Caller, Identity, Permission},
     api::{Asked, Given, Id, cut, limit, take},
@@ -39,9 +39,7 @@ struct ProductsPage {
     frame: Frame,
     rows: Vec<ProductRow>,
     q: String,
-    total: usize,
-    range: String,
-    next: Option<String>,
+    pager: Pager,
     may_make: bool,
     error: Option<String>,
     given: NewProduct,
@@ -92,9 +90,7 @@ async fn list_page(
     let page = ProductsPage {
         frame: Frame::of(app, "Products", "/products", who).await?,
         rows,
-        total: part.total,
-        range: text::range(part.start, part.items.len()),
-        next: part.next.as_ref().map(|next| text::query(&[("q", &filter.q)], next)),
+        pager: Pager::of(&part, &[("q", &filter.q)]),
         q: filter.q,
         may_make: who.may(Permission::Products),
         error,
@@ -138,17 +134,9 @@ struct ProductPage {
     id: String,
     is: NewProduct,
     rows: Vec<BuildRow>,
-    total: usize,
-    range: String,
-    next: Option<String>,
+    pager: Pager,
     may_upload: bool,
     error: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct After {
-    after: String,
 }
 
 pub(super) async fn show(
@@ -177,9 +165,7 @@ async fn page(
         id: id.to_string(),
         is: product.is,
         rows: part.items.iter().map(|row| BuildRow::of(row)).collect(),
-        total: part.total,
-        range: text::range(part.start, part.items.len()),
-        next: part.next.as_ref().map(|next| text::query(&[], next)),
+        pager: Pager::of(&part, &[]),
         may_upload: who.may(Permission::Upload),
         error,
     };

@@ -1,14 +1,17 @@
 //! What was done, and what is judged by: the audit log, the feeds, and the state of the server.
 
 use askama::Template;
-use auscult_store::{Cursor, JobState, PageRequest, Total};
+use auscult_store::{JobState, PageRequest, Total};
 use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
-use super::{Frame, render, text};
+use super::{
+    Frame, render,
+    text::{self, Pager},
+};
 use crate::{
     access::Caller,
-    api::{Asked, SnapshotsView, VerificationView, snapshots},
+    api::{Asked, SnapshotsView, VerificationView, page_request, snapshots},
     problem::Answer,
     state::App,
 };
@@ -32,8 +35,7 @@ struct EntryRow {
 struct AuditPage {
     frame: Frame,
     rows: Vec<EntryRow>,
-    total: u64,
-    next: Option<String>,
+    pager: Pager,
     verified: Option<VerificationView>,
 }
 
@@ -49,15 +51,13 @@ pub(super) async fn audit(
     Caller(who): Caller,
     Asked(asked): Asked<AuditQuery>,
 ) -> Answer<Response> {
-    let after = Some(&asked.after).filter(|after| !after.is_empty());
-    let request = PageRequest { after: after.map(|after| Cursor::from_text(after)), limit: LIMIT };
+    let request = page_request(Some(&asked.after), LIMIT);
     let log = app.store.audit_log(who.organisation, &request).await?;
     let verified = if asked.verify == "yes" {
         Some(app.store.verify_audit(who.organisation).await?.into())
     } else {
         None
     };
-    let (Total::Exact(total) | Total::AtLeast(total)) = log.total;
     let row = |entry: auscult_store::AuditEntry| EntryRow {
         sequence: entry.sequence,
         at: text::time(entry.at),
@@ -68,9 +68,8 @@ pub(super) async fn audit(
     };
     let page = AuditPage {
         frame: Frame::of(&app, "Audit log", "/audit", &who).await?,
-        next: log.next.as_ref().map(|next| text::query(&[], next.as_str())),
+        pager: Pager::of_page(&log, &[]),
         rows: log.items.into_iter().map(row).collect(),
-        total,
         verified,
     };
     render(&page)

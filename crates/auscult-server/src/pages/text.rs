@@ -2,8 +2,11 @@
 
 use auscult_model::{Finding, Outcome, Severity};
 use auscult_report::primary;
-use auscult_store::BuildKind;
+use auscult_store::{BuildKind, Page, Total};
 use jiff::{Timestamp, tz::TimeZone};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::api::Part;
 
 /// A time, to the minute.
 pub(super) fn time(time: Timestamp) -> String {
@@ -19,8 +22,40 @@ pub(super) fn kind(kind: BuildKind) -> &'static str {
     }
 }
 
+/// Where a page stands in its list, and the way to the next.
+#[derive(Default)]
+pub(super) struct Pager {
+    /// "51 to 100", or how many there are.
+    pub(super) range: String,
+    pub(super) total: String,
+    pub(super) next: Option<String>,
+}
+
+impl Pager {
+    /// A part of a list in memory; `filters` are kept in the link to the next.
+    pub(super) fn of<T>(part: &Part<'_, T>, filters: &[(&str, &String)]) -> Self {
+        Self {
+            range: range(part.start, part.items.len()),
+            total: part.total.to_string(),
+            next: part.next.as_ref().map(|next| query(filters, next)),
+        }
+    }
+
+    /// A page of the store's.
+    pub(super) fn of_page<T>(page: &Page<T>, filters: &[(&str, &String)]) -> Self {
+        Self {
+            range: page.items.len().to_string(),
+            total: match page.total {
+                Total::Exact(count) => count.to_string(),
+                Total::AtLeast(count) => format!("more than {count}"),
+            },
+            next: page.next.as_ref().map(|next| query(filters, next.as_str())),
+        }
+    }
+}
+
 /// The place of a page in its list: "51 to 100".
-pub(super) fn range(start: usize, count: usize) -> String {
+fn range(start: usize, count: usize) -> String {
     if count == 0 {
         return "0".to_owned();
     }
@@ -28,7 +63,7 @@ pub(super) fn range(start: usize, count: usize) -> String {
 }
 
 /// A query with the filters that are set, and the cursor of the next page.
-pub(super) fn query(pairs: &[(&str, &String)], after: &str) -> String {
+fn query(pairs: &[(&str, &String)], after: &str) -> String {
     let set = pairs.iter().filter(|(_, value)| !value.is_empty());
     let set = set.map(|(name, value)| format!("{name}={}", escaped(value)));
     let all: Vec<String> = [format!("after={}", escaped(after))].into_iter().chain(set).collect();
@@ -40,13 +75,18 @@ pub(super) fn finding_href(build: &str, id: &str, component: &str) -> String {
     format!("/builds/{build}/findings/{}?component={}", escaped(id), escaped(component))
 }
 
+/// What is escaped in URLs: all but what is unreserved (RFC 3986 section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// A text as a part of a URL.
 pub(super) fn escaped(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let escape = |byte: u8| {
-        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(escape).collect()
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// A path as a value in a URL.
+pub(super) fn escaped_path(path: &str) -> String {
+    const BUT_SLASHES: &AsciiSet = &ESCAPED.remove(b'/');
+    utf8_percent_encode(path, BUT_SLASHES).to_string()
 }
 
 /// The tone of a finding: how urgent it is, as long as it is open.

@@ -12,8 +12,8 @@ use crate::{
     value::{check_name, check_text, values},
 };
 
-/// Bytes of what a device is recognised by.
-const KEY_BYTES_MAX: usize = 2_000;
+/// Bytes of what a device is recognised by: with the id behind it, it has to fit into a cursor.
+const KEY_BYTES_MAX: usize = 900;
 /// Between the parts of an identity; no text of a device has it.
 const BETWEEN: char = '\u{1f}';
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{KeptDevice, device};
+use super::{KeptDevice, device, sorted_by};
 use crate::{
     BuildId, OrganisationId, Page, PageRequest, Result, Store, Total,
     value::{Value, values},
@@ -33,14 +33,30 @@ pub struct DeviceFilter {
     pub text: Option<String>,
 }
 
-/// A condition that holds where its value is null. Both databases take this form with one plan.
-const WHERE: &str = "organisation = $1
+/// Conditions that hold where their value is null.
+macro_rules! chosen {
+    () => {
+        "organisation = $1
     AND ($2 IS NULL OR manufacturer = $2) AND ($3 IS NULL OR model = $3)
     AND ($4 IS NULL OR site = $4) AND ($5 IS NULL OR department = $5)
     AND ($6 IS NULL OR status = $6) AND ($7 IS NULL OR custody = $7)
     AND ($8 IS NULL OR build_basis = $8) AND ($9 IS NULL OR build = $9)
     AND ($10 IS NULL OR next_maintenance < $10)
-    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')";
+    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')"
+    };
+}
+
+const SELECT: &str = concat!(
+    "SELECT * FROM device WHERE ",
+    chosen!(),
+    " AND (sorted_by > $12 OR (sorted_by = $12 AND id > $13))
+    ORDER BY sorted_by, id LIMIT $14"
+);
+const COUNT: &str = concat!(
+    "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM device WHERE ",
+    chosen!(),
+    " LIMIT $12) AS listed"
+);
 
 impl Store {
     /// Devices, by their tag or whatever else they are first recognised by.
@@ -51,25 +67,13 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<KeptDevice>> {
         let after = request.key_or("")?;
-        let (sorted_by, id) = after.rsplit_once('\n').unwrap_or_default();
-        let select = crate::database::made_of_constants(format!(
-            "SELECT * FROM device WHERE {WHERE}
-                AND (sorted_by > $12 OR (sorted_by = $12 AND id > $13))
-             ORDER BY sorted_by, id LIMIT $14"
-        ));
-        let count = crate::database::made_of_constants(format!(
-            "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM device WHERE {WHERE} LIMIT $12) AS listed"
-        ));
-        let mut transaction = self.database.begin_reading("list the devices").await?;
+        let (last, id) = after.rsplit_once('\n').unwrap_or_default();
         let mut wanted = filter.values(organisation);
-        wanted.extend(values![sorted_by, id, request.rows()]);
-        let rows = transaction.rows(select, wanted).await?;
+        wanted.extend(values![last, id, request.rows()]);
         let mut counted = filter.values(organisation);
         counted.extend(values![Total::rows()]);
-        let counted = transaction.row(count, counted).await?;
-        let total = Total::of(counted.map_or(Ok(0), |row| row.int("counted"))?);
-        let items = rows.iter().map(device).collect::<Result<Vec<KeptDevice>>>()?;
-        Ok(Page::of(request, items, total, key))
+        let mut transaction = self.database.begin_reading("list the devices").await?;
+        Page::read(&mut transaction, request, (SELECT, wanted), (COUNT, counted), device, key).await
     }
 }
 
@@ -96,7 +100,5 @@ impl DeviceFilter {
 }
 
 fn key(device: &KeptDevice) -> String {
-    let identities = device.is.identities();
-    let sorted_by = identities.first().map(ToString::to_string).unwrap_or_default();
-    format!("{sorted_by}\n{}", device.id)
+    format!("{}\n{}", sorted_by(&device.is), device.id)
 }

@@ -334,12 +334,16 @@ async fn identify(
     Ok(())
 }
 
+/// What lists are sorted by: what a device is first recognised by.
+fn sorted_by(is: &Device) -> String {
+    is.identities().first().map(ToString::to_string).unwrap_or_default()
+}
+
 /// What lists are chosen and sorted by, in the order of the columns.
 fn columns(is: &Device) -> Vec<crate::value::Value> {
     let text = |field| is.get(field).map(ToString::to_string);
-    let sorted_by = is.identities().first().map(ToString::to_string).unwrap_or_default();
     values![
-        sorted_by,
+        sorted_by(is),
         text(DeviceField::Manufacturer),
         text(DeviceField::Model),
         text(DeviceField::Site),

@@ -16,13 +16,13 @@ use crate::{
 pub(crate) fn backup(arguments: &BackupArgs) -> anyhow::Result<Exit> {
     let file = arguments.file.as_path();
     let database = present(&arguments.database)?;
-    runtime()?.block_on(async {
+    let shown = runtime()?.block_on(async {
         let store = Store::open(&database).await?;
         let written = store.backup(file).await;
         store.close().await;
-        written
+        written.map(|()| store.url().to_owned())
     })?;
-    say(&[format!("{} holds all of {}", file.display(), without_password(&database))])?;
+    say(&[format!("{} holds all of {shown}", file.display())])?;
     Ok(Exit::Done)
 }
 
@@ -130,13 +130,6 @@ fn present(arguments: &DatabaseArgs) -> anyhow::Result<String> {
 }
 
 /// An address without its password.
-fn without_password(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((_, place)) => place.to_owned(),
-        None => url.to_owned(),
-    }
-}
-
 fn say(lines: &[String]) -> anyhow::Result<()> {
     let text = lines.join("\n") + "\n";
     std::io::stdout().lock().write_all(text.as_bytes()).context("write the result")
