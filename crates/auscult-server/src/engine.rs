@@ -5,6 +5,7 @@
 
 use std::{fs::File, path::Path, sync::Arc};
 
+use auscult_fleet::Table;
 use auscult_model::{Decisions, Facts, SnapshotInfo};
 use auscult_report::ScanResult;
 use auscult_store::BuildKind;
@@ -15,6 +16,9 @@ use jiff::civil::Date;
 pub trait Engine: Send + Sync + 'static {
     /// Takes the facts of an upload in a process that has given up whatever it does not need.
     fn inspect(&self, kind: BuildKind, input: File) -> Result<Facts, EngineError>;
+
+    /// Reads an inventory of devices as a table, in such a process, too.
+    fn read_table(&self, input: File) -> Result<Table, EngineError>;
 
     /// Opens a snapshot and looks at every byte of it; the one that the program carries or that it
     /// was told to use where no file is given.

@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-report", &["auscult-model", "auscult-sbom"]),
     ("auscult-fleet", &["auscult-model"]),
     ("auscult-store", &["auscult-model"]),
-    ("auscult-server", &["auscult-assess", "auscult-model", "auscult-report", "auscult-store"]),
+    (
+        "auscult-server",
+        &["auscult-assess", "auscult-fleet", "auscult-model", "auscult-report", "auscult-store"],
+    ),
     ("auscult-testkit", &[]),
     (
         "auscult",
@@ -32,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auscult-attest",
             "auscult-dsse",
             "auscult-fetch",
+            "auscult-fleet",
             "auscult-inspect",
             "auscult-measure",
             "auscult-model",

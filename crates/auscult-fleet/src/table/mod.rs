@@ -3,6 +3,8 @@
 mod csv_file;
 mod workbook;
 
+use serde::{Deserialize, Serialize};
+
 /// Bytes of a file; a hundred thousand rows of fifty columns have a third of it.
 const BYTES_MAX: usize = 128 << 20;
 /// Rows of a table.
@@ -11,7 +13,7 @@ const ROWS_MAX: usize = 500_000;
 const COLUMNS_MAX: usize = 512;
 
 /// A table with its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// The names of the columns, as the file has them.
     pub header: Vec<String>,
@@ -20,7 +22,7 @@ pub struct Table {
 }
 
 /// A row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRow {
     /// Its number in the file, as a spreadsheet shows it: the header is row 1, or further down.
     pub number: usize,
@@ -72,6 +74,9 @@ pub enum TableError {
 }
 
 impl Table {
+    /// Bytes of the largest file that is read.
+    pub const BYTES_MAX: usize = BYTES_MAX;
+
     /// Reads a CSV or XLSX file; which of them is told by its first bytes.
     pub fn read(bytes: &[u8]) -> Result<Self, TableError> {
         if bytes.len() > BYTES_MAX {

@@ -8,6 +8,7 @@ mod derived;
 mod devices;
 mod extract;
 mod fleet;
+mod inventory;
 mod keys;
 mod products;
 mod snapshots;
@@ -26,6 +27,9 @@ pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
 pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, component, cut};
 pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
 pub(crate) use extract::{Asked, Id, page_request};
+pub(crate) use inventory::{
+    ColumnsView, ImportView, Wanted, columns_of, import_of, keep_mapping, mapping_names, table_of,
+};
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};
@@ -83,6 +87,10 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(decisions::list, decisions::record))
         .routes(routes!(fleet::where_used))
         .routes(routes!(devices::list, devices::create))
+        .routes(routes!(inventory::import))
+        .routes(routes!(inventory::columns))
+        .routes(routes!(inventory::mappings))
+        .routes(routes!(inventory::save_mapping))
         .routes(routes!(devices::show, devices::change))
         .routes(routes!(devices::set_build))
         .routes(routes!(devices::history))

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a client may be silent in the middle of an upload.
-const SILENCE_MAX: Duration = Duration::from_mins(1);
+pub(super) const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// Largest SBOM, as `auscult scan` takes it.
 const SBOM_BYTES_MAX: u64 = 128 << 20;
 /// Largest facts.
@@ -173,7 +173,7 @@ fn check_length(headers: &HeaderMap, limit: u64) -> Answer<()> {
     if length.is_some_and(|length| length > limit) { Err(too_large(limit)) } else { Ok(()) }
 }
 
-fn too_large(limit: u64) -> Problem {
+pub(super) fn too_large(limit: u64) -> Problem {
     let detail = format!("the upload has more than {limit} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         .hint("start the server with a higher --upload-limit")

@@ -69,7 +69,7 @@ fn name(device: &KeptDevice) -> String {
 }
 
 /// The name of a field for people: `udi_di` is "UDI DI".
-fn label(field: DeviceField) -> String {
+pub(super) fn label(field: DeviceField) -> String {
     const SHORT: &[&str] = &[
         "aem", "di", "eol", "eos", "fda", "gmdn", "ip", "it", "mac", "mds2", "os", "phi", "pm",
         "udi", "vlan",
@@ -103,6 +103,7 @@ struct DevicesPage {
     rows: Vec<DeviceRow>,
     filter: DevicesInput,
     pager: Pager,
+    may_import: bool,
 }
 
 impl DevicesPage {
@@ -122,6 +123,7 @@ pub(super) async fn list(
         frame: Frame::of(&app, "Devices", "/devices", &who).await?,
         rows: page.items.iter().map(DeviceRow::of).collect(),
         pager: pager(&page, &filter),
+        may_import: who.may(Permission::Devices),
         filter: DevicesInput { after: None, ..filter },
     };
     render(&page)

@@ -7,6 +7,7 @@ mod entry;
 mod finding;
 mod form;
 mod home;
+mod inventory;
 mod products;
 mod records;
 mod text;
@@ -49,6 +50,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
         .route("/where-used", get(where_used::show))
         .route("/devices", get(devices::list))
+        .route("/devices/import", get(inventory::show).post(inventory::upload))
+        .route("/devices/mappings", post(inventory::save))
         .route("/devices/{device}", get(devices::show))
         .route("/devices/{device}/custody", post(devices::step))
         .route("/feeds", get(records::feeds))

@@ -9,11 +9,13 @@ use serde_json::json;
 use super::{KeptDevice, change, insert, required};
 use crate::{
     AuditEvent, DeviceId, OrganisationId, Result, Store, audit,
-    value::{check_name, check_text, values},
+    value::{Value, check_name, check_text, values},
 };
 
 /// Bytes of what a device is recognised by: with the id behind it, it has to fit into a cursor.
 const KEY_BYTES_MAX: usize = 900;
+/// Identities that are asked for at once.
+const IDENTITIES_AT_ONCE: usize = 8;
 /// Between the parts of an identity; no text of a device has it.
 const BETWEEN: char = '\u{1f}';
 
@@ -76,14 +78,20 @@ impl Store {
     ) -> Result<Vec<KeptDevice>> {
         let mut transaction = self.database.begin_reading("find devices").await?;
         let select = "SELECT device FROM device_identity
-                      WHERE organisation = $1 AND identity = $2";
+                      WHERE organisation = $1 AND identity IN ($2, $3, $4, $5, $6, $7, $8, $9)";
         let mut found: BTreeMap<DeviceId, KeptDevice> = BTreeMap::new();
-        for identity in identities {
-            let values = values![organisation, key(identity)?];
-            let Some(row) = transaction.row(select, values).await? else { continue };
-            let id: DeviceId = row.parsed("device")?;
-            if let Entry::Vacant(place) = found.entry(id) {
-                place.insert(required(&mut transaction, organisation, id).await?);
+        for chunk in identities.chunks(IDENTITIES_AT_ONCE) {
+            let mut keys = chunk.iter().map(key).collect::<Result<Vec<_>>>()?;
+            // One statement for every number of them: the last is asked for again.
+            let last = keys.last().cloned().unwrap_or_default();
+            keys.resize(IDENTITIES_AT_ONCE, last);
+            let mut values = values![organisation];
+            values.extend(keys.into_iter().map(Value::from));
+            for row in transaction.rows(select, values).await? {
+                let id: DeviceId = row.parsed("device")?;
+                if let Entry::Vacant(place) = found.entry(id) {
+                    place.insert(required(&mut transaction, organisation, id).await?);
+                }
             }
         }
         Ok(found.into_values().collect())

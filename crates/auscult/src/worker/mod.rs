@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 
 pub(crate) use child::run as run_child;
-pub(crate) use parent::{extract, inspect, inspect_in_background, list, print, survey};
+pub(crate) use parent::{extract, inspect, inspect_in_background, list, print, survey, table};
 
 /// The hidden subcommand that the parent starts.
 pub(crate) const SUBCOMMAND: &str = "worker";
@@ -55,6 +55,8 @@ pub(crate) enum Task {
     List,
     /// Answer with a [`Surveyed`].
     Survey,
+    /// Answer with an [`InventoryTable`].
+    Table,
     /// Answer with a status line and the bytes at this place.
     Print(Locator),
     /// Answer with one [`Extracted`] header and its bytes per file, then the end marker.
@@ -85,6 +87,9 @@ pub(crate) struct Surveyed {
     pub(crate) facts: Facts,
     pub(crate) survey: auscult_attest::Survey,
 }
+
+/// The answer to [`Task::Table`]: an inventory of devices as a table, or why the file is none.
+pub(crate) type InventoryTable = Result<auscult_fleet::Table, String>;
 
 /// The answer to [`Task::Probe`].
 #[derive(Debug, Serialize, Deserialize)]

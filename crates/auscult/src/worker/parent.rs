@@ -20,7 +20,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use auscult_model::{ByteName, InputKind, Limits, Locator, Sha256};
 
-use super::{Extracted, ExtractedKind, Inspection, Listing, Request, SUBCOMMAND, Surveyed, Task};
+use super::{
+    Extracted, ExtractedKind, Inspection, InventoryTable, Listing, Request, SUBCOMMAND, Surveyed,
+    Task,
+};
 use crate::{cache::Cache, failure::Hinted, target::Target};
 
 /// Longest answer that is read into memory.
@@ -107,6 +110,12 @@ pub(crate) fn list(target: Target, limits: &Limits) -> anyhow::Result<Listing> {
 pub(crate) fn survey(target: Target, limits: &Limits) -> anyhow::Result<Surveyed> {
     let answer = ask(target, Task::Survey, limits)?;
     serde_json::from_slice(&answer).context("read the survey that the worker sent")
+}
+
+/// Reads an inventory of devices as a table.
+pub(crate) fn table(target: Target, limits: &Limits) -> anyhow::Result<InventoryTable> {
+    let answer = ask(target, Task::Table, limits)?;
+    serde_json::from_slice(&answer).context("read the table that the worker sent")
 }
 
 /// Copies the bytes at a place of the image to `out`.

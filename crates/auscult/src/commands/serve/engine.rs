@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use auscult_advisory::Snapshot;
 use auscult_assess::Stated;
+use auscult_fleet::Table;
 use auscult_model::{Decisions, FACTS_SCHEMA, Facts, InputKind, Known, Limits, SnapshotInfo};
 use auscult_priority::{DecisionPolicy, Policy};
 use auscult_report::ScanResult;
@@ -37,6 +38,12 @@ impl Engine for Program {
             BuildKind::Image | BuildKind::Sbom => self.facts(kind, input),
         };
         facts.map_err(|error| told(&error))
+    }
+
+    fn read_table(&self, input: File) -> Result<Table, EngineError> {
+        let read = Target::of_file(input).and_then(|target| worker::table(target, &self.limits));
+        let refused = |message| EngineError { message, hint: None, is_passing: false };
+        read.map_err(|error| told(&error))?.map_err(refused)
     }
 
     fn open_snapshot(&self, file: Option<&Path>) -> Result<Arc<dyn Judge>, EngineError> {

@@ -13,7 +13,7 @@ use auscult_model::{Facts, Input, InputKind, Limits, Locator, Sha256};
 use auscult_unpack::{Extent, Memo, Tree};
 use serde_json::value::RawValue;
 
-use super::{Inspection, Probe, Request, Surveyed, Task, digest, walls};
+use super::{Inspection, InventoryTable, Probe, Request, Surveyed, Task, digest, walls};
 use crate::cache;
 
 mod extract;
@@ -76,6 +76,7 @@ pub(crate) fn run(request: &str) -> anyhow::Result<()> {
             survey.image.sha256 = facts.input.sha256;
             serde_json::to_writer(&mut out, &Surveyed { isolation, facts, survey })?;
         }
+        Task::Table => serde_json::to_writer(&mut out, &read_table(&image, size)?)?,
         Task::Print(locator) => {
             let image = auscult_unpack::image(image, size, limits, spill);
             print(&image, &locator, &mut out)?;
@@ -186,6 +187,15 @@ fn print(image: &Extent, locator: &Locator, out: &mut impl Write) -> anyhow::Res
         position += PIECE_BYTES;
     }
     Ok(())
+}
+
+/// Reads an inventory; a file that is none is an answer, too.
+fn read_table(image: &File, size: u64) -> anyhow::Result<InventoryTable> {
+    // One byte more than is taken, so that the reader says that it is too large.
+    let size = size.min(auscult_fleet::Table::BYTES_MAX as u64 + 1);
+    let mut bytes = vec![0; usize::try_from(size)?];
+    image.read_exact_at(&mut bytes, 0).context("read the inventory")?;
+    Ok(auscult_fleet::Table::read(&bytes).map_err(|error| error.to_string()))
 }
 
 fn read_sbom(image: &File, size: u64, limits: &Limits) -> anyhow::Result<Facts> {

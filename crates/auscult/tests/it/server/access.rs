@@ -214,7 +214,13 @@ fn things_of_another_organisation_are_not_there() {
         let token = hospital.form_token(&cookie);
         let list = stranger.get("/api/v1/products").json();
         assert_eq!(list["total"]["count"], 0);
-        for endpoint in ENDPOINTS.iter().filter(|one| one.path.contains('{')) {
+        // People name mappings, so that each organisation may have one of a name.
+        let mapping = br#"{"columns":{"Tag":{"field":"asset_tag"}}}"#;
+        let path = "/api/v1/devices/mappings/Acme";
+        assert_eq!(administrator.send("PUT", path, "application/json", mapping).status, 204);
+        assert_eq!(stranger.get("/api/v1/devices/mappings").json(), json!([]));
+        let has_id = |path: &str| path.contains('{') && !path.ends_with("/mappings/{mapping}");
+        for endpoint in ENDPOINTS.iter().filter(|one| has_id(one.path)) {
             let path = theirs.path(endpoint) + "?label=x";
             let (kind, body) = fitting(endpoint, &token, &theirs);
             let said = stranger.send(endpoint.method, &path, kind, body.as_bytes());

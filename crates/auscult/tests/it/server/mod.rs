@@ -4,6 +4,7 @@ mod access;
 mod builds;
 mod devices;
 mod fault;
+mod inventory;
 mod pages;
 mod push;
 mod start;
