@@ -36,7 +36,7 @@ pub fn makers(finding: &Finding) -> Option<&RiskDecision> {
 }
 
 /// How urgent an outcome is, over all the tables that outcomes come from.
-pub(crate) fn urgency(outcome: Outcome) -> u8 {
+pub fn urgency(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Immediate => 11,
         Outcome::Within3DaysForensic | Outcome::Act => 10,

@@ -24,6 +24,7 @@ mod settings;
 mod state;
 mod summary;
 mod throttle;
+mod worklist;
 
 pub use access::{Access, ENDPOINTS, Endpoint, Permission, Role};
 pub use engine::{Engine, EngineError, Judge};

@@ -1,7 +1,8 @@
 //! What lists need of a judged build: its verdict, its numbers, and what is in it by name.
 
 use auscult_model::{Finding, Outcome, Severity, Verdict, VerdictOutcome};
-use auscult_report::{ScanResult, makers, primary};
+use auscult_report::{ScanResult, makers, primary, urgency};
+use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +26,12 @@ pub(crate) struct Touch {
     pub(crate) version: String,
     pub(crate) is_open: bool,
     pub(crate) outcome: String,
+    /// How urgent that is; what nobody decided is the most urgent.
+    pub(crate) urgency: u8,
+    /// Known to be exploited (KEV).
+    pub(crate) is_exploited: bool,
+    /// The day by which the first of its decisions asks for something.
+    pub(crate) due: Option<Date>,
 }
 
 /// Numbers of a build. Findings are counted while they are open, unless it says otherwise.
@@ -79,6 +86,9 @@ fn touch(finding: &Finding) -> Touch {
         version: finding.version.to_string(),
         is_open: finding.vex.status.is_open(),
         outcome: outcome_of(finding),
+        urgency: primary(finding).map_or(u8::MAX, |decision| urgency(decision.outcome)),
+        is_exploited: finding.kev.is_some(),
+        due: finding.decisions.iter().filter_map(|decision| decision.due).min(),
     }
 }
 

@@ -40,8 +40,8 @@ pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
 pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use device::{
-    Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, Imported,
-    KeptDevice, Released, SavedMapping,
+    Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, DevicesOfBuild,
+    Imported, KeptDevice, Released, SavedMapping,
 };
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};

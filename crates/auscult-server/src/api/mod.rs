@@ -14,6 +14,7 @@ mod products;
 mod snapshots;
 mod upload;
 mod views;
+mod worklist;
 
 pub(crate) use accounts::{AccountInput, make as make_account, said, update};
 pub(crate) use audit::VerificationView;
@@ -42,6 +43,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use views::{ReasonView, SnapshotView, VerdictView};
+pub(crate) use worklist::WorkFilter;
 
 use crate::{problem::ProblemBody, state::App};
 
@@ -85,6 +87,7 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(derived::components))
         .routes(routes!(derived::findings))
         .routes(routes!(decisions::list, decisions::record))
+        .routes(routes!(worklist::worklist))
         .routes(routes!(fleet::where_used))
         .routes(routes!(devices::list, devices::create))
         .routes(routes!(inventory::import))

@@ -12,6 +12,7 @@ mod products;
 mod records;
 mod text;
 mod where_used;
+mod worklist;
 
 use askama::Template;
 use axum::{
@@ -48,6 +49,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/builds/{build}/retry", post(builds::retry))
         .route("/builds/{build}/components", get(builds::components))
         .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
+        .route("/worklist", get(worklist::show))
+        .route("/worklist.csv", get(worklist::csv))
         .route("/where-used", get(where_used::show))
         .route("/devices", get(devices::list))
         .route("/devices/import", get(inventory::show).post(inventory::upload))
@@ -119,6 +122,7 @@ impl Frame {
         let link = |href, text| Link { href, text, is_here: self.here == href };
         let mut links = vec![
             link("/", "Overview"),
+            link("/worklist", "Worklist"),
             link("/products", "Products"),
             link("/builds", "Builds"),
             link("/devices", "Devices"),

@@ -102,3 +102,30 @@ impl DeviceFilter {
 fn key(device: &KeptDevice) -> String {
     format!("{}\n{}", sorted_by(&device.is), device.id)
 }
+
+/// How many devices run a build, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicesOfBuild {
+    /// The build; none for the devices of which nobody knows it.
+    pub build: Option<BuildId>,
+    /// How many they are.
+    pub devices: u64,
+}
+
+impl Store {
+    /// Counts the devices of every build that any has, and those whose build is unknown.
+    pub async fn devices_by_build(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<Vec<DevicesOfBuild>> {
+        let select = "SELECT build, COUNT(*) AS devices FROM device
+                      WHERE organisation = $1 GROUP BY build";
+        let values = values![organisation];
+        let rows = self.database.rows("count devices by build", select, values).await?;
+        let counted = |row: &crate::database::Row| {
+            let build = row.parsed_or_null("build")?;
+            Ok(DevicesOfBuild { build, devices: row.count("devices")? })
+        };
+        rows.iter().map(counted).collect()
+    }
+}

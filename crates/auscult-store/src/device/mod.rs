@@ -11,7 +11,7 @@ use serde_json::json;
 
 pub use custody::{Custody, CustodyStep, Released};
 pub use import::{DeviceUpdate, Imported};
-pub use list::DeviceFilter;
+pub use list::{DeviceFilter, DevicesOfBuild};
 pub use mapping::SavedMapping;
 
 use crate::{

@@ -9,3 +9,4 @@ mod pages;
 mod push;
 mod start;
 mod support;
+mod worklist;

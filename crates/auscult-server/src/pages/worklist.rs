@@ -1,0 +1,160 @@
+//! What to do first, by when, and where.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    Frame, render,
+    text::{Pager, escaped},
+};
+use crate::{
+    access::Caller,
+    api::{Asked, WorkFilter, cut},
+    evaluate::today,
+    problem::{Answer, Problem},
+    state::App,
+    worklist::{Work, Worklist},
+};
+
+/// Entries of a page.
+const LIMIT: usize = 50;
+/// Components that are named.
+const NAMED: usize = 3;
+
+struct WorkRow {
+    href: String,
+    id: String,
+    outcome: String,
+    tone: &'static str,
+    is_exploited: bool,
+    due: String,
+    is_overdue: bool,
+    components: String,
+    more: usize,
+    builds: usize,
+    devices: u64,
+}
+
+impl WorkRow {
+    fn of(work: &Work) -> Self {
+        let named = work.components.iter().take(NAMED);
+        let named: Vec<String> = named.map(|(name, version)| format!("{name} {version}")).collect();
+        Self {
+            href: format!("/where-used?q={}", escaped(&work.id)),
+            id: work.id.clone(),
+            outcome: work.outcome.clone(),
+            tone: match work.outcome.as_str() {
+                "immediate" | "out-of-cycle" | "not decided" => "bad",
+                "scheduled" => "warn",
+                _ => "",
+            },
+            is_exploited: work.is_exploited,
+            due: work.due.map(|due| due.to_string()).unwrap_or_default(),
+            is_overdue: work.due.is_some_and(|due| due < today()),
+            components: named.join(", "),
+            more: work.components.len().saturating_sub(NAMED),
+            builds: work.builds.len(),
+            devices: work.devices,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "worklist.html")]
+struct WorklistPage {
+    frame: Frame,
+    rows: Vec<WorkRow>,
+    pager: Pager,
+    filter: WorkFilter,
+    /// Ids and names.
+    products: Vec<(String, String)>,
+    silent: usize,
+    devices_of_unknown_build: u64,
+    /// The filters, for the list as a file.
+    query: String,
+}
+
+impl WorklistPage {
+    fn is_chosen(&self) -> bool {
+        self.filter != WorkFilter::default()
+    }
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<WorkFilter>,
+) -> Answer<Response> {
+    let list = Worklist::of(&app, who.organisation).await?;
+    let chosen = filter.chosen(&list.works)?;
+    let tag = WorkFilter::tag(chosen.len());
+    let part = cut(&chosen, filter.after.as_deref(), LIMIT, &tag)?;
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    let kev = filter.kev.filter(|kev| *kev).map(|kev| kev.to_string()).unwrap_or_default();
+    let pairs = [
+        ("outcome", said(&filter.outcome)),
+        ("kev", kev),
+        ("product", said(&filter.product)),
+        ("q", said(&filter.q)),
+    ];
+    let named: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
+    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    let products = list.fleet.products.iter();
+    let mut products: Vec<(String, String)> =
+        products.map(|(id, name)| (id.to_string(), name.clone())).collect();
+    products.sort_unstable_by_key(|(_, name)| name.to_lowercase());
+    let page = WorklistPage {
+        frame: Frame::of(&app, "Worklist", "/worklist", &who).await?,
+        rows: part.items.iter().map(|work| WorkRow::of(work)).collect(),
+        pager: Pager::of(&part, &named),
+        products,
+        silent: list.silent,
+        devices_of_unknown_build: list.devices_of_unknown_build,
+        query: set.join("&"),
+        filter: WorkFilter { after: None, ..filter },
+    };
+    render(&page)
+}
+
+/// The list as a file, whole.
+pub(super) async fn csv(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<WorkFilter>,
+) -> Answer<Response> {
+    let list = Worklist::of(&app, who.organisation).await?;
+    let rows = filter.chosen(&list.works)?;
+    let bytes = written(&rows).map_err(|error| Problem::internal("write the list", &error))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment; filename=\"worklist.csv\""),
+        ),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+fn written(works: &[&Work]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
+    writer.write_record(header)?;
+    for work in works {
+        let is_exploited = if work.is_exploited { "yes" } else { "no" };
+        writer.write_record([
+            auscult_fleet::harmless(work.id.clone()),
+            work.outcome.clone(),
+            is_exploited.to_owned(),
+            work.due.map(|due| due.to_string()).unwrap_or_default(),
+            auscult_fleet::harmless(work.components_text()),
+            work.builds.len().to_string(),
+            work.devices.to_string(),
+        ])?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}

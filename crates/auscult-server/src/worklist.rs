@@ -1,0 +1,122 @@
+//! What to do first, over all builds: a row for each vulnerability, not for each build that has it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use auscult_store::{BuildId, OrganisationId, ProductId};
+use jiff::civil::Date;
+
+use crate::{
+    fleet::{Fleet, Row},
+    problem::Answer,
+    state::App,
+    summary::Touch,
+};
+
+/// A vulnerability that is open in at least one build.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// Its usual id.
+    pub(crate) id: String,
+    /// What the most urgent of its findings asks for.
+    pub(crate) outcome: String,
+    pub(crate) urgency: u8,
+    pub(crate) is_exploited: bool,
+    /// The first day by which something is due.
+    pub(crate) due: Option<Date>,
+    /// Components with their versions.
+    pub(crate) components: BTreeSet<(String, String)>,
+    pub(crate) builds: Vec<BuildId>,
+    pub(crate) products: BTreeSet<ProductId>,
+    /// Devices that are known to run one of the builds.
+    pub(crate) devices: u64,
+    /// The foremost place of it in the order of a build.
+    place: usize,
+}
+
+/// All of it, what comes first at the beginning.
+pub(crate) struct Worklist {
+    pub(crate) works: Vec<Work>,
+    /// Builds of which nobody can say, as they are not inspected or not judged yet.
+    pub(crate) silent: usize,
+    /// Devices of which nobody knows the build: each may have any of it.
+    pub(crate) devices_of_unknown_build: u64,
+    pub(crate) fleet: Fleet,
+}
+
+impl Worklist {
+    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
+        let fleet = Fleet::of(app, organisation).await?;
+        let mut devices: HashMap<Option<BuildId>, u64> = HashMap::new();
+        for counted in app.store.devices_by_build(organisation).await? {
+            devices.insert(counted.build, counted.devices);
+        }
+        let works = works(&fleet.rows, &devices);
+        Ok(Self {
+            works,
+            silent: fleet.silent(),
+            devices_of_unknown_build: devices.get(&None).copied().unwrap_or(0),
+            fleet,
+        })
+    }
+}
+
+/// Puts findings of one vulnerability together, and the vulnerabilities into their order: the outcome,
+/// known exploitation, then the foremost place among the findings of a build, which counts with all else.
+fn works(rows: &[Row], devices: &HashMap<Option<BuildId>, u64>) -> Vec<Work> {
+    let mut works: BTreeMap<&str, Work> = BTreeMap::new();
+    for row in rows {
+        let Some(summary) = &row.summary else { continue };
+        let count = devices.get(&Some(row.build.id)).copied().unwrap_or(0);
+        for (place, touch) in summary.touches.iter().enumerate().filter(|(_, one)| one.is_open) {
+            let Some(id) = touch.ids.first() else { continue };
+            let work = works.entry(id).or_insert_with(|| Work::of(id, touch, place));
+            work.add(row, touch, place, count);
+        }
+    }
+    let mut works: Vec<Work> = works.into_values().collect();
+    works.sort_by_key(|work| (Reverse(work.urgency), !work.is_exploited, work.place));
+    works
+}
+
+impl Work {
+    fn of(id: &str, touch: &Touch, place: usize) -> Self {
+        Self {
+            id: id.to_owned(),
+            outcome: touch.outcome.clone(),
+            urgency: touch.urgency,
+            is_exploited: touch.is_exploited,
+            due: touch.due,
+            components: BTreeSet::new(),
+            builds: Vec::new(),
+            products: BTreeSet::new(),
+            devices: 0,
+            place,
+        }
+    }
+
+    fn add(&mut self, row: &Row, touch: &Touch, place: usize, devices: u64) {
+        if touch.urgency > self.urgency {
+            self.urgency = touch.urgency;
+            self.outcome.clone_from(&touch.outcome);
+        }
+        self.is_exploited |= touch.is_exploited;
+        self.due = [self.due, touch.due].into_iter().flatten().min();
+        self.components.insert((touch.component.clone(), touch.version.clone()));
+        self.products.insert(row.build.product);
+        self.place = self.place.min(place);
+        // Findings of one build come one after the other.
+        if self.builds.last() != Some(&row.build.id) {
+            self.builds.push(row.build.id);
+            self.devices += devices;
+        }
+    }
+
+    /// Its components in words.
+    pub(crate) fn components_text(&self) -> String {
+        let named = self.components.iter().map(|(name, version)| format!("{name} {version}"));
+        named.collect::<Vec<_>>().join(", ")
+    }
+}
