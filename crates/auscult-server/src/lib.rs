@@ -26,6 +26,6 @@ mod summary;
 mod throttle;
 
 pub use access::{Access, ENDPOINTS, Endpoint, Permission, Role};
-pub use engine::{Engine, EngineError, Judge};
+pub use engine::{Engine, EngineError, Judge, Papers, Verified};
 pub use serve::{Error, Started, serve};
 pub use settings::{CertificateSource, LogFormat, Settings, start_log};

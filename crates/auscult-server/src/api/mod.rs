@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod builds;
+mod check_in;
 mod decisions;
 mod derived;
 mod devices;
@@ -10,7 +11,9 @@ mod extract;
 mod fleet;
 mod keys;
 mod products;
+mod release;
 mod snapshots;
+mod trust;
 mod upload;
 mod views;
 
@@ -27,6 +30,7 @@ pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, compon
 pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
 pub(crate) use extract::{Asked, Id, page_request};
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
+pub(crate) use release::WaiverInput;
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};
 use utoipa::{
@@ -87,6 +91,14 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(devices::set_build))
         .routes(routes!(devices::history))
         .routes(routes!(devices::step))
+        .routes(routes!(check_in::challenge))
+        .routes(routes!(check_in::list, check_in::verify))
+        .routes(routes!(check_in::waivers))
+        .routes(routes!(release::record))
+        .routes(routes!(release::record_key))
+        .routes(routes!(trust::references, trust::add_reference))
+        .routes(routes!(trust::list, trust::add))
+        .routes(routes!(trust::revoke))
         .routes(routes!(snapshots::list, snapshots::load))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
