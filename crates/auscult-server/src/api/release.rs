@@ -126,7 +126,7 @@ pub(crate) async fn record(
     found(&app, &who, id).await?;
     let events = app.store.device_events(who.organisation, id).await?;
     let last = events.iter().rev().find(|event| event.action == "release");
-    let record = last.and_then(|event| event.detail["record"].as_str()?.parse().ok());
+    let record = last.and_then(|event| event.detail.get("record")?.as_str()?.parse().ok());
     let record = record.ok_or_else(|| Problem::not_found("release record"))?;
     let text = app.store.get_blob(who.organisation, record, RECORD_BYTES_MAX).await?;
     let is_signed = serde_json::from_slice::<Envelope>(&text).is_ok();

@@ -35,6 +35,8 @@ pub(super) fn verify(papers: &Papers, now: Timestamp) -> anyhow::Result<Verified
         level_min: None,
         now,
         as_of: TimeZone::UTC.to_datetime(now).date(),
+        // Whoever brings the evidence is not whom it speaks for.
+        signature_needed: true,
         date_only: false,
     };
     let verdict = judge(&measured, &question, None);
@@ -44,11 +46,13 @@ pub(super) fn verify(papers: &Papers, now: Timestamp) -> anyhow::Result<Verified
         Overall::Inconclusive => ("inconclusive", Some(Outcome::NotMeasured)),
     };
     let reasons = verdict.items().filter(|item| Some(item.outcome) == decides && item.needed);
-    let reasons: Vec<String> = reasons.map(told).collect();
-    let mut reason = reasons.iter().take(REASONS_MAX).cloned().collect::<Vec<_>>().join("; ");
-    if reasons.len() > REASONS_MAX {
-        reason += &format!("; and {} more", reasons.len() - REASONS_MAX);
+    let mut reasons: Vec<String> = reasons.map(told).collect();
+    let more = reasons.len().saturating_sub(REASONS_MAX);
+    reasons.truncate(REASONS_MAX);
+    if more > 0 {
+        reasons.push(format!("and {more} more"));
     }
+    let mut reason = reasons.join("; ");
     if reason.is_empty() && decides.is_some() {
         "nothing of it was compared".clone_into(&mut reason);
     }
