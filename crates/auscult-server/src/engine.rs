@@ -9,7 +9,7 @@ use auscult_fleet::Table;
 use auscult_model::{Decisions, Facts, SnapshotInfo};
 use auscult_report::ScanResult;
 use auscult_store::BuildKind;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 /// Inspects what was uploaded and opens snapshots of advisories. Every function may take long and
 /// is called where waiting does no harm.
@@ -23,6 +23,41 @@ pub trait Engine: Send + Sync + 'static {
     /// Opens a snapshot and looks at every byte of it; the one that the program carries or that it
     /// was told to use where no file is given.
     fn open_snapshot(&self, file: Option<&Path>) -> Result<Arc<dyn Judge>, EngineError>;
+
+    /// Refuses what is no reference manifest. Its signature is not looked at.
+    fn check_reference(&self, manifest: &[u8]) -> Result<(), EngineError>;
+
+    /// Verifies evidence at a time. An error where the evidence cannot be read; whatever else is wrong
+    /// is in the verdict.
+    fn verify(&self, papers: &Papers, now: Timestamp) -> Result<Verified, EngineError>;
+}
+
+/// What a device is verified by.
+#[derive(Clone, Debug)]
+pub struct Papers {
+    /// Evidence as it came; it may be hostile.
+    pub evidence: Vec<u8>,
+    /// Signed reference manifests, by the names that the verdict calls them.
+    pub references: Vec<(String, Vec<u8>)>,
+    /// Public keys that may sign references, PEM.
+    pub makers: Vec<String>,
+    /// Public keys that may sign evidence, PEM.
+    pub benches: Vec<String>,
+    /// The challenge that the evidence must answer.
+    pub challenge: String,
+}
+
+/// How a verification came out.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// `pass`, `fail` or `inconclusive`.
+    pub outcome: &'static str,
+    /// What did not pass and decides, for people; empty where all did.
+    pub reason: String,
+    /// The name of the reference whose build was found.
+    pub reference: Option<String>,
+    /// The verdict as the program writes it.
+    pub json: String,
 }
 
 /// Judges facts by one snapshot.

@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod blob;
 mod build;
+mod check_in;
 mod database;
 mod decision;
 mod device;
@@ -38,10 +39,11 @@ pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditVerdict};
 pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
 pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
+pub use check_in::{KeptReference, NewVerification, TrustedKey, Verification};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use device::{
     Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, DevicesOfBuild,
-    Imported, KeptDevice, Released, SavedMapping,
+    Imported, KeptDevice, KeptWaiver, Released, SavedMapping, Waiver,
 };
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};

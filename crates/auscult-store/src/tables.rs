@@ -118,6 +118,17 @@ pub(crate) const TABLES: &[Table] = &[
     table!("device_event": organisation Text, device Text, revision Int, at Int, actor Text,
         action Text, detail Text),
     table!("import_mapping": organisation Text, name Text, body Text, changed_at Int),
+    table!("build_reference": organisation Text, build Text, manifest Text, actor Text,
+        added_at Int),
+    table!("trusted_key": organisation Text, id Text, purpose Text, name Text, pem Text,
+        actor Text, added_at Int, revoked_at Int),
+    table!("challenge": organisation Text, nonce Text, device Text, body Text, actor Text,
+        issued_at Int, used_at Int),
+    table!("verification": organisation Text, device Text, revision Int, outcome Text, build Text,
+        evidence Text, verdict Text, actor Text, at Int),
+    table!("waiver": organisation Text, device Text, revision Int, approver Text, reason Text,
+        until Text),
+    table!("record_key": organisation Text, pem Text),
 ];
 
 #[cfg(test)]

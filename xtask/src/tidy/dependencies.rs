@@ -24,7 +24,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auscult-store", &["auscult-model"]),
     (
         "auscult-server",
-        &["auscult-assess", "auscult-fleet", "auscult-model", "auscult-report", "auscult-store"],
+        &[
+            "auscult-assess",
+            "auscult-dsse",
+            "auscult-fleet",
+            "auscult-model",
+            "auscult-report",
+            "auscult-store",
+        ],
     ),
     ("auscult-testkit", &[]),
     (

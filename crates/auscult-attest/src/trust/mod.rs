@@ -116,6 +116,13 @@ impl Trust {
         }
     }
 
+    /// Each of these keys alone may sign references, and each of those evidence; nobody signs deny lists.
+    /// Where there is none, nothing is signed by a key that counts.
+    pub fn of_purposes(reference: Vec<PublicKey>, evidence: Vec<PublicKey>) -> Self {
+        let signers = |keys| vec![Signers { threshold: 1, keys }];
+        Self { reference: signers(reference), evidence: signers(evidence), ..Self::default() }
+    }
+
     /// The keys of the last of a chain of roots that begins with the one that the user has kept. Those
     /// that follow may come with the device: each is signed by enough keys of the one before it.
     pub fn of_roots(kept: &GivenRoot, later: &[GivenRoot], as_of: Date) -> Self {

@@ -80,7 +80,7 @@ pub(super) fn reference(given: &GivenReference, trust: &Trust) -> Item {
 }
 
 /// The signature of the evidence.
-pub(super) fn evidence(measured: &Measured, trust: &Trust) -> Option<Item> {
+pub(super) fn evidence(measured: &Measured, trust: &Trust, signature_needed: bool) -> Option<Item> {
     let Measured::Sealed(evidence, envelope) = measured else { return None };
     let signed = envelope.claimed_keys().next().is_some();
     Some(match &evidence.signer {
@@ -88,6 +88,10 @@ pub(super) fn evidence(measured: &Measured, trust: &Trust) -> Option<Item> {
             let key = shown_ids([key]);
             let reason = format!("its signature was stripped: it was signed by {key}");
             Item::fail(Code::EvidenceStripped, "evidence", reason)
+        }
+        None if !signed && signature_needed => {
+            let reason = why_refused(Refused::Unsigned);
+            Item::fail(Code::EvidenceSignature, "evidence", reason)
         }
         None if !signed => {
             let reason = "it was taken without a key: whoever carried it could have changed it";

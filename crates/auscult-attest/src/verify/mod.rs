@@ -100,6 +100,8 @@ pub struct Question<'a> {
     pub deny: Option<&'a Deny>,
     /// The least assurance that is accepted.
     pub level_min: Option<Level>,
+    /// Whether evidence that was taken without a key fails, where it otherwise only proves nothing.
+    pub signature_needed: bool,
     /// The time of the check.
     pub now: Timestamp,
     /// The date of the check, which decides where `now` does not.
@@ -120,7 +122,7 @@ pub fn verify(
     // A key that is denied signs nothing any more, but only a list that is trusted can say so.
     let trust = checks::trusted(question);
     items.extend(question.references.iter().map(|given| checks::reference(given, &trust)));
-    items.extend(checks::evidence(measured, &trust));
+    items.extend(checks::evidence(measured, &trust, question.signature_needed));
     items.extend(checks::freshness(evidence, question));
     items.extend(checks::level(evidence, question));
     let identified = identify(question.references, evidence);

@@ -90,6 +90,7 @@ fn check(reference: &Reference, evidence: Evidence) -> Verdict {
         level_min: None,
         now: Timestamp::UNIX_EPOCH,
         as_of: jiff::civil::date(2026, 11, 26),
+        signature_needed: false,
         date_only: false,
     };
     verify(&Measured::Own(Box::new(evidence)), &question, None)

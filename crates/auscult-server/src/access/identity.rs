@@ -102,7 +102,7 @@ fn unknown(why: &str) -> Problem {
 }
 
 /// What the roles of an account allow. A role that this version does not know allows nothing.
-fn permissions(account: &Account) -> Vec<Permission> {
+pub(crate) fn permissions(account: &Account) -> Vec<Permission> {
     let roles = account.is.roles.iter().filter_map(|word| word.parse::<Role>().ok());
     let mut all: Vec<Permission> =
         roles.flat_map(|role| role.permissions().iter().copied()).collect();

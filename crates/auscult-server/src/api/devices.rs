@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     extract::{Asked, Body, Id, Paging},
+    release::{self, WaiverInput},
     views::{ListView, placed},
 };
 use crate::{
@@ -178,7 +179,7 @@ pub(crate) async fn show(
     found(&app, &who, id).await.map(|device| Json(device.into()))
 }
 
-async fn found(app: &App, who: &Identity, id: DeviceId) -> Answer<KeptDevice> {
+pub(super) async fn found(app: &App, who: &Identity, id: DeviceId) -> Answer<KeptDevice> {
     let device = app.store.device(who.organisation, id).await?;
     device.ok_or_else(|| Problem::not_found("device"))
 }
@@ -294,8 +295,10 @@ pub(crate) enum CustodyInput {
         /// As what.
         #[schema(value_type = String)]
         released: Released,
-        /// The release record: who looked at what, with which result. It is kept as it is.
-        record: String,
+        /// Who answers for it, where it is released `under-waiver`. `unchanged` and `with-change` take a
+        /// verification that passed since it came back.
+        #[serde(default)]
+        waiver: Option<WaiverInput>,
     },
 }
 
@@ -315,29 +318,24 @@ pub(crate) async fn step(
     found(&app, &who, id).await.map(|device| Json(device.into()))
 }
 
-/// Takes a device a step further. A release record is kept before the device is released.
+/// Takes a device a step further. A release record is signed and kept before the device is released.
 pub(crate) async fn take_step(
     app: &App,
     who: &Identity,
     id: DeviceId,
     input: CustodyInput,
 ) -> Answer<()> {
-    found(app, who, id).await?;
-    let now = Timestamp::now();
+    let device = found(app, who, id).await?;
     let step = match input {
         CustodyInput::CheckOut { custodian, reason, work_order } => {
             CustodyStep::CheckOut { custodian, reason, work_order, as_left: None }
         }
         CustodyInput::Return { note } => CustodyStep::Return { note },
         CustodyInput::Hold { reason } => CustodyStep::Hold { reason, verdict: None },
-        CustodyInput::Release { released, record } => {
-            if record.trim().is_empty() {
-                return Err(Problem::invalid("`record` is empty: nothing is released unseen"));
-            }
-            let blob = app.store.put_blob(who.organisation, record.as_bytes(), now).await?;
-            CustodyStep::Release { released, record: blob.sha256 }
+        CustodyInput::Release { released, waiver } => {
+            release::step(app, who, &device, released, waiver).await?
         }
     };
-    app.store.step_custody(who.organisation, id, &step, &who.actor(), now).await?;
+    app.store.step_custody(who.organisation, id, &step, &who.actor(), Timestamp::now()).await?;
     Ok(())
 }

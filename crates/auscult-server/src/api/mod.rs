@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod builds;
+mod check_in;
 mod decisions;
 mod derived;
 mod devices;
@@ -11,7 +12,9 @@ mod fleet;
 mod inventory;
 mod keys;
 mod products;
+mod release;
 mod snapshots;
+mod trust;
 mod upload;
 mod views;
 mod worklist;
@@ -32,6 +35,7 @@ pub(crate) use inventory::{
     ColumnsView, ImportView, Wanted, columns_of, import_of, keep_mapping, mapping_names, table_of,
 };
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
+pub(crate) use release::WaiverInput;
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};
 use utoipa::{
@@ -98,6 +102,14 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(devices::set_build))
         .routes(routes!(devices::history))
         .routes(routes!(devices::step))
+        .routes(routes!(check_in::challenge))
+        .routes(routes!(check_in::list, check_in::verify))
+        .routes(routes!(check_in::waivers))
+        .routes(routes!(release::record))
+        .routes(routes!(release::record_key))
+        .routes(routes!(trust::references, trust::add_reference))
+        .routes(routes!(trust::list, trust::add))
+        .routes(routes!(trust::revoke))
         .routes(routes!(snapshots::list, snapshots::load))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

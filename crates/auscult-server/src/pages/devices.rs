@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Identity, Permission},
-    api::{Asked, CustodyInput, DevicesInput, Id, page_request, take_step},
+    api::{Asked, CustodyInput, DevicesInput, Id, WaiverInput, page_request, take_step},
     evaluate::today,
     problem::{Answer, Problem},
     state::App,
@@ -261,6 +261,17 @@ enum Step {
     Release,
 }
 
+/// The waiver of a form; none where nobody is named who answers for the device.
+fn waiver(given: impl Fn(&str) -> String) -> Answer<Option<WaiverInput>> {
+    let approver = given("approver");
+    if approver.is_empty() {
+        return Ok(None);
+    }
+    let until = given("until").parse();
+    let until = until.map_err(|_| Problem::invalid("say until which day the waiver holds"))?;
+    Ok(Some(WaiverInput { approver, reason: given("reason"), until }))
+}
+
 pub(super) async fn step(
     State(app): State<App>,
     Caller(who): Caller,
@@ -281,7 +292,7 @@ pub(super) async fn step(
         Step::Release => {
             let released = serde_json::from_value(serde_json::Value::String(given("released")));
             let released = released.map_err(|_| Problem::invalid("say as what it is released"))?;
-            CustodyInput::Release { released, record: given("record") }
+            CustodyInput::Release { released, waiver: waiver(given)? }
         }
     };
     match take_step(&app, &who, id, input).await {

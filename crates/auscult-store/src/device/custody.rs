@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Doing, KeptDevice, record, required};
+use super::{Doing, KeptDevice, Waiver, record, required, waiver};
 use crate::{
     AuditEvent, DeviceId, Error, OrganisationId, Result, Store, audit,
     build::check_blob,
@@ -93,6 +93,10 @@ pub enum CustodyStep {
         released: Released,
         /// The blob with the signed release record.
         record: Sha256,
+        /// The revision of the device that the record was made from.
+        seen: i64,
+        /// Who answers for it, where it is released under a waiver.
+        waiver: Option<Waiver>,
     },
 }
 
@@ -139,8 +143,8 @@ impl CustodyStep {
             Self::Hold { reason, verdict } => json!({
                 "reason": reason, "verdict": verdict.map(|blob| blob.to_string()),
             }),
-            Self::Release { released, record } => json!({
-                "released": released, "record": record.to_string(),
+            Self::Release { released, record, waiver, .. } => json!({
+                "released": released, "record": record.to_string(), "waiver": waiver,
             }),
         }
     }
@@ -200,6 +204,17 @@ impl Store {
         if let Some(blob) = step.blob() {
             check_blob(&mut transaction, organisation, blob).await?;
         }
+        if let CustodyStep::Release { released, seen, waiver, .. } = step {
+            waiver::check(
+                &mut transaction,
+                organisation,
+                &device,
+                *seen,
+                *released,
+                waiver.as_ref(),
+            )
+            .await?;
+        }
         set(&mut transaction, organisation, &device, step.to()).await?;
         let detail = step.detail();
         let doing = Doing { actor, action: step.action(), detail: detail.clone() };
@@ -216,7 +231,7 @@ impl Store {
     }
 }
 
-async fn set(
+pub(super) async fn set(
     transaction: &mut Transaction,
     organisation: OrganisationId,
     device: &KeptDevice,

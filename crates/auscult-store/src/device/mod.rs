@@ -4,6 +4,8 @@ mod custody;
 mod import;
 mod list;
 mod mapping;
+mod verify;
+mod waiver;
 
 use auscult_model::{Device, DeviceField};
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ pub use custody::{Custody, CustodyStep, Released};
 pub use import::{DeviceUpdate, Imported};
 pub use list::{DeviceFilter, DevicesOfBuild};
 pub use mapping::SavedMapping;
+pub use waiver::{KeptWaiver, Waiver};
 
 use crate::{
     BuildId, DeviceId, Error, OrganisationId, Result, Store,

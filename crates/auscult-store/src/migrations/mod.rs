@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, both: include_str!("0002_accounts.sql"), postgres: "" },
     Migration { version: 3, both: include_str!("0003_setup.sql"), postgres: "" },
     Migration { version: 4, both: include_str!("0004_devices.sql"), postgres: "" },
+    Migration { version: 5, both: include_str!("0005_checkin.sql"), postgres: "" },
 ];
 
 const MIGRATING: &str = "migrate the database";

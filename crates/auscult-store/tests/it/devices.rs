@@ -4,7 +4,7 @@
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
     BuildFilter, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, Error, PageRequest,
-    Released, Total,
+    Released, Total, Waiver,
 };
 use jiff::civil::date;
 
@@ -163,7 +163,15 @@ fn nothing_that_was_away_is_in_service_before_it_was_released() {
         let step = async |step: CustodyStep, seconds| {
             store.step_custody(of, id, &step, "ben", at(seconds)).await
         };
-        let release = |released| CustodyStep::Release { released, record };
+        let waiver = Waiver {
+            approver: "mia".to_owned(),
+            reason: "no reference".to_owned(),
+            until: jiff::civil::date(2099, 1, 1),
+        };
+        let release = |released, seen| {
+            let waiver = (released == Released::UnderWaiver).then(|| waiver.clone());
+            CustodyStep::Release { released, record, seen, waiver }
+        };
         let back = || CustodyStep::Return { note: String::new() };
         let out = CustodyStep::CheckOut {
             custodian: "Acme Service".to_owned(),
@@ -171,16 +179,21 @@ fn nothing_that_was_away_is_in_service_before_it_was_released() {
             work_order: "WO-7".to_owned(),
             as_left: Some(record),
         };
-        assert!(step(release(Released::Unchanged), 2).await.is_err());
+        assert!(step(release(Released::Unchanged, 1), 2).await.is_err());
         assert_eq!(step(out, 3).await.unwrap(), Custody::CheckedOut);
-        let error = step(release(Released::Unchanged), 4).await.unwrap_err().to_string();
+        let error = step(release(Released::Unchanged, 2), 4).await.unwrap_err().to_string();
         assert!(error.contains("the device is checked-out, and no release follows"), "{error}");
         assert_eq!(step(back(), 5).await.unwrap(), Custody::Returned);
         let hold = CustodyStep::Hold { reason: "a new listener".to_owned(), verdict: None };
         assert_eq!(step(hold, 6).await.unwrap(), Custody::Held);
-        assert!(step(release(Released::Unchanged), 7).await.is_err());
+        assert!(step(release(Released::Unchanged, 4), 7).await.is_err());
         assert_eq!(step(back(), 8).await.unwrap(), Custody::Returned);
-        assert_eq!(step(release(Released::WithChange), 9).await.unwrap(), Custody::InService);
+        let unseen = step(release(Released::WithChange, 5), 9).await.unwrap_err().to_string();
+        assert!(unseen.contains("not verified since it came back"), "{unseen}");
+        assert!(step(release(Released::UnderWaiver, 4), 9).await.is_err());
+        let waived = step(release(Released::UnderWaiver, 5), 9).await;
+        assert_eq!(waived.unwrap(), Custody::InService);
+        assert_eq!(store.waivers(of).await.unwrap().len(), 1);
         let missing = CustodyStep::Hold {
             reason: "x".to_owned(),
             verdict: Some(auscult_model::Sha256::of(b"nothing")),

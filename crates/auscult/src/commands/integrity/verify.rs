@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
         level_min: arguments.min_level,
         now,
         as_of,
+        signature_needed: false,
         date_only: arguments.as_of.is_some(),
     };
     let read = image.map(|image| {

@@ -14,11 +14,14 @@ use auscult_fleet::Table;
 use auscult_model::{Decisions, FACTS_SCHEMA, Facts, InputKind, Known, Limits, SnapshotInfo};
 use auscult_priority::{DecisionPolicy, Policy};
 use auscult_report::ScanResult;
-use auscult_server::{Engine, EngineError, Judge};
+use auscult_server::{Engine, EngineError, Judge, Papers, Verified};
 use auscult_store::BuildKind;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
-use super::super::{judge, scan};
+use super::{
+    super::{judge, scan},
+    check_in,
+};
 use crate::{failure::Hinted, target::Target, worker};
 
 /// The program as the server's engine.
@@ -54,6 +57,14 @@ impl Engine for Program {
         let snapshot = opened.map_err(|error| told(&error))?;
         let info = snapshot.info();
         Ok(Arc::new(ByPolicy { snapshot, info, policy: self.policy.clone() }))
+    }
+
+    fn check_reference(&self, manifest: &[u8]) -> Result<(), EngineError> {
+        check_in::check_reference(manifest).map_err(|error| told(&error))
+    }
+
+    fn verify(&self, papers: &Papers, now: Timestamp) -> Result<Verified, EngineError> {
+        check_in::verify(papers, now).map_err(|error| told(&error))
     }
 }
 

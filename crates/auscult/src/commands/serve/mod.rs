@@ -1,5 +1,6 @@
 //! `auscult serve`: starts the server over a database.
 
+mod check_in;
 mod engine;
 
 use std::{io::Write as _, num::NonZero, sync::Arc, time::Duration};

@@ -17,6 +17,7 @@ use auscult_testkit::{
     squashfs::{SquashfsOptions, squashfs},
 };
 use serde_json::Value;
+pub(crate) use tampering::KINDS;
 
 use crate::support::{auscult, code, stderr, text};
 
@@ -24,7 +25,7 @@ use crate::support::{auscult, code, stderr, text};
 const ROOT_AT: usize = 0x1_0000;
 
 /// The maker's desk and the hospital's bench, in one folder.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
@@ -97,7 +98,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// Runs the program, which must do its work.
-fn done(arguments: &[&str]) -> Output {
+pub(crate) fn done(arguments: &[&str]) -> Output {
     let output = auscult(arguments);
     assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
     output
@@ -105,7 +106,7 @@ fn done(arguments: &[&str]) -> Output {
 
 impl Bench {
     /// Keys of the maker and of the bench, the image of a build, and its signed reference.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         for key in ["maker", "bench", "stranger"] {
             done(&["advisories", "keygen", text(&bench.at(key))]);
@@ -115,12 +116,12 @@ impl Bench {
         bench
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes and signs the reference of an image.
-    fn manifest(&self, image: &str, name: &str, more: &[&str]) {
+    pub(crate) fn manifest(&self, image: &str, name: &str, more: &[&str]) {
         let (image, classes, out) = (self.at(image), self.at("classes.toml"), self.at(name));
         let rules = "[[path]]\nmatch = \"/etc/config/**\"\nclass = \"config\"\nsite-set = true\n\
                      [[path]]\nmatch = \"/etc/limits\"\nclass = \"config\"\n";
@@ -133,7 +134,7 @@ impl Bench {
     }
 
     /// A unit of the build, as a directory.
-    fn unit(&self, name: &str) -> PathBuf {
+    pub(crate) fn unit(&self, name: &str) -> PathBuf {
         let path = self.at(name);
         fs::create_dir(&path).expect("create the unit");
         unfold(&root(), &path);

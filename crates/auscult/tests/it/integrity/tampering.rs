@@ -10,7 +10,7 @@ use std::{
 use super::{Bench, assert_failed, items, set_mode};
 
 /// A kind of tampering: what is done, and what must fail: the code, the path, a part of the reason.
-type Kind = (fn(&Path), &'static str, &'static str, &'static str);
+pub(crate) type Kind = (fn(&Path), &'static str, &'static str, &'static str);
 
 fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
@@ -43,7 +43,7 @@ fn pipe(root: &Path, path: &str) {
     rustix::fs::mknodat(rustix::fs::CWD, root.join(path), kind, mode, 0).expect("make a pipe");
 }
 
-const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[Kind] = &[
     (
         |at| write(at, "bin/tool", "#!/bin/sh\necho fool\n"),
         "content-changed",

@@ -2,6 +2,7 @@
 
 mod access;
 mod builds;
+mod check_in;
 mod devices;
 mod fault;
 mod inventory;
