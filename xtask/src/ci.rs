@@ -9,6 +9,7 @@ use crate::{
 /// Programs of Debian that some tests use, with the package that holds each.
 const DEBIAN: &[(&str, &str)] = &[
     ("7z", "p7zip-full"),
+    ("aiosmtpd", "python3-aiosmtpd"),
     ("ar", "binutils"),
     ("arc", "arc"),
     ("arj", "arj"),

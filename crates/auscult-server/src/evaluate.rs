@@ -234,6 +234,11 @@ pub(crate) struct Viewer<'a> {
 impl Viewer<'_> {
     /// The summary of a build, where it was judged by what holds now.
     pub(crate) async fn summary(&mut self, build: &Build) -> Answer<Option<Arc<Summary>>> {
+        Ok(self.judged(build).await?.map(|(_, summary)| summary))
+    }
+
+    /// The same, with what it was computed from.
+    pub(crate) async fn judged(&mut self, build: &Build) -> Answer<Option<(Basis, Arc<Summary>)>> {
         let BuildState::Ready(facts) = build.state else { return Ok(None) };
         let known = self.decisions.get(&build.product).copied();
         let said = if let Some(known) = known {
@@ -244,7 +249,8 @@ impl Viewer<'_> {
         };
         self.decisions.insert(build.product, said);
         let basis = Basis { facts, snapshot: self.snapshot, decisions: said, as_of: today() };
-        Ok(self.app.evaluator.kept_summary(build.id, &basis))
+        let kept = self.app.evaluator.kept_summary(build.id, &basis);
+        Ok(kept.map(|summary| (basis, summary)))
     }
 }
 

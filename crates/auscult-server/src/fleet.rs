@@ -108,7 +108,11 @@ impl Fleet {
     }
 }
 
-async fn products(app: &App, organisation: OrganisationId) -> Answer<HashMap<ProductId, String>> {
+/// Names of the products.
+pub(crate) async fn products(
+    app: &App,
+    organisation: OrganisationId,
+) -> Answer<HashMap<ProductId, String>> {
     let mut products = HashMap::new();
     let mut request = PageRequest::first(AT_ONCE);
     loop {

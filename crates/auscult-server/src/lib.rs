@@ -16,6 +16,7 @@ mod fleet;
 mod jobs;
 mod listen;
 mod metrics;
+mod monitor;
 mod pages;
 mod problem;
 mod router;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    access::Identity, engine::Engine, evaluate::Evaluator, metrics::Metrics, problem::Answer,
-    settings::Settings, throttle::Throttle,
+    access::Identity, engine::Engine, evaluate::Evaluator, metrics::Metrics, monitor::Compared,
+    problem::Answer, settings::Settings, throttle::Throttle,
 };
 
 /// The application; copies share everything.
@@ -29,6 +29,10 @@ pub(crate) struct Inner {
     pub(crate) work: Notify,
     /// Rung when a job came to an end.
     pub(crate) done: Notify,
+    /// What was compared with what was told of it.
+    pub(crate) compared: Compared,
+    /// Rung when a change of a build was recorded.
+    pub(crate) told: Notify,
     /// True once the server stops.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -47,12 +51,19 @@ impl App {
             throttle,
             work: Notify::new(),
             done: Notify::new(),
+            compared: Compared::default(),
+            told: Notify::new(),
             stopping: watch::Sender::new(false),
             store,
             engine,
             settings,
             organisation,
         }))
+    }
+
+    /// Where people reach this server.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://{}", self.settings.listen)
     }
 
     /// Waits until the server stops.

@@ -68,6 +68,8 @@ identifier!(JobId, "a job");
 identifier!(DeviceId, "a device");
 identifier!(AccountId, "an account");
 identifier!(ApiKeyId, "a key");
+identifier!(EventId, "an event");
+identifier!(RuleId, "a rule");
 
 #[cfg(test)]
 mod tests {

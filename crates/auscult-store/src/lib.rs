@@ -22,6 +22,7 @@ mod error;
 mod identifiers;
 mod job;
 mod migrations;
+mod monitoring;
 mod organisation;
 mod page;
 mod product;
@@ -47,11 +48,14 @@ pub use device::{
 };
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};
-pub use identifiers::{AccountId, ApiKeyId, BuildId, DeviceId, JobId, OrganisationId, ProductId};
+pub use identifiers::{
+    AccountId, ApiKeyId, BuildId, DeviceId, EventId, JobId, OrganisationId, ProductId, RuleId,
+};
 pub use job::{
     Completion, Enqueued, Failure, Job, JobState, Lease, LeaseRequest, NewJob, Priority, Progress,
     retry_delay,
 };
+pub use monitoring::{Event, KeptRule, NewRule, RuleState, Telling, Told};
 pub use organisation::Organisation;
 pub use page::{Cursor, Page, PageRequest, TOTAL_MAX, Total};
 pub use product::{NewProduct, Product};

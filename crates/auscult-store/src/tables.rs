@@ -129,6 +129,12 @@ pub(crate) const TABLES: &[Table] = &[
     table!("waiver": organisation Text, device Text, revision Int, approver Text, reason Text,
         until Text),
     table!("record_key": organisation Text, pem Text),
+    table!("told": organisation Text, build Text, digest Text, body Bytes),
+    table!("event": organisation Text, id Text, build Text, at Int, body Text),
+    table!("notification_rule": organisation Text, id Text, name Text, body Text, revision Int,
+        changed_at Int),
+    table!("pending": organisation Text, rule Text, event Text),
+    table!("mail_server": organisation Text, body Text, changed_at Int),
 ];
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ macro_rules! from_text_of {
 }
 
 from_text_of!(crate::OrganisationId, crate::ProductId, crate::BuildId, crate::JobId);
-from_text_of!(crate::AccountId, crate::ApiKeyId, crate::DeviceId);
+from_text_of!(crate::AccountId, crate::ApiKeyId, crate::DeviceId, crate::EventId, crate::RuleId);
 
 /// The values of a statement, in the order of its placeholders.
 macro_rules! values {

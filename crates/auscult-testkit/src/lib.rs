@@ -19,6 +19,7 @@ pub mod disk;
 pub mod elf;
 pub mod feeds;
 pub mod hive;
+mod mailbox;
 pub mod packages;
 mod postgres;
 pub mod sample;
@@ -31,6 +32,7 @@ pub mod vendor;
 mod writer;
 pub mod zip;
 
+pub use mailbox::{Mailbox, free_port};
 pub use postgres::Postgres;
 pub use seeds::seeds;
 pub use tree::{Entry, EntryKind, Tree};

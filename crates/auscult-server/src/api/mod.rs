@@ -7,10 +7,12 @@ mod check_in;
 mod decisions;
 mod derived;
 mod devices;
+mod events;
 mod extract;
 mod fleet;
 mod inventory;
 mod keys;
+mod notifications;
 mod products;
 mod release;
 mod snapshots;
@@ -30,11 +32,16 @@ pub(crate) use builds::{again, evaluated, find as find_build};
 pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
 pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, component, cut};
 pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
+pub(crate) use events::{EventView, EventsInput};
 pub(crate) use extract::{Asked, Id, page_request};
 pub(crate) use inventory::{
     ColumnsView, ImportView, Wanted, columns_of, import_of, keep_mapping, mapping_names, table_of,
 };
 pub(crate) use keys::{KeyInput, NewKeyView, end, make as make_key, visible};
+pub(crate) use notifications::{
+    RuleInput, RuleView, delete as delete_rule, keep_mail_server, make as make_rule, rules,
+    try_out, update as update_rule,
+};
 pub(crate) use release::WaiverInput;
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};
@@ -111,6 +118,11 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(trust::list, trust::add))
         .routes(routes!(trust::revoke))
         .routes(routes!(snapshots::list, snapshots::load))
+        .routes(routes!(events::list))
+        .routes(routes!(notifications::list, notifications::create))
+        .routes(routes!(notifications::change, notifications::remove))
+        .routes(routes!(notifications::test))
+        .routes(routes!(notifications::mail_server, notifications::set_mail_server))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(accounts::list, accounts::create))

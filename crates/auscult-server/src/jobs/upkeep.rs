@@ -1,12 +1,12 @@
 //! What nobody asks for: tidying up, and judging builds before somebody looks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use auscult_store::{BuildFilter, BuildState, PageRequest, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use crate::{problem::Answer, state::App};
+use crate::{monitor, problem::Answer, state::App};
 
 /// How often things are tidied up.
 const TIDY: Duration = Duration::from_mins(10);
@@ -75,9 +75,18 @@ async fn judge_all(app: &App) -> Answer<()> {
                 if *app.stopping.borrow() {
                     return Ok(());
                 }
-                let is_ready = matches!(build.state, BuildState::Ready(_));
-                if is_ready && viewer.summary(build).await?.is_none() {
-                    evaluator.evaluate(app, organisation.id, build).await?;
+                if !matches!(build.state, BuildState::Ready(_)) {
+                    continue;
+                }
+                let judged = match viewer.judged(build).await? {
+                    Some(judged) => Some(judged),
+                    None => {
+                        let judged = evaluator.evaluate(app, organisation.id, build).await?;
+                        judged.map(|judged| (judged.basis, Arc::clone(&judged.summary)))
+                    }
+                };
+                if let Some((basis, summary)) = judged {
+                    monitor::compare(app, organisation.id, build, basis, &summary).await?;
                 }
             }
             let Some(next) = page.next else { break };

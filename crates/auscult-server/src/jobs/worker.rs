@@ -6,8 +6,11 @@ use auscult_store::{Completion, Error, Lease, LeaseRequest};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use super::inspect;
-use crate::{problem::Problem, state::App};
+use super::{inspect, notify};
+use crate::{
+    problem::{Answer, Problem},
+    state::App,
+};
 
 /// How long a worker may be silent before another takes its job.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -32,10 +35,9 @@ enum Ended {
     Stopped,
 }
 
-/// Works until the server stops.
-pub(super) async fn run(app: App, name: String) {
-    let request =
-        LeaseRequest { kinds: vec![inspect::KIND.to_owned()], worker: name, duration: LEASE };
+/// Does jobs of one kind until the server stops.
+pub(super) async fn run(app: App, name: String, kind: &str) {
+    let request = LeaseRequest { kinds: vec![kind.to_owned()], worker: name, duration: LEASE };
     let mut stopping = app.stopping.subscribe();
     while !*stopping.borrow() {
         match app.store.lease(&request, Timestamp::now()).await {
@@ -90,7 +92,7 @@ async fn work(app: &App, mut lease: Lease) {
 /// Does the job while its lease is kept; whichever ends first decides.
 async fn attempt_at(app: &App, lease: &mut Lease) -> Ended {
     let of = lease.clone();
-    let work = inspect::inspect(app, &of);
+    let work = job(app, &of);
     tokio::pin!(work);
     loop {
         tokio::select! {
@@ -106,6 +108,15 @@ async fn attempt_at(app: &App, lease: &mut Lease) -> Ended {
                 Ok(()) => {}
             },
         }
+    }
+}
+
+/// What each kind of job does.
+async fn job(app: &App, lease: &Lease) -> Answer<Completion> {
+    match lease.kind.as_str() {
+        inspect::KIND => inspect::inspect(app, lease).await,
+        notify::KIND => notify::notify(app, lease).await,
+        other => Err(Problem::invalid(format!("nobody does jobs of the kind {other:?}"))),
     }
 }
 

@@ -127,7 +127,8 @@ async fn back(app: &App, who: &Identity, done: Answer<()>) -> Answer<Response> {
     }
 }
 
-fn told(problem: Problem) -> String {
+/// A problem in a line.
+pub(super) fn told(problem: Problem) -> String {
     let hint = problem.hint.map(|hint| format!(" \u{2013} {hint}")).unwrap_or_default();
     format!("{}{hint}", problem.detail)
 }

@@ -83,6 +83,15 @@ fn verdict_of(outcome: VerdictOutcome) -> (&'static str, &'static str) {
     }
 }
 
+/// The tone of a verdict in its word.
+pub(super) fn tone_of_verdict(word: &str) -> &'static str {
+    match word {
+        "pass" => "good",
+        "fail" => "bad",
+        _ => "warn",
+    }
+}
+
 /// Which builds are wanted.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

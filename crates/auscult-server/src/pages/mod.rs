@@ -4,10 +4,12 @@ mod administration;
 mod builds;
 mod devices;
 mod entry;
+mod events;
 mod finding;
 mod form;
 mod home;
 mod inventory;
+mod notifications;
 mod products;
 mod records;
 mod text;
@@ -23,6 +25,7 @@ use axum::{
 };
 
 use serde::Deserialize;
+pub(crate) use text::escaped;
 
 use crate::{
     access::{Identity, Permission},
@@ -57,9 +60,13 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/mappings", post(inventory::save))
         .route("/devices/{device}", get(devices::show))
         .route("/devices/{device}/custody", post(devices::step))
+        .route("/events", get(events::show))
         .route("/feeds", get(records::feeds))
         .route("/audit", get(records::audit))
         .route("/administration", get(administration::show))
+        .route("/administration/notifications", get(notifications::show).post(notifications::make))
+        .route("/administration/notifications/{rule}", post(notifications::change))
+        .route("/administration/mail-server", post(notifications::mail_server))
         .route("/administration/keys", post(administration::new_key))
         .route("/administration/keys/{key}/revoke", post(administration::revoke_key))
         .route("/administration/accounts", post(administration::new_account))
@@ -113,7 +120,7 @@ impl Frame {
             who: Some(who.account.is.display_name.clone()),
             csrf: who.form_token(),
             warning: warning(&SnapshotView::of(&advisories)),
-            origin: format!("https://{}", app.settings.listen),
+            origin: app.origin(),
             permissions: who.permissions.clone(),
         })
     }
@@ -127,6 +134,7 @@ impl Frame {
             link("/builds", "Builds"),
             link("/devices", "Devices"),
             link("/where-used", "Where used"),
+            link("/events", "Changes"),
             link("/feeds", "Feeds and health"),
         ];
         if self.permissions.contains(&Permission::Audit) {

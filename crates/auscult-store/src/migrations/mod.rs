@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, both: include_str!("0003_setup.sql"), postgres: "" },
     Migration { version: 4, both: include_str!("0004_devices.sql"), postgres: "" },
     Migration { version: 5, both: include_str!("0005_checkin.sql"), postgres: "" },
+    Migration { version: 6, both: include_str!("0006_monitoring.sql"), postgres: "" },
 ];
 
 const MIGRATING: &str = "migrate the database";

@@ -6,6 +6,7 @@ mod check_in;
 mod devices;
 mod fault;
 mod inventory;
+mod monitoring;
 mod pages;
 mod push;
 mod start;

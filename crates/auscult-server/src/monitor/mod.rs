@@ -1,0 +1,111 @@
+//! Monitoring: what changes for builds is recorded once, and told to those who asked for it.
+//!
+//! A build is judged again when the advisories, what is decided about it, or the date changed. What comes
+//! out is compared with what was told last ([`told`]); a difference is an event, which becomes pending
+//! for each [`rule`] that wants it. A job per rule writes one [`message`] of everything that is pending
+//! and sends it by [`mail`] or to a [`webhook`]; only then it is no longer pending, so that each event
+//! arrives at least once (`docs/adr/0017-monitoring.md`).
+
+pub(crate) mod mail;
+pub(crate) mod message;
+pub(crate) mod rule;
+pub(crate) mod told;
+pub(crate) mod webhook;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use auscult_store::{Build, BuildId, OrganisationId, Telling};
+use jiff::Timestamp;
+
+use self::{
+    rule::Rule,
+    told::{Changes, State},
+};
+use crate::{
+    evaluate::{Basis, today},
+    problem::{Answer, Problem},
+    state::App,
+    summary::Summary,
+};
+
+/// By what each build was compared last in this process, so that nothing is compared twice. It may be
+/// forgotten: comparing again finds nothing new.
+#[derive(Default)]
+pub(crate) struct Compared(Mutex<HashMap<BuildId, Basis>>);
+
+impl Compared {
+    fn has(&self, build: BuildId, basis: &Basis) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&build) == Some(basis)
+    }
+
+    fn keep(&self, build: BuildId, basis: Basis) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(build, basis);
+    }
+}
+
+/// The rules of an organisation. One that this version cannot read stops nothing but itself.
+pub(crate) async fn rules(
+    app: &App,
+    organisation: OrganisationId,
+) -> Answer<Vec<(auscult_store::KeptRule, Rule)>> {
+    let mut rules = Vec::new();
+    for kept in app.store.rules(organisation).await? {
+        match Rule::read(&kept.is.body) {
+            Ok(rule) => rules.push((kept, rule)),
+            Err(error) => tracing::error!(rule = kept.is.name, %error, "a rule cannot be read"),
+        }
+    }
+    Ok(rules)
+}
+
+/// Compares a judged build with what was told of it last, and records what changed.
+pub(crate) async fn compare(
+    app: &App,
+    organisation: OrganisationId,
+    build: &Build,
+    basis: Basis,
+    summary: &Arc<Summary>,
+) -> Answer<()> {
+    /// Other replicas compare, too; each that is faster brings this one nearer to what they know.
+    const ATTEMPTS: u32 = 5;
+    if app.compared.has(build.id, &basis) {
+        return Ok(());
+    }
+    let state = State::of(summary);
+    let is = state.packed()?;
+    for _ in 0..ATTEMPTS {
+        let was = app.store.told(organisation, build.id).await?;
+        if was.as_ref().is_some_and(|was| was.digest == is.digest) {
+            app.compared.keep(build.id, basis);
+            return Ok(());
+        }
+        let before = was.as_ref().map(State::unpacked).transpose()?;
+        let mut changes = Changes::between(before.as_ref(), &state, summary);
+        changes.name(build, app.evaluator.advisories(app, organisation).await?.info(), today());
+        let rules = rules(app, organisation).await?;
+        let wanting = rules.iter().filter(|(_, rule)| rule.wants(build.product, &changes));
+        let wanting: Vec<_> = wanting.map(|(kept, _)| kept.id).collect();
+        let text = changes.is_news().then(|| changes.text()).transpose()?;
+        let telling = Telling {
+            build: build.id,
+            was: was.map(|was| was.digest),
+            is: &is,
+            event: text.as_deref(),
+            rules: &wanting,
+        };
+        if app.store.tell(organisation, &telling, Timestamp::now()).await? {
+            app.compared.keep(build.id, basis);
+            if text.is_some() {
+                tracing::info!(build = %build.id, changes = changes.changes.len(), "a build changed");
+                app.told.notify_waiters();
+            }
+            return Ok(());
+        }
+    }
+    let why = "other replicas were faster each time";
+    Err(Problem::internal("record what changed for a build", &why))
+}

@@ -1,0 +1,151 @@
+//! Webhooks: a request to a program, signed as Standard Webhooks has it
+//! (<https://github.com/standard-webhooks/standard-webhooks>, symmetric): HMAC-SHA-256 over the id, the
+//! time and the body.
+
+use std::{net::IpAddr, time::Duration};
+
+use axum::http::{StatusCode, Uri};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use sha2::Sha256;
+use ureq::{
+    Agent,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
+};
+
+use crate::{
+    evaluate::blocking,
+    problem::{Answer, Problem},
+};
+
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
+/// Bytes of a secret.
+const SECRET_BYTES: usize = 32;
+/// How long the receiver may take.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// Refuses an address that nothing is sent to.
+pub(crate) fn check(url: &str, ca: Option<&str>) -> Answer<()> {
+    let wrong = |why: &str| {
+        Problem::invalid(format!("the address {url:?} {why}"))
+            .hint("as `https://receiver.hospital.example/auscult`")
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+    let host = uri.host().ok_or_else(|| wrong("names no host"))?;
+    let is_here = host == "localhost"
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") if is_here => {}
+        _ => return Err(wrong("is not https: anybody on the way could read it")),
+    }
+    roots(ca).map(drop)
+}
+
+/// A new secret.
+pub(crate) fn new_secret() -> Answer<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| Problem::internal("draw a random number", &error))?;
+    }
+    Ok(format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes)))
+}
+
+/// What the header `webhook-signature` says.
+fn signature(secret: &str, id: &str, seconds: i64, body: &str) -> Answer<String> {
+    let damaged = |error: &dyn std::fmt::Display| Problem::internal("read a secret", error);
+    let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
+    let key = BASE64_STANDARD.decode(encoded).map_err(|error| damaged(&error))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| damaged(&error))?;
+    mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+    Ok(format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+fn roots(ca: Option<&str>) -> Answer<RootCerts> {
+    let Some(pem) = ca else { return Ok(RootCerts::WebPki) };
+    let mut certificates: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        if let Ok(PemItem::Certificate(certificate)) = item {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        return Err(Problem::invalid("`ca` is no certificate in PEM form"));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+/// Sends a body to a receiver. Only an answer of 2xx counts; it is not read, and leads nowhere else.
+pub(crate) async fn send(
+    url: &str,
+    secret: &str,
+    ca: Option<&str>,
+    (id, body): (&str, String),
+    now: Timestamp,
+) -> Answer<()> {
+    let seconds = now.as_second();
+    let signature = signature(secret, id, seconds, &body)?;
+    let tls = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(roots(ca)?).build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(ANSWER_MAX))
+        .build();
+    let request = config
+        .new_agent()
+        .post(url)
+        .header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", seconds.to_string())
+        .header("webhook-signature", signature);
+    let failed = |why: String| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the receiver {url}: {why}"))
+    };
+    let answer = blocking("call a receiver", move || request.send(body)).await?;
+    let status = answer.map_err(|error| failed(error.to_string()))?.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(failed(format!("it answers {status}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, new_secret, signature};
+
+    /// The example of the specification's reference libraries.
+    #[test]
+    fn a_signature_is_that_of_standard_webhooks() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+        let body = "{\"test\": 2432232314}";
+        let signed = signature(secret, id, 1_614_265_330, body).unwrap();
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn nothing_is_sent_where_others_can_read_it() {
+        for good in
+            ["https://a.example/x", "http://127.0.0.1:9/x", "http://[::1]:9/", "http://localhost/"]
+        {
+            assert!(check(good, None).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.example/",
+            "ftp://a.example/",
+            "https://",
+            "a",
+            "http://127.0.0.1.a.example/",
+        ] {
+            assert!(check(bad, None).is_err(), "{bad}");
+        }
+        assert!(check("https://a.example/", Some("no PEM")).is_err());
+        assert_ne!(new_secret().unwrap(), new_secret().unwrap());
+    }
+}
