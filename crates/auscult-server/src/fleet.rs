@@ -7,7 +7,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use auscult_model::VerdictOutcome;
-use auscult_store::{Build, BuildFilter, BuildState, OrganisationId, PageRequest, ProductId};
+use auscult_store::{
+    Build, BuildFilter, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId,
+};
 
 use crate::{
     problem::Answer,
@@ -54,6 +56,45 @@ impl Row {
     }
 }
 
+/// How many devices are known to run which build; under none, those whose build is unknown.
+#[derive(Default)]
+pub(crate) struct DeviceCounts(HashMap<Option<BuildId>, u64>);
+
+impl DeviceCounts {
+    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
+        let counted = app.store.devices_by_build(organisation).await?;
+        Ok(Self(counted.into_iter().map(|one| (one.build, one.devices)).collect()))
+    }
+
+    pub(crate) fn running(&self, build: BuildId) -> u64 {
+        self.0.get(&Some(build)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn of_unknown_build(&self) -> u64 {
+        self.0.get(&None).copied().unwrap_or(0)
+    }
+}
+
+/// Devices that run any of these builds, by site and department, the most first.
+pub(crate) async fn wards(
+    app: &App,
+    organisation: OrganisationId,
+    builds: &[BuildId],
+) -> Answer<Vec<DevicesAtPlace>> {
+    let mut counted: HashMap<(Option<String>, Option<String>), u64> = HashMap::new();
+    for build in builds {
+        for one in app.store.places_of_build(organisation, *build).await? {
+            *counted.entry((one.site, one.department)).or_default() += one.devices;
+        }
+    }
+    let place = |((site, department), devices)| DevicesAtPlace { site, department, devices };
+    let mut wards: Vec<DevicesAtPlace> = counted.into_iter().map(place).collect();
+    wards.sort_unstable_by(|one, other| {
+        other.devices.cmp(&one.devices).then_with(|| one.cmp(other))
+    });
+    Ok(wards)
+}
+
 /// A build that holds what was asked for.
 pub(crate) struct Use<'a> {
     pub(crate) row: &'a Row,
@@ -61,6 +102,12 @@ pub(crate) struct Use<'a> {
     pub(crate) touches: Vec<&'a Touch>,
     /// Versions of the component.
     pub(crate) versions: Vec<&'a str>,
+}
+
+/// Of these builds those that a device is known to run.
+pub(crate) fn with_devices(uses: &[Use<'_>], devices: &DeviceCounts) -> Vec<BuildId> {
+    let builds = uses.iter().map(|found| found.row.build.id);
+    builds.filter(|build| devices.running(*build) > 0).collect()
 }
 
 impl Fleet {

@@ -2,14 +2,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
 };
 
 use auscult_store::{BuildId, OrganisationId, ProductId};
 use jiff::civil::Date;
 
 use crate::{
-    fleet::{Fleet, Row},
+    fleet::{DeviceCounts, Fleet, Row},
     problem::Answer,
     state::App,
     summary::Touch,
@@ -49,15 +49,12 @@ pub(crate) struct Worklist {
 impl Worklist {
     pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
         let fleet = Fleet::of(app, organisation).await?;
-        let mut devices: HashMap<Option<BuildId>, u64> = HashMap::new();
-        for counted in app.store.devices_by_build(organisation).await? {
-            devices.insert(counted.build, counted.devices);
-        }
+        let devices = DeviceCounts::of(app, organisation).await?;
         let works = works(&fleet.rows, &devices);
         Ok(Self {
             works,
             silent: fleet.silent(),
-            devices_of_unknown_build: devices.get(&None).copied().unwrap_or(0),
+            devices_of_unknown_build: devices.of_unknown_build(),
             fleet,
         })
     }
@@ -65,11 +62,11 @@ impl Worklist {
 
 /// Puts findings of one vulnerability together, and the vulnerabilities into their order: the outcome,
 /// known exploitation, then the foremost place among the findings of a build, which counts with all else.
-fn works(rows: &[Row], devices: &HashMap<Option<BuildId>, u64>) -> Vec<Work> {
+fn works(rows: &[Row], devices: &DeviceCounts) -> Vec<Work> {
     let mut works: BTreeMap<&str, Work> = BTreeMap::new();
     for row in rows {
         let Some(summary) = &row.summary else { continue };
-        let count = devices.get(&Some(row.build.id)).copied().unwrap_or(0);
+        let count = devices.running(row.build.id);
         for (place, touch) in summary.touches.iter().enumerate().filter(|(_, one)| one.is_open) {
             let Some(id) = touch.ids.first() else { continue };
             let work = works.entry(id).or_insert_with(|| Work::of(id, touch, place));

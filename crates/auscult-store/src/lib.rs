@@ -43,8 +43,8 @@ pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
 pub use check_in::{KeptReference, NewVerification, TrustedKey, Verification};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use device::{
-    Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, DevicesOfBuild,
-    Imported, KeptDevice, KeptWaiver, Released, SavedMapping, Waiver,
+    Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, DevicesAtPlace,
+    DevicesOfBuild, Imported, KeptDevice, KeptWaiver, Released, SavedMapping, Waiver,
 };
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};

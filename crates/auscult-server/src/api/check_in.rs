@@ -6,12 +6,14 @@ use auscult_model::{DeviceField, Sha256};
 use auscult_store::{Custody, DeviceId, KeptDevice, KeptWaiver, NewVerification, Verification};
 use axum::{
     Json,
-    extract::{Request, State},
-    http::StatusCode,
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
+use futures_util::Stream;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
@@ -33,6 +35,10 @@ const REFERENCES_MAX: u32 = 64;
 const CHALLENGE_HOURS: i64 = 24;
 /// Bytes of a reason in a device's history; the verdict has all of it.
 const REASON_BYTES_MAX: usize = 2_000;
+
+/// Largest verdict that is handed out.
+const VERDICT_BYTES_MAX: usize = 256 << 20;
+const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 
 /// One verification at a time: papers take many times their size in memory.
 static TURN: Semaphore = Semaphore::const_new(1);
@@ -130,12 +136,17 @@ pub(crate) async fn challenge(
     Caller(who): Caller,
     Id(id): Id<DeviceId>,
 ) -> Answer<Response> {
-    let device = found(&app, &who, id).await?;
+    let body = issue(&app, &who, id).await?;
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+pub(crate) async fn issue(app: &App, who: &Identity, id: DeviceId) -> Answer<serde_json::Value> {
+    let device = found(app, who, id).await?;
     let (nonce, now) = (random()?, Timestamp::now());
     let body = challenge_to(&device, nonce, now);
     let (text, actor) = (body.to_string(), who.actor());
     app.store.issue_challenge(who.organisation, id, nonce, &text, &actor, now).await?;
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    Ok(body)
 }
 
 /// Lists the verifications of a device, the newest first.
@@ -168,17 +179,102 @@ pub(crate) async fn verify(
     Id(id): Id<DeviceId>,
     request: Request,
 ) -> Answer<Response> {
-    let device = found(&app, &who, id).await?;
+    let verified = take(&app, &who, id, request.into_body().into_data_stream()).await?;
+    Ok((StatusCode::CREATED, JSON, verified.json).into_response())
+}
+
+/// Takes evidence of a device that is back, as it comes, and verifies it.
+pub(crate) async fn take<E>(
+    app: &App,
+    who: &Identity,
+    id: DeviceId,
+    chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Answer<Verified> {
+    let device = found(app, who, id).await?;
     if device.custody != Custody::Returned {
         let detail = format!("the device is {}, not returned", device.custody.word());
         return Err(Problem::invalid(detail).hint("a step `return` comes before a verification"));
     }
-    let chunks = request.into_body().into_data_stream();
     let limit = u64::from(PAPER_BYTES_MAX);
-    let (evidence, _) = upload::store(&app, who.organisation, chunks, limit).await?;
-    let verified = judged(&app, &who, &device, evidence.sha256).await?;
-    let kind = [(axum::http::header::CONTENT_TYPE, "application/json")];
-    Ok((StatusCode::CREATED, kind, verified.json).into_response())
+    let (evidence, _) = upload::store(app, who.organisation, chunks, limit).await?;
+    judged(app, who, &device, evidence.sha256).await
+}
+
+/// Hands out the verdict of a verification, as `auscult verify -o json` gives it.
+#[utoipa::path(get, path = "/api/v1/devices/{device}/verifications/{revision}",
+    params(("device" = String, Path), ("revision" = i64, Path)), responses(
+    (status = 200, description = "The verdict", body = Object),
+    (status = 404, description = "There is none", body = ProblemBody)))]
+pub(crate) async fn verdict(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path((device, revision)): Path<(String, String)>,
+) -> Answer<Response> {
+    let missing = || Problem::not_found("verification");
+    let id = device.parse().map_err(|_| missing())?;
+    let revision: i64 = revision.parse().map_err(|_| missing())?;
+    found(&app, &who, id).await?;
+    let all = app.store.verifications(who.organisation, id).await?;
+    let one = all.iter().find(|one| one.revision == revision).ok_or_else(missing)?;
+    let json = app.store.get_blob(who.organisation, one.verdict, VERDICT_BYTES_MAX).await?;
+    Ok((JSON, json).into_response())
+}
+
+/// What a page needs of a verdict.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VerdictOfDevice {
+    pub(crate) level: String,
+    checks: Vec<VerdictItem>,
+    pub(crate) groups: Vec<VerdictGroup>,
+}
+
+/// Items that belong together.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VerdictGroup {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) not_measured: u64,
+    items: Vec<VerdictItem>,
+}
+
+/// Something that was looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VerdictItem {
+    pub(crate) outcome: String,
+    pub(crate) subject: String,
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) meaning: String,
+}
+
+impl VerdictOfDevice {
+    /// Everything that did not pass.
+    pub(crate) fn wrong(&self) -> impl Iterator<Item = &VerdictItem> {
+        let all = self.checks.iter().chain(self.groups.iter().flat_map(|group| &group.items));
+        all.filter(|item| item.outcome != "pass")
+    }
+}
+
+/// The verdict of a verification, read.
+pub(crate) async fn kept_verdict(
+    app: &App,
+    who: &Identity,
+    of: &Verification,
+) -> Answer<VerdictOfDevice> {
+    let json = app.store.get_blob(who.organisation, of.verdict, VERDICT_BYTES_MAX).await?;
+    serde_json::from_slice(&json).map_err(|error| Problem::internal("read a verdict", &error))
+}
+
+/// Hands out the challenge that a device is to answer, as a file.
+pub(crate) async fn open_challenge(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<DeviceId>,
+) -> Answer<Response> {
+    found(&app, &who, id).await?;
+    let open = app.store.open_challenge(who.organisation, id).await?;
+    let (_, text) = open.ok_or_else(|| Problem::not_found("challenge"))?;
+    Ok((JSON, text).into_response())
 }
 
 /// Verifies evidence and keeps how it came out.

@@ -179,7 +179,7 @@ pub(crate) async fn show(
     found(&app, &who, id).await.map(|device| Json(device.into()))
 }
 
-pub(super) async fn found(app: &App, who: &Identity, id: DeviceId) -> Answer<KeptDevice> {
+pub(crate) async fn found(app: &App, who: &Identity, id: DeviceId) -> Answer<KeptDevice> {
     let device = app.store.device(who.organisation, id).await?;
     device.ok_or_else(|| Problem::not_found("device"))
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    monitor::told::Changes,
+    monitor::told::Difference,
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -38,7 +38,7 @@ pub(crate) struct EventView {
     pub(crate) at: String,
     /// The id of the build.
     pub(crate) build: String,
-    pub(crate) is: Changes,
+    pub(crate) is: Difference,
 }
 
 impl EventView {
@@ -47,7 +47,7 @@ impl EventView {
             id: event.id.to_string(),
             at: event.at.to_string(),
             build: event.build.to_string(),
-            is: Changes::read(&event.body)?,
+            is: Difference::read(&event.body)?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Where something is: from a vulnerability or a component to builds.
 
+use auscult_store::DevicesAtPlace;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -7,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::Asked;
 use crate::{
     access::Caller,
-    fleet::{Fleet, Use},
+    fleet::{DeviceCounts, Fleet, Use, wards, with_devices},
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -25,11 +26,30 @@ pub(crate) struct Wanted {
 pub(crate) struct WhereUsedView {
     /// Builds that hold it, the newest first.
     pub(crate) uses: Vec<UseView>,
+    /// Where the devices are that run one of these builds, the most first. Where it is open does not
+    /// matter: a decision may be wrong.
+    pub(crate) wards: Vec<WardView>,
     /// Builds of which nobody can say, as they are not inspected or not judged yet.
     pub(crate) unknown: usize,
+    /// Devices of which nobody knows the build: each may run one of these.
+    pub(crate) devices_of_unknown_build: u64,
     /// Whether the advisories know a vulnerability of this name. Where they do not, that no build is
     /// listed says nothing.
     pub(crate) advisories_know_it: bool,
+}
+
+/// Devices in one place.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WardView {
+    pub(crate) site: Option<String>,
+    pub(crate) department: Option<String>,
+    pub(crate) devices: u64,
+}
+
+impl From<DevicesAtPlace> for WardView {
+    fn from(one: DevicesAtPlace) -> Self {
+        Self { site: one.site, department: one.department, devices: one.devices }
+    }
 }
 
 /// A build that holds it.
@@ -47,10 +67,12 @@ pub(crate) struct UseView {
     pub(crate) open: usize,
     /// Findings that do not apply or are repaired.
     pub(crate) closed: usize,
+    /// Devices that are known to run it.
+    pub(crate) devices: u64,
 }
 
-impl From<&Use<'_>> for UseView {
-    fn from(found: &Use<'_>) -> Self {
+impl UseView {
+    fn of(found: &Use<'_>, devices: &DeviceCounts) -> Self {
         let open = found.touches.iter().filter(|touch| touch.is_open).count();
         Self {
             build: found.row.build.id.to_string(),
@@ -60,6 +82,7 @@ impl From<&Use<'_>> for UseView {
             versions: found.versions.iter().map(|version| (*version).to_owned()).collect(),
             open,
             closed: found.touches.len() - open,
+            devices: devices.running(found.row.build.id),
         }
     }
 }
@@ -79,9 +102,14 @@ pub(crate) async fn where_used(
     }
     let fleet = Fleet::of(&app, who.organisation).await?;
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
+    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let uses = fleet.where_used(wanted);
+    let wards = wards(&app, who.organisation, &with_devices(&uses, &devices)).await?;
     Ok(Json(WhereUsedView {
-        uses: fleet.where_used(wanted).iter().map(UseView::from).collect(),
+        uses: uses.iter().map(|found| UseView::of(found, &devices)).collect(),
+        wards: wards.into_iter().map(WardView::from).collect(),
         unknown: fleet.silent(),
+        devices_of_unknown_build: devices.of_unknown_build(),
         advisories_know_it: advisories.judge.knows(wanted)?,
     }))
 }

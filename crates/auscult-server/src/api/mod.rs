@@ -29,9 +29,13 @@ use axum::{
     routing::get,
 };
 pub(crate) use builds::{again, evaluated, find as find_build};
+pub(crate) use check_in::{
+    VerdictGroup, VerdictOfDevice, issue as issue_challenge, kept_verdict, open_challenge,
+    take as take_evidence,
+};
 pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
 pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, component, cut};
-pub(crate) use devices::{CustodyInput, DevicesInput, take_step};
+pub(crate) use devices::{CustodyInput, DevicesInput, found as find_device, take_step};
 pub(crate) use events::{EventView, EventsInput};
 pub(crate) use extract::{Asked, Id, page_request};
 pub(crate) use inventory::{
@@ -111,6 +115,7 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(devices::step))
         .routes(routes!(check_in::challenge))
         .routes(routes!(check_in::list, check_in::verify))
+        .routes(routes!(check_in::verdict))
         .routes(routes!(check_in::waivers))
         .routes(routes!(release::record))
         .routes(routes!(release::record_key))

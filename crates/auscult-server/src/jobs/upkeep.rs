@@ -78,13 +78,11 @@ async fn judge_all(app: &App) -> Answer<()> {
                 if !matches!(build.state, BuildState::Ready(_)) {
                     continue;
                 }
-                let judged = match viewer.judged(build).await? {
-                    Some(judged) => Some(judged),
-                    None => {
-                        let judged = evaluator.evaluate(app, organisation.id, build).await?;
-                        judged.map(|judged| (judged.basis, Arc::clone(&judged.summary)))
-                    }
-                };
+                let mut judged = viewer.judged(build).await?;
+                if judged.is_none() {
+                    let anew = evaluator.evaluate(app, organisation.id, build).await?;
+                    judged = anew.map(|anew| (anew.basis, Arc::clone(&anew.summary)));
+                }
                 if let Some((basis, summary)) = judged {
                     monitor::compare(app, organisation.id, build, basis, &summary).await?;
                 }

@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::{
     rule::Rule,
-    told::{Change, Changes},
+    told::{Change, Difference},
 };
-use crate::{problem::Answer, state::App};
+use crate::{fleet::DeviceCounts, problem::Answer, state::App};
 
 /// Vulnerabilities that a mail names; the others are counted.
 const NAMED_MAX: usize = 100;
@@ -31,7 +31,7 @@ pub(crate) struct Message {
     /// The most urgent first.
     pub(crate) vulnerabilities: Vec<Told>,
     /// Builds whose verdict is new.
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) verdicts: Vec<Judged>,
     /// Changes that are too many to be named; they are on the page of each build.
     pub(crate) more: usize,
     /// Devices of which nobody knows the build: each may have any of this.
@@ -66,7 +66,7 @@ pub(crate) struct BuildName {
 
 /// A build whose verdict is new.
 #[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
+pub(crate) struct Judged {
     pub(crate) build: BuildName,
     pub(crate) verdict: String,
     /// None where it was judged for the first time.
@@ -79,30 +79,25 @@ pub(crate) struct Verdict {
 /// What is asked of the store for a message.
 struct Known {
     products: HashMap<String, String>,
-    devices: HashMap<Option<BuildId>, u64>,
+    devices: DeviceCounts,
     origin: String,
 }
 
 impl Known {
     async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
         let products = crate::fleet::products(app, organisation).await?;
-        let counted = app.store.devices_by_build(organisation).await?;
-        let mut devices = HashMap::new();
-        for one in counted {
-            *devices.entry(one.build).or_default() += one.devices;
-        }
         Ok(Self {
             products: products.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
-            devices,
+            devices: DeviceCounts::of(app, organisation).await?,
             origin: app.origin(),
         })
     }
 
     fn devices(&self, build: BuildId) -> u64 {
-        self.devices.get(&Some(build)).copied().unwrap_or(0)
+        self.devices.running(build)
     }
 
-    fn name(&self, build: BuildId, changes: &Changes) -> BuildName {
+    fn name(&self, build: BuildId, changes: &Difference) -> BuildName {
         BuildName {
             id: build.to_string(),
             product: self.products.get(&changes.product).cloned().unwrap_or_default(),
@@ -145,9 +140,9 @@ impl Message {
             if rule.with_devices && known.devices(event.build) == 0 {
                 continue;
             }
-            let changes = Changes::read(&event.body)?;
+            let changes = Difference::read(&event.body)?;
             if rule.verdicts && (changes.is_first() || changes.is_another_verdict()) {
-                message.verdicts.push(Verdict::of(&known, event.build, &changes));
+                message.verdicts.push(Judged::of(&known, event.build, &changes));
             }
             for change in changes.changes.iter().filter(|change| rule.tells(change)) {
                 let one = told.entry(change.id.clone());
@@ -160,7 +155,7 @@ impl Message {
         message
             .vulnerabilities
             .sort_by_key(|one| (std::cmp::Reverse(one.urgency), !one.known_exploited));
-        message.devices_of_unknown_build = known.devices.get(&None).copied().unwrap_or(0);
+        message.devices_of_unknown_build = known.devices.of_unknown_build();
         let is_empty =
             message.vulnerabilities.is_empty() && message.verdicts.is_empty() && message.more == 0;
         Ok((!is_empty).then_some(message))
@@ -244,7 +239,7 @@ impl Told {
         }
     }
 
-    fn add(&mut self, known: &Known, build: BuildId, changes: &Changes, change: &Change) {
+    fn add(&mut self, known: &Known, build: BuildId, changes: &Difference, change: &Change) {
         self.changes.insert(change.kind.word());
         self.known_exploited |= change.known_exploited;
         if change.urgency > self.urgency {
@@ -275,8 +270,8 @@ impl Told {
     }
 }
 
-impl Verdict {
-    fn of(known: &Known, build: BuildId, changes: &Changes) -> Self {
+impl Judged {
+    fn of(known: &Known, build: BuildId, changes: &Difference) -> Self {
         Self {
             build: known.name(build, changes),
             verdict: changes.verdict.clone(),

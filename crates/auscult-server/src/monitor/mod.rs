@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use self::{
     rule::Rule,
-    told::{Changes, State},
+    told::{Difference, State},
 };
 use crate::{
     evaluate::{Basis, today},
@@ -84,7 +84,7 @@ pub(crate) async fn compare(
             return Ok(());
         }
         let before = was.as_ref().map(State::unpacked).transpose()?;
-        let mut changes = Changes::between(before.as_ref(), &state, summary);
+        let mut changes = Difference::between(before.as_ref(), &state, summary);
         changes.name(build, app.evaluator.advisories(app, organisation).await?.info(), today());
         let rules = rules(app, organisation).await?;
         let wanting = rules.iter().filter(|(_, rule)| rule.wants(build.product, &changes));

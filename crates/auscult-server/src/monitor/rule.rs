@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, Unit, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::told::{Changes, Kind};
+use super::told::{Difference, Kind};
 use crate::problem::{Answer, Problem};
 
 /// Addresses of a rule.
@@ -163,7 +163,7 @@ impl Rule {
     }
 
     /// Whether anything of this is to be told.
-    pub(crate) fn wants(&self, product: ProductId, changes: &Changes) -> bool {
+    pub(crate) fn wants(&self, product: ProductId, changes: &Difference) -> bool {
         let is_product = self.products.is_empty()
             || self.products.iter().any(|text| *text == product.to_string());
         let is_verdict = self.verdicts && (changes.is_first() || changes.is_another_verdict());

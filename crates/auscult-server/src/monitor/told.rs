@@ -191,7 +191,7 @@ impl Change {
 
 /// What changed for a build: the body of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Changes {
+pub(crate) struct Difference {
     /// The build's name, and the id of its product.
     pub(crate) label: String,
     pub(crate) product: String,
@@ -214,7 +214,7 @@ pub(crate) struct Changes {
     pub(crate) as_of: String,
 }
 
-impl Changes {
+impl Difference {
     /// Compares; the summary tells other ids of a vulnerability, under which it may have been known.
     pub(crate) fn between(was: Option<&State>, is: &State, summary: &Summary) -> Self {
         let mut changes = was.map(|was| found(was, is, summary)).unwrap_or_default();
@@ -301,7 +301,7 @@ fn found(was: &State, is: &State, summary: &Summary) -> Vec<Change> {
 mod tests {
     use auscult_model::{Verdict, VerdictOutcome};
 
-    use super::{Changes, Kind, State};
+    use super::{Difference, Kind, State};
     use crate::summary::{Counts, Summary, Touch};
 
     fn touch(ids: &[&str], outcome: &str, urgency: u8) -> Touch {
@@ -325,7 +325,7 @@ mod tests {
     fn check(was: Vec<Touch>, is: Vec<Touch>, expect: &[(Kind, &str)]) {
         let (was, is) = (summary(was), summary(is));
         let before = State::unpacked(&State::of(&was).packed().unwrap()).unwrap();
-        let changes = Changes::between(Some(&before), &State::of(&is), &is);
+        let changes = Difference::between(Some(&before), &State::of(&is), &is);
         let found: Vec<_> = changes.changes.iter().map(|one| (one.kind, one.id.as_str())).collect();
         assert_eq!(found, expect);
     }

@@ -43,15 +43,11 @@ struct DeviceRow {
 impl DeviceRow {
     fn of(device: &KeptDevice) -> Self {
         let said = |field| device.is.get(field).map(ToString::to_string);
-        let joined = |fields: &[DeviceField]| {
-            let parts: Vec<String> = fields.iter().filter_map(|field| said(*field)).collect();
-            parts.join(" · ")
-        };
         Self {
             href: format!("/devices/{}", device.id),
             name: name(device),
-            model: joined(&[DeviceField::Manufacturer, DeviceField::Model]),
-            place: joined(&[DeviceField::Site, DeviceField::Department, DeviceField::Room]),
+            model: joined(device, &[DeviceField::Manufacturer, DeviceField::Model]),
+            place: place(device),
             build: device.build.basis(),
             custody: device.custody.word(),
             tone: tone(device),
@@ -61,8 +57,18 @@ impl DeviceRow {
     }
 }
 
+fn joined(device: &KeptDevice, fields: &[DeviceField]) -> String {
+    let said = fields.iter().filter_map(|field| device.is.get(*field));
+    said.map(ToString::to_string).collect::<Vec<_>>().join(" · ")
+}
+
+/// Where a device is used.
+pub(super) fn place(device: &KeptDevice) -> String {
+    joined(device, &[DeviceField::Site, DeviceField::Department, DeviceField::Room])
+}
+
 /// What people call a device.
-fn name(device: &KeptDevice) -> String {
+pub(super) fn name(device: &KeptDevice) -> String {
     let said = |field| device.is.text(field).map(ToOwned::to_owned);
     let tag = said(DeviceField::AssetTag);
     tag.or_else(|| said(DeviceField::Serial)).unwrap_or_else(|| device.id.to_string())
@@ -86,7 +92,7 @@ pub(super) fn label(field: DeviceField) -> String {
     words.join(" ")
 }
 
-fn tone(device: &KeptDevice) -> &'static str {
+pub(super) fn tone(device: &KeptDevice) -> &'static str {
     use auscult_store::Custody::{CheckedOut, Held, InService, Returned};
     match device.custody {
         InService => "good",
@@ -295,8 +301,9 @@ pub(super) async fn step(
             CustodyInput::Release { released, waiver: waiver(given)? }
         }
     };
+    let at_station = if given("at") == "station" { "/check-in" } else { "" };
     match take_step(&app, &who, id, input).await {
-        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}")).into_response()),
+        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}{at_station}")).into_response()),
         Err(problem) if problem.status.is_server_error() => Err(problem),
         Err(problem) => {
             let shown = page(&app, &who, id, Some(problem.detail)).await?;

@@ -12,6 +12,7 @@ mod inventory;
 mod notifications;
 mod products;
 mod records;
+mod station;
 mod text;
 mod where_used;
 mod worklist;
@@ -60,6 +61,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/mappings", post(inventory::save))
         .route("/devices/{device}", get(devices::show))
         .route("/devices/{device}/custody", post(devices::step))
+        .route("/check-in", get(station::list))
+        .route("/devices/{device}/check-in", get(station::show))
+        .route("/devices/{device}/challenge", post(station::ask))
+        .route("/devices/{device}/challenge.json", get(crate::api::open_challenge))
+        .route("/devices/{device}/evidence", post(station::answer))
         .route("/events", get(events::show))
         .route("/feeds", get(records::feeds))
         .route("/audit", get(records::audit))
@@ -133,6 +139,7 @@ impl Frame {
             link("/products", "Products"),
             link("/builds", "Builds"),
             link("/devices", "Devices"),
+            link("/check-in", "Check-in"),
             link("/where-used", "Where used"),
             link("/events", "Changes"),
             link("/feeds", "Feeds and health"),

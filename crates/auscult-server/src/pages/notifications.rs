@@ -27,6 +27,7 @@ use crate::{
 const HERE: &str = "/administration/notifications";
 
 /// A rule in its form.
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of the form")]
 struct RuleForm {
     id: String,
     name: String,

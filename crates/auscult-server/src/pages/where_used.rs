@@ -1,6 +1,7 @@
 //! Where something is: a vulnerability or a component.
 
 use askama::Template;
+use auscult_store::DevicesAtPlace;
 use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
@@ -8,7 +9,7 @@ use super::{Frame, builds::BuildRow, render, text};
 use crate::{
     access::Caller,
     api::Asked,
-    fleet::{Fleet, Use},
+    fleet::{DeviceCounts, Fleet, Use, wards, with_devices},
     problem::Answer,
     state::App,
 };
@@ -17,6 +18,8 @@ use crate::{
 struct UseRow {
     build: BuildRow,
     versions: String,
+    devices: u64,
+    devices_href: String,
     /// Findings: link, what it is, and how it stands.
     findings: Vec<(String, String, String, &'static str)>,
     more: usize,
@@ -26,7 +29,7 @@ impl UseRow {
     /// Findings that are listed.
     const SHOWN: usize = 5;
 
-    fn of(found: &Use<'_>) -> Self {
+    fn of(found: &Use<'_>, devices: &DeviceCounts) -> Self {
         let id = found.row.build.id.to_string();
         let shown = found.touches.iter().take(Self::SHOWN).map(|touch| {
             let name = touch.ids.first().map_or("", String::as_str);
@@ -41,6 +44,8 @@ impl UseRow {
         Self {
             build: BuildRow::of(found.row),
             versions: found.versions.join(", "),
+            devices: devices.running(found.row.build.id),
+            devices_href: format!("/devices?build={id}"),
             findings: shown.collect(),
             more: found.touches.len().saturating_sub(Self::SHOWN),
         }
@@ -53,6 +58,10 @@ struct WhereUsedPage {
     frame: Frame,
     q: String,
     rows: Vec<UseRow>,
+    devices: u64,
+    devices_of_unknown_build: u64,
+    /// Places with the number of devices, the most first.
+    wards: Vec<(String, u64)>,
     silent: usize,
     known: bool,
     builds: usize,
@@ -74,9 +83,20 @@ pub(super) async fn show(
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
     let is_asked = !wanted.is_empty() && wanted.len() <= 200;
     let found = if is_asked { fleet.where_used(&wanted) } else { Vec::new() };
+    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let builds = with_devices(&found, &devices);
+    let wards = wards(&app, who.organisation, &builds).await?;
+    let place = |one: DevicesAtPlace| {
+        let parts: Vec<String> = [one.site, one.department].into_iter().flatten().collect();
+        let place = if parts.is_empty() { "unknown place".to_owned() } else { parts.join(" · ") };
+        (place, one.devices)
+    };
     let page = WhereUsedPage {
+        devices: builds.iter().map(|build| devices.running(*build)).sum(),
+        devices_of_unknown_build: devices.of_unknown_build(),
+        wards: wards.into_iter().map(place).collect(),
         frame: Frame::of(&app, "Where used", "/where-used", &who).await?,
-        rows: found.iter().map(UseRow::of).collect(),
+        rows: found.iter().map(|found| UseRow::of(found, &devices)).collect(),
         silent: fleet.silent(),
         known: is_asked && advisories.judge.knows(&wanted)?,
         builds: fleet.rows.len(),

@@ -112,7 +112,39 @@ pub struct DevicesOfBuild {
     pub devices: u64,
 }
 
+/// Devices of a build in one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DevicesAtPlace {
+    /// The site; none where it is unknown.
+    pub site: Option<String>,
+    /// The department, as a ward; none where it is unknown.
+    pub department: Option<String>,
+    /// How many they are.
+    pub devices: u64,
+}
+
 impl Store {
+    /// Counts the devices that are known to run a build, by place.
+    pub async fn places_of_build(
+        &self,
+        organisation: OrganisationId,
+        build: BuildId,
+    ) -> Result<Vec<DevicesAtPlace>> {
+        let select = "SELECT site, department, COUNT(*) AS devices FROM device
+            WHERE organisation = $1 AND build = $2 GROUP BY site, department
+            ORDER BY site, department";
+        let values = values![organisation, build];
+        let rows = self.database.rows("count devices by place", select, values).await?;
+        let counted = |row: &crate::database::Row| {
+            Ok(DevicesAtPlace {
+                site: row.text_or_null("site")?,
+                department: row.text_or_null("department")?,
+                devices: row.count("devices")?,
+            })
+        };
+        rows.iter().map(counted).collect()
+    }
+
     /// Counts the devices of every build that any has, and those whose build is unknown.
     pub async fn devices_by_build(
         &self,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub use custody::{Custody, CustodyStep, Released};
 pub use import::{DeviceUpdate, Imported};
-pub use list::{DeviceFilter, DevicesOfBuild};
+pub use list::{DeviceFilter, DevicesAtPlace, DevicesOfBuild};
 pub use mapping::SavedMapping;
 pub use waiver::{KeptWaiver, Waiver};
 
