@@ -325,6 +325,7 @@ pub(super) async fn answer(
     Id(id): Id<DeviceId>,
     request: Request,
 ) -> Answer<Response> {
+    find_device(&app, &who, id).await?;
     let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|rejection| wrong(rejection.body_text()))?;

@@ -12,15 +12,15 @@ use crate::{
 };
 
 /// A device with a build whose reference is known, out and back.
-struct Station<'a> {
+pub(super) struct Station<'a> {
     client: &'a Client<'a>,
     bench: &'a Bench,
     build: String,
-    device: String,
+    pub(super) device: String,
 }
 
 impl<'a> Station<'a> {
-    fn new(client: &'a Client<'a>, bench: &'a Bench) -> Self {
+    pub(super) fn new(client: &'a Client<'a>, bench: &'a Bench) -> Self {
         let product = client.product("Pump");
         let path = format!("/api/v1/products/{product}/builds?label=1&wait=60");
         let build = id(&client.upload(&path, &busybox("1.30.0")));
@@ -74,7 +74,7 @@ impl<'a> Station<'a> {
     }
 
     /// Measures a unit, as an answer to the last challenge.
-    fn measure(&self, unit: &Path, more: &[&str]) -> Vec<u8> {
+    pub(super) fn measure(&self, unit: &Path, more: &[&str]) -> Vec<u8> {
         let (challenge, out) = (self.bench.at("challenge"), self.bench.at("evidence"));
         let mut arguments = vec!["measure", text(unit), "--challenge", text(&challenge)];
         arguments.extend(["-o", text(&out)]);

@@ -10,5 +10,6 @@ mod monitoring;
 mod pages;
 mod push;
 mod start;
+mod station;
 mod support;
 mod worklist;
