@@ -104,7 +104,7 @@ pub(super) struct BuildsFilter {
 }
 
 impl BuildsFilter {
-    fn admits(&self, row: &Row) -> bool {
+    pub(super) fn admits(&self, row: &Row) -> bool {
         let verdict = match self.verdict.as_str() {
             "" => true,
             "failed" => matches!(row.build.state, BuildState::Failed { .. }),
@@ -143,7 +143,7 @@ pub(super) async fn list(
     let page = BuildsPage {
         frame,
         rows: part.items.iter().map(|row| BuildRow::of(row)).collect(),
-        pager: Pager::of(&part, &query),
+        pager: Pager::of(&part, &query).with_file("/builds.csv"),
         filter,
     };
     render(&page)
@@ -293,7 +293,8 @@ fn fill(page: &mut BuildPage, evaluated: &Evaluated, after: &str) -> Answer<()> 
         tone: text::tone_of(finding),
     };
     page.rows = part.items.iter().map(row).collect();
-    page.pager = Pager::of(&part, &filter.pairs());
+    let file = format!("/builds/{id}/findings.csv");
+    page.pager = Pager::of(&part, &filter.pairs()).with_file(&file);
     page.counts = Some(evaluated.summary.counts);
     let verdict = VerdictView::from(&evaluated.summary.verdict);
     page.reasons = verdict.reasons.into_iter().map(|reason| Reason::of(id, reason)).collect();
@@ -319,7 +320,7 @@ struct ComponentsPage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ComponentsFilter {
-    q: String,
+    pub(super) q: String,
     after: String,
 }
 
@@ -341,7 +342,8 @@ pub(super) async fn components(
         frame: Frame::of(&app, &title, "/builds", &who).await?,
         head,
         rows: part.items.iter().map(|one| component(&evaluated, one)).collect(),
-        pager: Pager::of(&part, &[("q", &filter.q)]),
+        pager: Pager::of(&part, &[("q", &filter.q)])
+            .with_file(&format!("/builds/{id}/components.csv")),
         q: filter.q,
     };
     render(&page)

@@ -151,7 +151,7 @@ fn pager(page: &Page<KeptDevice>, filter: &DevicesInput) -> Pager {
         ("q", said(&filter.q)),
     ];
     let pairs: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
-    Pager::of_page(page, &pairs)
+    Pager::of_page(page, &pairs).with_file("/devices.csv")
 }
 
 /// Something that happened, as it is shown.

@@ -104,7 +104,7 @@ pub(super) async fn show(
     let page = EventsPage {
         frame: Frame::of(&app, "Changes", "/events", &who).await?,
         rows,
-        pager: Pager::of_page(&page, &[("build", &chosen)]),
+        pager: Pager::of_page(&page, &[("build", &chosen)]).with_file("/events.csv"),
         of,
     };
     render(&page)

@@ -68,7 +68,7 @@ pub(super) async fn audit(
     };
     let page = AuditPage {
         frame: Frame::of(&app, "Audit log", "/audit", &who).await?,
-        pager: Pager::of_page(&log, &[]),
+        pager: Pager::of_page(&log, &[]).with_file("/audit.csv"),
         rows: log.items.into_iter().map(row).collect(),
         verified,
     };

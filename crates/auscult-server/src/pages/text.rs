@@ -29,15 +29,29 @@ pub(super) struct Pager {
     pub(super) range: String,
     pub(super) total: String,
     pub(super) next: Option<String>,
+    /// The whole list as a file.
+    pub(super) file: Option<String>,
+    /// The filters that are set, as a query.
+    filters: String,
 }
 
 impl Pager {
+    /// Offers the whole list as a file, which is at this path.
+    pub(super) fn with_file(mut self, path: &str) -> Self {
+        let filters = self.filters.as_str();
+        self.file =
+            Some(if filters.is_empty() { path.to_owned() } else { format!("{path}?{filters}") });
+        self
+    }
+
     /// A part of a list in memory; `filters` are kept in the link to the next.
     pub(super) fn of<T>(part: &Part<'_, T>, filters: &[(&str, &String)]) -> Self {
         Self {
             range: range(part.start, part.items.len()),
             total: part.total.to_string(),
             next: part.next.as_ref().map(|next| query(filters, next)),
+            file: None,
+            filters: set(filters).join("&"),
         }
     }
 
@@ -50,6 +64,8 @@ impl Pager {
                 Total::AtLeast(count) => format!("more than {count}"),
             },
             next: page.next.as_ref().map(|next| query(filters, next.as_str())),
+            file: None,
+            filters: set(filters).join("&"),
         }
     }
 }
@@ -64,10 +80,15 @@ fn range(start: usize, count: usize) -> String {
 
 /// A query with the filters that are set, and the cursor of the next page.
 fn query(pairs: &[(&str, &String)], after: &str) -> String {
-    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
-    let set = set.map(|(name, value)| format!("{name}={}", escaped(value)));
-    let all: Vec<String> = [format!("after={}", escaped(after))].into_iter().chain(set).collect();
+    let mut all = vec![format!("after={}", escaped(after))];
+    all.extend(set(pairs));
     format!("?{}", all.join("&"))
+}
+
+/// The filters that are set.
+fn set(pairs: &[(&str, &String)]) -> Vec<String> {
+    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
+    set.map(|(name, value)| format!("{name}={}", escaped(value))).collect()
 }
 
 /// The page of a finding.

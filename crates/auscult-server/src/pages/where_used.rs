@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// A build that holds it.
-struct UseRow {
-    build: BuildRow,
-    versions: String,
-    devices: u64,
+pub(super) struct UseRow {
+    pub(super) build: BuildRow,
+    pub(super) versions: String,
+    pub(super) devices: u64,
     devices_href: String,
     /// Findings: link, what it is, and how it stands.
     findings: Vec<(String, String, String, &'static str)>,
@@ -29,7 +29,7 @@ impl UseRow {
     /// Findings that are listed.
     const SHOWN: usize = 5;
 
-    fn of(found: &Use<'_>, devices: &DeviceCounts) -> Self {
+    pub(super) fn of(found: &Use<'_>, devices: &DeviceCounts) -> Self {
         let id = found.row.build.id.to_string();
         let shown = found.touches.iter().take(Self::SHOWN).map(|touch| {
             let name = touch.ids.first().map_or("", String::as_str);
@@ -70,7 +70,7 @@ struct WhereUsedPage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
-    q: String,
+    pub(super) q: String,
 }
 
 pub(super) async fn show(

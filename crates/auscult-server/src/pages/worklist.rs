@@ -1,11 +1,7 @@
 //! What to do first, by when, and where.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, response::Response};
 
 use super::{
     Frame, render,
@@ -15,7 +11,7 @@ use crate::{
     access::Caller,
     api::{Asked, WorkFilter, cut},
     evaluate::today,
-    problem::{Answer, Problem},
+    problem::Answer,
     state::App,
     worklist::{Work, Worklist},
 };
@@ -74,8 +70,6 @@ struct WorklistPage {
     products: Vec<(String, String)>,
     silent: usize,
     devices_of_unknown_build: u64,
-    /// The filters, for the list as a file.
-    query: String,
 }
 
 impl WorklistPage {
@@ -102,8 +96,6 @@ pub(super) async fn show(
         ("q", said(&filter.q)),
     ];
     let named: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
-    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
-    let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
     let products = list.fleet.products.iter();
     let mut products: Vec<(String, String)> =
         products.map(|(id, name)| (id.to_string(), name.clone())).collect();
@@ -111,50 +103,11 @@ pub(super) async fn show(
     let page = WorklistPage {
         frame: Frame::of(&app, "Worklist", "/worklist", &who).await?,
         rows: part.items.iter().map(|work| WorkRow::of(work)).collect(),
-        pager: Pager::of(&part, &named),
+        pager: Pager::of(&part, &named).with_file("/worklist.csv"),
         products,
         silent: list.silent,
         devices_of_unknown_build: list.devices_of_unknown_build,
-        query: set.join("&"),
         filter: WorkFilter { after: None, ..filter },
     };
     render(&page)
-}
-
-/// The list as a file, whole.
-pub(super) async fn csv(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Asked(filter): Asked<WorkFilter>,
-) -> Answer<Response> {
-    let list = Worklist::of(&app, who.organisation).await?;
-    let rows = filter.chosen(&list.works)?;
-    let bytes = written(&rows).map_err(|error| Problem::internal("write the list", &error))?;
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
-        (
-            header::CONTENT_DISPOSITION,
-            HeaderValue::from_static("attachment; filename=\"worklist.csv\""),
-        ),
-    ];
-    Ok((headers, bytes).into_response())
-}
-
-fn written(works: &[&Work]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let header = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
-    writer.write_record(header)?;
-    for work in works {
-        let is_exploited = if work.is_exploited { "yes" } else { "no" };
-        writer.write_record([
-            auscult_fleet::harmless(work.id.clone()),
-            work.outcome.clone(),
-            is_exploited.to_owned(),
-            work.due.map(|due| due.to_string()).unwrap_or_default(),
-            auscult_fleet::harmless(work.components_text()),
-            work.builds.len().to_string(),
-            work.devices.to_string(),
-        ])?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
 }

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// No message takes longer: the first attempt fails, and the second comes ten seconds later.
-const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+const ARRIVAL_MAX: Duration = Duration::from_mins(1);
 
 /// Asks again and again until there is an answer.
 fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {

@@ -233,3 +233,38 @@ fn a_browser_makes_products_uploads_builds_keys_and_accounts() {
         assert!(log.contains("The log is whole") && log.contains("make-account"), "{log}");
     }
 }
+
+#[test]
+fn every_list_is_there_as_a_file_with_the_filters_of_its_page() {
+    for (database, folder) in databases() {
+        let server = Server::start(&database, folder.path());
+        let root = server.set_up();
+        let client = server.as_session(&root);
+        let product = client.product("=Pump");
+        let first = build(&client, &product, "1.0", &busybox("1.30.0"));
+        build(&client, &product, "2.0", &busybox("99.0"));
+        for tag in ["A-1", "B-2"] {
+            let said = client.post("/api/v1/devices", &json!({ "asset_tag": tag }));
+            assert_eq!(said.status, 201, "{}", said.body);
+        }
+        let lines = |path: &str| {
+            let said = client.get(path);
+            let kind = said.header("content-type").unwrap_or_default();
+            assert!(said.status == 200 && kind.starts_with("text/csv"), "{path}: {}", said.body);
+            said.body.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!((lines("/builds.csv").len(), lines("/builds.csv?q=2.0").len()), (3, 2));
+        // What a spreadsheet would compute is a text.
+        assert!(lines("/builds.csv?q=2.0")[1].contains(",'=Pump,2.0,SBOM,"));
+        assert_eq!((lines("/devices.csv").len(), lines("/devices.csv?q=B-2").len()), (3, 2));
+        let open = client.get(&format!("/api/v1/builds/{first}/findings?status=open")).json();
+        let findings = lines(&format!("/builds/{first}/findings.csv?status=open"));
+        assert_eq!(json!(findings.len() - 1), open["total"]["count"], "{open}");
+        assert_eq!(lines(&format!("/builds/{first}/components.csv")).len(), 2);
+        assert_eq!(lines("/where-used.csv?q=busybox").len(), 3);
+        assert!(lines("/audit.csv").len() > 4);
+        assert!(lines("/worklist.csv").len() > 1);
+        let page = page(&client, "/builds?q=2.0");
+        assert!(page.contains("/builds.csv?q=2.0"), "{page}");
+    }
+}

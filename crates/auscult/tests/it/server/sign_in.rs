@@ -1,6 +1,6 @@
 //! Signing in by a directory, and with a second factor.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use auscult_testkit::Slapd;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -89,6 +89,11 @@ fn people_of_a_directory_get_in_by_their_groups_and_nobody_else() {
     }
 }
 
+/// Seconds since 1970.
+fn seconds() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).expect("after 1970")
+}
+
 /// The code that an app shows (RFC 6238).
 fn code(secret: &str, steps_ahead: u64) -> String {
     let digits = secret.bytes().map(|byte| match byte {
@@ -103,8 +108,7 @@ fn code(secret: &str, steps_ahead: u64) -> String {
             bytes.push(u8::try_from(bits >> held & 255).expect("a byte"));
         }
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    let step = now.as_secs() / 30 + steps_ahead;
+    let step = seconds() / 30 + steps_ahead;
     let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&bytes).expect("a key");
     mac.update(&step.to_be_bytes());
     let digest = mac.finalize().into_bytes();
@@ -115,8 +119,7 @@ fn code(secret: &str, steps_ahead: u64) -> String {
 
 /// Waits for a moment from which a step lasts long enough for what is done in it.
 fn at_the_beginning_of_a_step() {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    let left = 30 - now.as_secs() % 30;
+    let left = 30 - seconds() % 30;
     if left < 8 {
         std::thread::sleep(Duration::from_secs(left));
     }

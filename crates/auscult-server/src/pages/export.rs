@@ -1,0 +1,409 @@
+//! Lists as files (CSV, RFC 4180): whole, with the filters of their pages.
+//!
+//! What is long is sent as it is read. A list that cannot be read to its end breaks off in the
+//! transfer, so that no file looks whole that is not.
+
+use std::collections::HashMap;
+
+use auscult_model::DeviceField;
+use auscult_store::{BuildId, Cursor, KeptDevice, OrganisationId, PageRequest};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
+
+use super::{
+    builds::{BuildRow, BuildsFilter, ComponentsFilter},
+    where_used::{self, UseRow},
+};
+use crate::{
+    access::Caller,
+    api::{
+        Asked, DevicesInput, EventView, EventsInput, FindingFilter, FindingView, Id, WorkFilter,
+        component, find_build,
+    },
+    fleet::{DeviceCounts, Fleet},
+    problem::{Answer, Problem},
+    state::App,
+    worklist::Worklist,
+};
+
+/// Entries that are read at once.
+const AT_ONCE: u32 = 1_000;
+
+/// A line of a file.
+type Line = Vec<String>;
+
+/// Lines as a file.
+fn written(lines: impl IntoIterator<Item = Line>) -> Answer<Bytes> {
+    let failed = |error: &dyn std::fmt::Display| Problem::internal("write the list", error);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for line in lines {
+        let cells = line.into_iter().map(auscult_fleet::harmless);
+        writer.write_record(cells).map_err(|error| failed(&error))?;
+    }
+    Ok(writer.into_inner().map_err(|error| failed(&error))?.into())
+}
+
+fn line(cells: &[&str]) -> Line {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn answered(name: &str, body: Body) -> Response {
+    let told = format!("attachment; filename=\"{name}.csv\"");
+    let told = HeaderValue::from_str(&told).unwrap_or(HeaderValue::from_static("attachment"));
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, told)], body).into_response()
+}
+
+/// A file of a list that is in memory.
+fn file(name: &str, head: &[&str], lines: impl IntoIterator<Item = Line>) -> Answer<Response> {
+    let all = std::iter::once(line(head)).chain(lines);
+    Ok(answered(name, Body::from(written(all)?)))
+}
+
+/// A file whose parts are sent as they are read.
+fn stream_of(
+    name: &str,
+    head: &[&str],
+    parts: BoxStream<'static, Answer<Vec<Line>>>,
+) -> Answer<Response> {
+    let head = written([line(head)])?;
+    let parts = parts.map(|part| part.and_then(written));
+    let whole = stream::once(async { Ok(head) }).chain(parts);
+    // The problem is in the log already; who reads sees that the file breaks off.
+    let whole = whole.map_err(|problem: Problem| std::io::Error::other(problem.detail));
+    Ok(answered(name, Body::from_stream(whole)))
+}
+
+/// What was read of a list of the store, and where it goes on.
+enum At {
+    Start,
+    After(Cursor),
+    End,
+}
+
+impl At {
+    fn request(self) -> Option<PageRequest> {
+        match self {
+            Self::Start => Some(PageRequest::first(AT_ONCE)),
+            Self::After(cursor) => Some(PageRequest { after: Some(cursor), limit: AT_ONCE }),
+            Self::End => None,
+        }
+    }
+
+    fn then(next: Option<Cursor>) -> Self {
+        next.map_or(Self::End, Self::After)
+    }
+}
+
+fn yes(is: bool) -> String {
+    if is { "yes" } else { "no" }.to_owned()
+}
+
+pub(super) async fn worklist(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<WorkFilter>,
+) -> Answer<Response> {
+    let list = Worklist::of(&app, who.organisation).await?;
+    let lines = filter.chosen(&list.works)?.into_iter().map(|work| {
+        vec![
+            work.id.clone(),
+            work.outcome.clone(),
+            yes(work.is_exploited),
+            work.due.map(|due| due.to_string()).unwrap_or_default(),
+            work.components_text(),
+            work.builds.len().to_string(),
+            work.devices.to_string(),
+        ]
+    });
+    let head = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
+    file("worklist", &head, lines)
+}
+
+pub(super) async fn builds(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(filter): Asked<BuildsFilter>,
+) -> Answer<Response> {
+    let fleet = Fleet::of(&app, who.organisation).await?;
+    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let lines = fleet.rows.iter().filter(|row| filter.admits(row)).map(|row| {
+        let shown = BuildRow::of(row);
+        let mut cells = vec![
+            row.build.id.to_string(),
+            shown.product,
+            shown.label,
+            shown.kind,
+            row.build.created_at.to_string(),
+            shown.verdict.to_owned(),
+        ];
+        // Nobody can say zero of what was not judged.
+        let counts = shown.counts.map(|one| {
+            [
+                one.components,
+                one.open,
+                one.known_exploited,
+                one.immediate,
+                one.out_of_cycle,
+                one.scheduled,
+            ]
+        });
+        let cell = |at: usize| counts.and_then(|all| all.get(at).map(ToString::to_string));
+        cells.extend((0..6).map(|at| cell(at).unwrap_or_default()));
+        cells.push(devices.running(row.build.id).to_string());
+        cells
+    });
+    let head = [
+        "id",
+        "product",
+        "label",
+        "kind",
+        "uploaded_at",
+        "verdict",
+        "components",
+        "open",
+        "known_exploited",
+        "immediate",
+        "out_of_cycle",
+        "scheduled",
+        "devices",
+    ];
+    file("builds", &head, lines)
+}
+
+pub(super) async fn findings(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<BuildId>,
+    Asked(filter): Asked<FindingFilter>,
+) -> Answer<Response> {
+    let build = find_build(&app, &who, id).await?;
+    let evaluated = crate::api::evaluated(&app, &who, &build).await?;
+    let wanted = evaluated.result.findings().iter().filter(|finding| filter.admits(finding));
+    let lines = wanted.map(|finding| {
+        let is = FindingView::of(finding);
+        let said = |text: Option<String>| text.unwrap_or_default();
+        let epss = is.epss_e5.map(|e5| format!("0.{e5:05}"));
+        vec![
+            is.id,
+            is.aliases.join(" "),
+            is.component,
+            is.version,
+            is.status,
+            said(is.justification),
+            said(is.severity),
+            said(is.score),
+            yes(is.known_exploited),
+            said(epss),
+            is.outcome,
+            said(is.risk),
+            said(is.due),
+            said(is.fixed),
+        ]
+    });
+    let head = [
+        "id",
+        "aliases",
+        "component",
+        "version",
+        "status",
+        "justification",
+        "severity",
+        "cvss",
+        "known_exploited",
+        "epss",
+        "outcome",
+        "risk",
+        "due",
+        "fixed",
+    ];
+    file("findings", &head, lines)
+}
+
+pub(super) async fn components(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<BuildId>,
+    Asked(filter): Asked<ComponentsFilter>,
+) -> Answer<Response> {
+    let build = find_build(&app, &who, id).await?;
+    let evaluated = crate::api::evaluated(&app, &who, &build).await?;
+    let wanted = filter.q.trim().to_lowercase();
+    let all = evaluated.result.facts.components.iter();
+    let lines = all.filter(|one| one.name.to_lowercase().contains(&wanted)).map(|one| {
+        let is = component(&evaluated, one);
+        vec![
+            is.name,
+            is.version,
+            is.supplier.unwrap_or_default(),
+            is.purl.unwrap_or_default(),
+            is.licences.join(" "),
+            is.confidence.to_string(),
+            is.open.to_string(),
+            yes(is.has_data),
+            is.locators.first().cloned().unwrap_or_default(),
+        ]
+    });
+    let head = [
+        "name",
+        "version",
+        "supplier",
+        "purl",
+        "licences",
+        "confidence_percent",
+        "open",
+        "advisories_know_it",
+        "locator",
+    ];
+    file("components", &head, lines)
+}
+
+pub(super) async fn where_is(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(wanted): Asked<where_used::Wanted>,
+) -> Answer<Response> {
+    let fleet = Fleet::of(&app, who.organisation).await?;
+    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let wanted = wanted.q.trim();
+    let found = if wanted.is_empty() { Vec::new() } else { fleet.where_used(wanted) };
+    let lines = found.iter().map(|found| {
+        let row = UseRow::of(found, &devices);
+        let open = found.touches.iter().filter(|touch| touch.is_open).count();
+        vec![
+            found.row.build.id.to_string(),
+            row.build.product,
+            row.build.label,
+            row.versions,
+            open.to_string(),
+            row.devices.to_string(),
+        ]
+    });
+    file("where-used", &["build", "product", "label", "versions", "open", "devices"], lines)
+}
+
+pub(super) async fn events(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(input): Asked<EventsInput>,
+) -> Answer<Response> {
+    let build = input.build(&app, &who).await?;
+    let organisation = who.organisation;
+    let products = crate::fleet::products(&app, organisation).await?;
+    let products: HashMap<String, String> =
+        products.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
+    let parts =
+        stream::try_unfold((app, products, At::Start), move |(app, products, at)| async move {
+            let Some(request) = at.request() else { return Ok(None) };
+            let page = app.store.events(organisation, build, &request).await?;
+            let mut lines = Vec::new();
+            for event in &page.items {
+                lines.extend(lines_of_event(&EventView::of(event)?, &products));
+            }
+            Answer::Ok(Some((lines, (app, products, At::then(page.next)))))
+        });
+    let head = [
+        "at",
+        "product",
+        "label",
+        "verdict",
+        "verdict_before",
+        "change",
+        "id",
+        "component",
+        "version",
+        "outcome",
+        "outcome_before",
+        "known_exploited",
+    ];
+    stream_of("changes", &head, parts.boxed())
+}
+
+fn lines_of_event(event: &EventView, products: &HashMap<String, String>) -> Vec<Line> {
+    let is = &event.is;
+    let head = vec![
+        event.at.clone(),
+        products.get(&is.product).cloned().unwrap_or_default(),
+        is.label.clone(),
+        is.verdict.clone(),
+        is.verdict_before.clone().unwrap_or_default(),
+    ];
+    if is.changes.is_empty() {
+        let rest = std::iter::repeat_n(String::new(), 7);
+        return vec![head.into_iter().chain(rest).collect()];
+    }
+    let lines = is.changes.iter().map(|change| {
+        let mut cells = head.clone();
+        cells.extend([
+            change.kind.word().to_owned(),
+            change.id.clone(),
+            change.component.clone(),
+            change.version.clone(),
+            change.outcome.clone(),
+            change.outcome_before.clone().unwrap_or_default(),
+            yes(change.known_exploited),
+        ]);
+        cells
+    });
+    lines.collect()
+}
+
+pub(super) async fn devices(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Asked(input): Asked<DevicesInput>,
+) -> Answer<Response> {
+    let (organisation, filter) = (who.organisation, input.filter()?);
+    let parts = stream::try_unfold((app, filter, At::Start), move |(app, filter, at)| async move {
+        let Some(request) = at.request() else { return Ok(None) };
+        let page = app.store.devices(organisation, &filter, &request).await?;
+        let lines = page.items.iter().map(line_of_device).collect();
+        Answer::Ok(Some((lines, (app, filter, At::then(page.next)))))
+    });
+    let mut head: Vec<&str> = DeviceField::ALL.iter().map(|field| field.name()).collect();
+    head.extend(["custody", "build", "build_basis"]);
+    stream_of("devices", &head, parts.boxed())
+}
+
+/// The fields as an import reads them, and where the device is.
+fn line_of_device(device: &KeptDevice) -> Line {
+    let cell = |field: &DeviceField| device.is.get(*field).map(ToString::to_string);
+    let mut cells: Line =
+        DeviceField::ALL.iter().map(|field| cell(field).unwrap_or_default()).collect();
+    cells.push(device.custody.word().to_owned());
+    cells.push(device.build.build().map(|build| build.to_string()).unwrap_or_default());
+    cells.push(device.build.basis().to_owned());
+    cells
+}
+
+pub(super) async fn audit(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
+    let organisation: OrganisationId = who.organisation;
+    let parts = stream::try_unfold((app, At::Start), move |(app, at)| async move {
+        let Some(request) = at.request() else { return Ok(None) };
+        let page = app.store.audit_log(organisation, &request).await?;
+        let lines = page.items.into_iter().map(|entry| {
+            vec![
+                entry.sequence.to_string(),
+                entry.at.to_string(),
+                entry.actor,
+                entry.action,
+                entry.object,
+                entry.detail,
+                entry.digest.to_string(),
+            ]
+        });
+        let lines = lines.collect();
+        Answer::Ok(Some((lines, (app, At::then(page.next)))))
+    });
+    let head = ["sequence", "at", "actor", "action", "object", "detail", "digest"];
+    stream_of("audit", &head, parts.boxed())
+}
