@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use auscult_store::{BuildFilter, BuildState, PageRequest, Result};
+use auscult_store::{Build, BuildFilter, BuildState, OrganisationId, PageRequest, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use crate::{monitor, problem::Answer, state::App};
+use crate::{evaluate::Viewer, monitor, problem::Answer, state::App};
 
 /// How often things are tidied up.
 const TIDY: Duration = Duration::from_mins(10);
@@ -69,22 +69,15 @@ async fn judge_all(app: &App) -> Answer<()> {
             if page.items.is_empty() {
                 break;
             }
-            let evaluator = &app.evaluator;
-            let mut viewer = evaluator.viewer(app, organisation.id).await?;
+            let mut viewer = app.evaluator.viewer(app, organisation.id).await?;
             for build in &page.items {
                 if *app.stopping.borrow() {
                     return Ok(());
                 }
-                if !matches!(build.state, BuildState::Ready(_)) {
-                    continue;
-                }
-                let mut judged = viewer.judged(build).await?;
-                if judged.is_none() {
-                    let anew = evaluator.evaluate(app, organisation.id, build).await?;
-                    judged = anew.map(|anew| (anew.basis, Arc::clone(&anew.summary)));
-                }
-                if let Some((basis, summary)) = judged {
-                    monitor::compare(app, organisation.id, build, basis, &summary).await?;
+                // One that cannot be judged is told, and keeps nobody from judging the others.
+                if let Err(problem) = judge(app, organisation.id, &mut viewer, build).await {
+                    let detail = problem.detail;
+                    tracing::warn!(build = %build.id, detail, "a build could not be judged");
                 }
             }
             let Some(next) = page.next else { break };
@@ -92,4 +85,23 @@ async fn judge_all(app: &App) -> Answer<()> {
         }
     }
     Ok(())
+}
+
+/// Judges a build, where it is not judged by what holds now, and tells what became different.
+async fn judge(
+    app: &App,
+    organisation: OrganisationId,
+    viewer: &mut Viewer<'_>,
+    build: &Build,
+) -> Answer<()> {
+    if !matches!(build.state, BuildState::Ready(_)) {
+        return Ok(());
+    }
+    let mut judged = viewer.judged(build).await?;
+    if judged.is_none() {
+        let anew = app.evaluator.evaluate(app, organisation, build).await?;
+        judged = anew.map(|anew| (anew.basis, Arc::clone(&anew.summary)));
+    }
+    let Some((basis, summary)) = judged else { return Ok(()) };
+    monitor::compare(app, organisation, build, basis, &summary).await
 }

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use auscult_model::VerdictOutcome;
-use auscult_store::{JobState, PageRequest, Total};
+use auscult_store::{DeviceFilter, JobState, OrganisationId, PageRequest, Total};
 use axum::{extract::State, response::Response};
 
 use super::{Frame, builds::BuildRow, render};
 use crate::{
     access::{Caller, Permission},
+    evaluate::today,
     fleet::{Fleet, Row},
     problem::Answer,
     state::App,
@@ -18,7 +19,7 @@ const NEWEST: usize = 10;
 
 /// A number that leads to what it counts.
 struct Tile {
-    count: usize,
+    count: String,
     text: &'static str,
     href: &'static str,
     /// `good`, `warn`, `bad`, or nothing.
@@ -40,26 +41,30 @@ pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<
     let dead = app.store.jobs(who.organisation, JobState::Dead, &PageRequest::first(1)).await?;
     let (Total::Exact(dead) | Total::AtLeast(dead)) = dead.total;
     let newest = fleet.rows.iter().take(NEWEST).map(BuildRow::of).collect();
-    let page = HomePage {
-        frame,
-        tiles: tiles(&fleet, usize::try_from(dead).unwrap_or(usize::MAX)),
-        newest,
-        may_make: who.may(Permission::Products),
-    };
+    let mut tiles = tiles(&fleet, dead);
+    tiles.extend(device_tiles(&app, who.organisation).await?);
+    let page = HomePage { frame, tiles, newest, may_make: who.may(Permission::Products) };
     render(&page)
 }
 
-fn tiles(fleet: &Fleet, dead: usize) -> Vec<Tile> {
-    let count = |wanted: &dyn Fn(&Row) -> bool| fleet.rows.iter().filter(|row| wanted(row)).count();
+fn tile(total: Total, text: &'static str, href: &'static str, tone: &'static str) -> Tile {
+    match total {
+        Total::Exact(0) => Tile { count: "0".to_owned(), text, href, tone: "" },
+        Total::Exact(count) => Tile { count: count.to_string(), text, href, tone },
+        Total::AtLeast(count) => Tile { count: format!("{count}+"), text, href, tone },
+    }
+}
+
+fn tiles(fleet: &Fleet, dead: u64) -> Vec<Tile> {
+    let exactly = |count: usize| Total::Exact(u64::try_from(count).unwrap_or(u64::MAX));
+    let count = |wanted: &dyn Fn(&Row) -> bool| {
+        exactly(fleet.rows.iter().filter(|row| wanted(row)).count())
+    };
     let of = |outcome| count(&|row: &Row| row.outcome() == Some(outcome));
     let (exploited, waiting) = (count(&Row::is_exploited), count(&Row::is_waiting));
-    let tile = |count, text, href, tone| {
-        let tone = if count == 0 { "" } else { tone };
-        Tile { count, text, href, tone }
-    };
     vec![
-        tile(fleet.products.len(), "products", "/products", ""),
-        tile(fleet.rows.len(), "builds", "/builds", ""),
+        tile(exactly(fleet.products.len()), "products", "/products", ""),
+        tile(exactly(fleet.rows.len()), "builds", "/builds", ""),
         tile(of(VerdictOutcome::Fail), "builds fail the gate", "/builds?verdict=fail", "bad"),
         tile(
             of(VerdictOutcome::Inconclusive),
@@ -70,6 +75,35 @@ fn tiles(fleet: &Fleet, dead: usize) -> Vec<Tile> {
         tile(of(VerdictOutcome::Pass), "pass", "/builds?verdict=pass", "good"),
         tile(exploited, "with known exploited weaknesses", "/builds?kev=yes", "bad"),
         tile(waiting, "wait to be inspected or judged", "/builds?verdict=waiting", "warn"),
-        tile(dead, "could not be inspected", "/builds?verdict=failed", "bad"),
+        tile(Total::Exact(dead), "could not be inspected", "/builds?verdict=failed", "bad"),
     ]
+}
+
+/// Devices: how many there are, and those that ask for something.
+async fn device_tiles(app: &App, organisation: OrganisationId) -> Answer<Vec<Tile>> {
+    let count = async |filter: DeviceFilter| {
+        let page = app.store.devices(organisation, &filter, &PageRequest::first(1)).await?;
+        Answer::Ok(page.total)
+    };
+    let any = DeviceFilter::default;
+    let said = |word: &str| Some(word.to_owned());
+    let all = count(any()).await?;
+    if all == Total::Exact(0) {
+        return Ok(Vec::new());
+    }
+    let held = count(DeviceFilter { custody: said("held"), ..any() }).await?;
+    let returned = count(DeviceFilter { custody: said("returned"), ..any() }).await?;
+    let unknown = count(DeviceFilter { basis: said("unknown"), ..any() }).await?;
+    let overdue = count(DeviceFilter { due_before: Some(today()), ..any() }).await?;
+    let waivers = app.store.waivers(organisation).await?;
+    let ended = waivers.iter().filter(|waiver| waiver.is.until < today()).count();
+    let ended = Total::Exact(u64::try_from(ended).unwrap_or(u64::MAX));
+    Ok(vec![
+        tile(all, "devices", "/devices", ""),
+        tile(held, "devices are held", "/devices?custody=held", "bad"),
+        tile(returned, "are back and not verified", "/devices?custody=returned", "warn"),
+        tile(unknown, "run a build that nobody knows", "/devices?basis=unknown", "warn"),
+        tile(overdue, "are overdue for maintenance", "/devices?overdue=true", "warn"),
+        tile(ended, "in service by a waiver that ended", "/check-in", "bad"),
+    ])
 }
