@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::support::{Client, PASSWORD, Said, Server, databases};
 
-fn put(client: &Client<'_>, path: &str, body: &Value) -> Said {
+pub(super) fn put(client: &Client<'_>, path: &str, body: &Value) -> Said {
     client.send("PUT", path, "application/json", body.to_string().as_bytes())
 }
 
@@ -90,7 +90,7 @@ fn people_of_a_directory_get_in_by_their_groups_and_nobody_else() {
 }
 
 /// The code that an app shows (RFC 6238).
-fn code(secret: &str, steps_ahead: u64) -> String {
+pub(super) fn code(secret: &str, steps_ahead: u64) -> String {
     let digits = secret.bytes().map(|byte| match byte {
         b'A'..=b'Z' => u64::from(byte - b'A'),
         _ => u64::from(byte - b'2') + 26,
@@ -114,7 +114,7 @@ fn code(secret: &str, steps_ahead: u64) -> String {
 }
 
 /// Waits for a moment from which a step lasts long enough for what is done in it.
-fn at_the_beginning_of_a_step() {
+pub(super) fn at_the_beginning_of_a_step() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let left = 30 - now.as_secs() % 30;
     if left < 8 {
@@ -122,7 +122,7 @@ fn at_the_beginning_of_a_step() {
     }
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub(super) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start}: {text}")).1;
     rest.split(end).next().expect("a part")
 }
