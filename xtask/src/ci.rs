@@ -54,6 +54,8 @@ const DEBIAN: &[(&str, &str)] = &[
     ("mkreiserfs", "reiserfsprogs"),
     ("mkudffs", "udftools"),
     ("mkzftree", "genisoimage"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("objcopy", "binutils"),
     ("openssl", "openssl"),
     ("osslsigncode", "osslsigncode"),

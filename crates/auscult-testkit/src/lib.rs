@@ -20,6 +20,7 @@ pub mod elf;
 pub mod feeds;
 pub mod hive;
 mod mailbox;
+mod oidc_provider;
 pub mod packages;
 mod postgres;
 pub mod sample;
@@ -34,6 +35,7 @@ mod writer;
 pub mod zip;
 
 pub use mailbox::{Mailbox, free_port};
+pub use oidc_provider::{GroupsIn, OidcProvider};
 pub use postgres::Postgres;
 pub use seeds::seeds;
 pub use slapd::Slapd;

@@ -20,7 +20,7 @@ pub use role::{Permission, Role};
 pub(crate) use secret::{Secret, csrf_token, same};
 pub(crate) use setting::{GroupRole, Ldap, Oidc, SignInSettings};
 pub(crate) use sign_in::{
-    SignIn, SignedIn, begin, begin_at_provider, came_from_provider, cookie_of, end_cookie,
+    Came, SignIn, SignedIn, begin, begin_at_provider, came_from_provider, cookie_of, end_cookie,
     finish_with_code, known_to_directory, show_again, sign_in,
 };
 pub use table::{Access, ENDPOINTS, Endpoint};

@@ -3,10 +3,11 @@
 use axum::http::StatusCode;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use openidconnect::{
-    AuthenticationFlow, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
-    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, TokenResponse as _,
-    core::{CoreClient, CoreProviderMetadata, CoreResponseType},
+    AuthType, AuthenticationFlow, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
+    Scope, TokenResponse as _,
+    core::{CoreClient, CoreClientAuthMethod, CoreProviderMetadata, CoreResponseType},
 };
 use serde_json::Value;
 use ureq::Agent;
@@ -19,6 +20,16 @@ use crate::{
 
 /// Bytes of an answer of a provider.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// The client of the library, for a provider whose addresses are known.
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
 
 /// A sign-in that goes to the provider.
 pub(crate) struct Begun {
@@ -54,8 +65,11 @@ fn away(doing: &str, error: &dyn std::error::Error) -> Problem {
         .hint("accounts of this server still get in")
 }
 
-/// Sends a request for the library.
+/// Sends a request for the library. The addresses are the provider's own say, and the secret of this server
+/// is sent to one of them.
 fn call(agent: &Agent, request: HttpRequest) -> Result<HttpResponse, ureq::Error> {
+    let url = request.uri().to_string();
+    outbound::check(&url, None).map_err(|problem| ureq::Error::BadUri(problem.detail))?;
     let answer = agent.run(request)?;
     let (parts, mut body) = answer.into_parts();
     let bytes = body.with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
@@ -71,15 +85,24 @@ impl Oidc {
             .map_err(|error| away("ask the provider", &error))
     }
 
+    fn client(&self, metadata: CoreProviderMetadata, redirect: &str) -> Answer<Client> {
+        let redirect = RedirectUrl::new(redirect.to_owned())
+            .map_err(|_| Problem::invalid("the public address is no URL"))?;
+        // Where a provider does not say, the header is what it takes (Discovery section 3).
+        let takes = metadata.token_endpoint_auth_methods_supported();
+        let takes_header =
+            takes.is_none_or(|all| all.contains(&CoreClientAuthMethod::ClientSecretBasic));
+        let kind = if takes_header { AuthType::BasicAuth } else { AuthType::RequestBody };
+        let id = ClientId::new(self.client_id.clone());
+        let secret = self.client_secret.clone().map(ClientSecret::new);
+        let client = CoreClient::from_provider_metadata(metadata, id, secret);
+        Ok(client.set_redirect_uri(redirect).set_auth_type(kind))
+    }
+
     /// Prepares a sign-in; `state` comes back with it. Waits for the provider.
     pub(super) fn begin(&self, redirect: &str, state: &str) -> Answer<Begun> {
         let agent = outbound::agent(self.ca.as_deref())?;
-        let client = CoreClient::from_provider_metadata(
-            self.metadata(&agent)?,
-            ClientId::new(self.client_id.clone()),
-            self.client_secret.clone().map(ClientSecret::new),
-        )
-        .set_redirect_uri(redirect_to(redirect)?);
+        let client = self.client(self.metadata(&agent)?, redirect)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let state = state.to_owned();
@@ -106,12 +129,7 @@ impl Oidc {
         let agent = outbound::agent(self.ca.as_deref())?;
         let metadata = self.metadata(&agent)?;
         let more = metadata.userinfo_endpoint().map(|url| url.url().to_string());
-        let client = CoreClient::from_provider_metadata(
-            metadata,
-            ClientId::new(self.client_id.clone()),
-            self.client_secret.clone().map(ClientSecret::new),
-        )
-        .set_redirect_uri(redirect_to(redirect)?);
+        let client = self.client(metadata, redirect)?;
         let refused = |why: &dyn std::fmt::Display| {
             tracing::warn!(why = %why, "what the provider sent was refused");
             Problem::new(StatusCode::FORBIDDEN, "what the provider sent cannot be trusted")
@@ -123,14 +141,17 @@ impl Oidc {
             .map_err(|error| refused(&error))?
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
             .request(&call)
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| match error {
+                RequestTokenError::Request(_) => away("ask the provider", &error),
+                error => refused(&error),
+            })?;
         let id = token.id_token().ok_or_else(|| refused(&"there is no ID token"))?;
         let claims = id.claims(&client.id_token_verifier(), &Nonce::new(nonce));
         let claims = claims.map_err(|error| refused(&error))?;
         let subject = claims.subject().as_str().to_owned();
         // The signature over these very bytes was just verified.
         let mut said = payload(&id.to_string()).ok_or_else(|| refused(&"it has no payload"))?;
-        if said.get(&self.groups_claim).is_none()
+        if self.lacks_something(&said)
             && let Some(url) = more
         {
             let told = self.ask(&agent, &url, token.access_token().secret())?;
@@ -140,6 +161,12 @@ impl Oidc {
             }
         }
         Ok(self.person(&subject, &said))
+    }
+
+    /// Whether a token leaves out who it is: by default it tells no more than the subject (Core section 5.4).
+    fn lacks_something(&self, said: &Value) -> bool {
+        let has = |claim: &str| said.get(claim).is_some();
+        !has(&self.groups_claim) || !(has("preferred_username") || has("email"))
     }
 
     /// Asks what else is known of a person.
@@ -171,10 +198,6 @@ impl Oidc {
             roles: roles_of(&self.roles, |group| groups.contains(&group)),
         }
     }
-}
-
-fn redirect_to(url: &str) -> Answer<RedirectUrl> {
-    RedirectUrl::new(url.to_owned()).map_err(|_| Problem::invalid("the public address is no URL"))
 }
 
 /// What a signed token says (RFC 7519 section 7.2).

@@ -160,12 +160,14 @@ async fn external(
     display_name: String,
     roles: Vec<String>,
 ) -> Answer<Option<Account>> {
+    let now = Timestamp::now();
     if roles.is_empty() {
         tracing::warn!(name, source = source.word, "no group of this person means a role");
+        // Nor may sessions and keys of earlier days do any more what the groups of then allowed.
+        app.store.take_roles_away(app.organisation, source, now).await?;
         return Ok(None);
     }
     let is = NewAccount { name, display_name, password_hash: None, roles, disabled: false };
-    let now = Timestamp::now();
     match app.store.external_account(app.organisation, source, &is, now).await {
         Ok(account) => Ok(Some(account)),
         Err(auscult_store::Error::Exists { .. }) => {
@@ -287,27 +289,37 @@ pub(crate) async fn begin_at_provider(app: &App, next: &str) -> Answer<(String, 
     Ok((begun.url, step::remember(app, &token, &step).await?))
 }
 
-/// Takes the code with which a provider sent a browser back, and begins the session.
+/// What a browser brings along from a provider.
+pub(crate) struct Came {
+    pub(crate) state: String,
+    /// The code, or why there is none.
+    pub(crate) code: Result<String, String>,
+}
+
+/// Takes the code with which a provider sent a browser back, and begins the session or asks for a code of
+/// the second factor; tells where to go then, too.
 pub(crate) async fn came_from_provider(
     app: &App,
     token: Option<Secret>,
-    (state, code): (&str, String),
+    came: Came,
     address: IpAddr,
-) -> Answer<(Secret, String)> {
+) -> Answer<(SignedIn, String)> {
     let stranger = || {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "this sign-in did not begin in this browser, or is over",
-        )
-        .hint("begin the sign-in again")
+        let detail = "this sign-in did not begin in this browser, or is over";
+        Problem::new(StatusCode::FORBIDDEN, detail).hint("begin the sign-in again")
     };
     let token = token.ok_or_else(stranger)?;
-    if !same(state, &csrf_token(&token)) {
+    // Before anything else: whatever is told here is told by a link that anybody can make.
+    if !same(&came.state, &csrf_token(&token)) {
         return Err(stranger());
     }
     let Some(Step::Provider { nonce, verifier, next }) = step::take(app, &token).await? else {
         return Err(stranger());
     };
+    let code = came.code.map_err(|why| {
+        Problem::new(StatusCode::FORBIDDEN, format!("the provider refused: {why}"))
+            .hint("begin the sign-in again")
+    })?;
     let (oidc, callback) = provider(app).await?;
     let finish = move || oidc.finish(&callback, code, (nonce, verifier));
     let person = blocking("finish a sign-in", finish).await??;
@@ -320,7 +332,11 @@ pub(crate) async fn came_from_provider(
         return Err(Problem::new(StatusCode::FORBIDDEN, detail)
             .hint("ask an administrator which group means a role here"));
     };
-    Ok((signed_in(app, &account, address, false).await?, next))
+    if second_factor::is_on(app, app.organisation, account.id).await? {
+        let step = Step::Code { account: account.id, source: source.word, next: next.clone() };
+        return Ok((SignedIn::Code(ask_for_code(app, &step).await?), next));
+    }
+    Ok((SignedIn::Session(signed_in(app, &account, address, false).await?), next))
 }
 
 /// What a directory says of a name, for whoever sets it up: roles and distinguished name.

@@ -42,6 +42,7 @@ async fn tidy_once(app: &App) -> Result<()> {
         tracing::info!(swept, "uploads that were never finished are gone");
     }
     app.store.forget_expired_sessions(now).await?;
+    app.store.forget_expired_sign_ins(now).await?;
     app.store.forget_failures(before(REMEMBERED)).await?;
     app.store.forget_done_jobs(before(REMEMBERED)).await?;
     Ok(())

@@ -20,7 +20,7 @@ use crate::{
         step::{self, Step},
     },
     api::Asked,
-    problem::{Answer, Problem},
+    problem::Answer,
     router::address_of,
     state::App,
 };
@@ -151,14 +151,19 @@ pub(super) async fn from_provider(
     Asked(came): Asked<FromProvider>,
     request: Request,
 ) -> Answer<Response> {
-    if !came.error.is_empty() {
-        let detail = format!("the provider refused: {} {}", came.error, came.error_description);
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail).hint("begin the sign-in again"));
+    let FromProvider { state, code, error, error_description: more } = came;
+    let refused = format!("{error} {more}");
+    let code = if error.is_empty() { Ok(code) } else { Err(refused.trim().to_owned()) };
+    let (address, token) = (address_of(&request), step::token_of(request.headers()));
+    let came = access::Came { state, code };
+    match access::came_from_provider(&app, token, came, address).await? {
+        (SignedIn::Session(session), next) => {
+            let cookies = cookies(access::cookie_of(&session)?, step::end_step_cookie());
+            Ok((cookies, Redirect::to(own_path(&next))).into_response())
+        }
+        (SignedIn::Code(cookie), _) => {
+            Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in/code")).into_response())
+        }
+        (SignedIn::Refused | SignedIn::Blocked { .. }, _) => Ok(to_begin()),
     }
-    let token = step::token_of(request.headers());
-    let given = (came.state.as_str(), came.code);
-    let (session, next) =
-        access::came_from_provider(&app, token, given, address_of(&request)).await?;
-    let cookies = cookies(access::cookie_of(&session)?, step::end_step_cookie());
-    Ok((cookies, Redirect::to(own_path(&next))).into_response())
 }

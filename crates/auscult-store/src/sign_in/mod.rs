@@ -77,6 +77,22 @@ impl Store {
         Ok(Account { is, changed_at: now, ..known })
     }
 
+    /// Takes every role away from somebody whom another system knows, where there is an account: what its
+    /// sessions and keys allowed ends.
+    pub async fn take_roles_away(
+        &self,
+        organisation: OrganisationId,
+        source: &AccountSource,
+        now: Timestamp,
+    ) -> Result<()> {
+        let update = "UPDATE account SET roles = '[]', changed_at = $4
+            WHERE organisation = $1 AND source = $2 AND subject = $3 AND roles <> '[]'";
+        let subject = source.subject.as_deref().unwrap_or_default();
+        let values = values![organisation, source.word.as_str(), subject, now];
+        self.database.execute("take roles away", update, values).await?;
+        Ok(())
+    }
+
     /// How people sign in, as JSON.
     pub async fn sign_in_settings(&self, organisation: OrganisationId) -> Result<Option<String>> {
         let select = "SELECT body FROM sign_in_setting WHERE organisation = $1";
@@ -117,6 +133,12 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets sign-ins that were never finished, and returns how many.
+    pub async fn forget_expired_sign_ins(&self, now: Timestamp) -> Result<u64> {
+        let delete = "DELETE FROM sign_in_step WHERE expires_at <= $1";
+        self.database.execute("forget expired sign-ins", delete, values![now]).await
+    }
+
     /// What was remembered under a token; it stays so.
     pub async fn sign_in_step(
         &self,
@@ -139,11 +161,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<String>> {
         let mut transaction = self.database.begin("finish a sign-in").await?;
-        let expired = "DELETE FROM sign_in_step WHERE organisation = $1 AND expires_at <= $2";
-        transaction.execute(expired, values![organisation, now]).await?;
-        let delete = "DELETE FROM sign_in_step WHERE organisation = $1 AND token_sha256 = $2
-            RETURNING body";
-        let row = transaction.row(delete, values![organisation, Sha256::of(token)]).await?;
+        let delete = "DELETE FROM sign_in_step
+            WHERE organisation = $1 AND token_sha256 = $2 AND expires_at > $3 RETURNING body";
+        let row = transaction.row(delete, values![organisation, Sha256::of(token), now]).await?;
         transaction.commit().await?;
         row.map(|row| row.text("body")).transpose()
     }

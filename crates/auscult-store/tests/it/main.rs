@@ -18,3 +18,4 @@ mod fault;
 mod opening;
 mod organisations;
 mod queue;
+mod sign_in;

@@ -8,6 +8,7 @@ mod fault;
 mod inventory;
 mod monitoring;
 mod pages;
+mod provider;
 mod push;
 mod sign_in;
 mod start;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::support::{Client, PASSWORD, Said, Server, databases};
 
-fn put(client: &Client<'_>, path: &str, body: &Value) -> Said {
+pub(super) fn put(client: &Client<'_>, path: &str, body: &Value) -> Said {
     client.send("PUT", path, "application/json", body.to_string().as_bytes())
 }
 
@@ -95,7 +95,7 @@ fn seconds() -> u64 {
 }
 
 /// The code that an app shows (RFC 6238).
-fn code(secret: &str, steps_ahead: u64) -> String {
+pub(super) fn code(secret: &str, steps_ahead: u64) -> String {
     let digits = secret.bytes().map(|byte| match byte {
         b'A'..=b'Z' => u64::from(byte - b'A'),
         _ => u64::from(byte - b'2') + 26,
@@ -118,14 +118,14 @@ fn code(secret: &str, steps_ahead: u64) -> String {
 }
 
 /// Waits for a moment from which a step lasts long enough for what is done in it.
-fn at_the_beginning_of_a_step() {
+pub(super) fn at_the_beginning_of_a_step() {
     let left = 30 - seconds() % 30;
     if left < 8 {
         std::thread::sleep(Duration::from_secs(left));
     }
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub(super) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start}: {text}")).1;
     rest.split(end).next().expect("a part")
 }
