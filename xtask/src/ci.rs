@@ -69,6 +69,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("sbsign", "sbsigntool"),
     ("setfattr", "attr"),
     ("shar", "sharutils"),
+    ("/usr/sbin/slapd", "slapd"),
     ("srec_cat", "srecord"),
     ("sumtool", "mtd-utils"),
     ("ubinize", "mtd-utils"),

@@ -17,6 +17,7 @@ mod jobs;
 mod listen;
 mod metrics;
 mod monitor;
+mod outbound;
 mod pages;
 mod problem;
 mod router;

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::{
-    AccountId, Error, OrganisationId, Page, PageRequest, Result, Store, Total,
+    AccountId, AccountSource, Error, OrganisationId, Page, PageRequest, Result, Store, Total,
     database::{Row, Transaction},
     value::{check_name, check_text, values},
 };
@@ -45,6 +45,8 @@ pub struct Account {
     pub id: AccountId,
     /// What is said of it.
     pub is: NewAccount,
+    /// By whom it is signed in.
+    pub source: AccountSource,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.
@@ -138,15 +140,27 @@ pub(crate) async fn insert(
     new: &NewAccount,
     now: Timestamp,
 ) -> Result<Account> {
+    insert_of(transaction, organisation, &AccountSource::default(), new, now).await
+}
+
+/// Makes an account that this or another system signs in.
+pub(crate) async fn insert_of(
+    transaction: &mut Transaction,
+    organisation: OrganisationId,
+    source: &AccountSource,
+    new: &NewAccount,
+    now: Timestamp,
+) -> Result<Account> {
     check(new)?;
     let insert = "INSERT INTO account (organisation, id, name, display_name, password_hash,
-            roles, disabled, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING";
-    let account =
-        Account { id: AccountId::new(now), is: new.clone(), created_at: now, changed_at: now };
+            roles, disabled, created_at, changed_at, source, subject)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) ON CONFLICT DO NOTHING";
+    let (id, is, source) = (AccountId::new(now), new.clone(), source.clone());
+    let account = Account { id, is, source, created_at: now, changed_at: now };
     let mut values = values![organisation, account.id];
     values.extend(said(new)?);
-    values.extend(values![now]);
+    let AccountSource { word, subject } = &account.source;
+    values.extend(values![now, word.as_str(), subject.clone()]);
     if transaction.execute(insert, values).await? == 0 {
         return Err(Error::Exists { what: "account", name: new.name.clone() });
     }
@@ -175,7 +189,7 @@ fn check(new: &NewAccount) -> Result<()> {
 }
 
 /// The values that follow the key.
-fn said(new: &NewAccount) -> Result<Vec<crate::value::Value>> {
+pub(crate) fn said(new: &NewAccount) -> Result<Vec<crate::value::Value>> {
     let hash = new.password_hash.as_ref().map(|hash| hash.0.clone());
     let (name, display_name) = (new.name.as_str(), new.display_name.as_str());
     let roles = words("roles of the account", &new.roles)?;
@@ -196,7 +210,7 @@ pub(crate) fn read_words(row: &Row, name: &str) -> Result<Vec<String>> {
     serde_json::from_str(&row.text(name)?).map_err(damaged)
 }
 
-fn account(row: &Row) -> Result<Account> {
+pub(crate) fn account(row: &Row) -> Result<Account> {
     Ok(Account {
         id: row.parsed("id")?,
         is: NewAccount {
@@ -206,6 +220,7 @@ fn account(row: &Row) -> Result<Account> {
             roles: read_words(row, "roles")?,
             disabled: row.int("disabled")? != 0,
         },
+        source: AccountSource { word: row.text("source")?, subject: row.text_or_null("subject")? },
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
     })

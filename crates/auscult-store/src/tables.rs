@@ -101,7 +101,7 @@ pub(crate) const TABLES: &[Table] = &[
     table!("audit": organisation Text, sequence Int, at Int, actor Text, action Text, object Text,
         detail Text, previous Text, digest Text),
     table!("account": organisation Text, id Text, name Text, display_name Text, password_hash Text,
-        roles Text, disabled Int, created_at Int, changed_at Int),
+        roles Text, disabled Int, created_at Int, changed_at Int, source Text, subject Text),
     table!("session": organisation Text, token_sha256 Text, account Text, created_at Int,
         used_at Int, expires_at Int),
     table!("api_key": organisation Text, id Text, name Text, account Text, secret_sha256 Text,
@@ -135,6 +135,11 @@ pub(crate) const TABLES: &[Table] = &[
         changed_at Int),
     table!("pending": organisation Text, rule Text, event Text),
     table!("mail_server": organisation Text, body Text, changed_at Int),
+    table!("sign_in_setting": organisation Text, body Text, changed_at Int),
+    table!("sign_in_step": organisation Text, token_sha256 Text, body Text, expires_at Int),
+    table!("second_factor": organisation Text, account Text, secret Bytes, confirmed_at Int,
+        last_step Int),
+    table!("recovery_code": organisation Text, account Text, code_sha256 Text),
 ];
 
 #[cfg(test)]

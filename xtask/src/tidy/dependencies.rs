@@ -72,14 +72,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Crates that a library from `auscult-model` to `auscult-report` must not name: network, clock and
 /// databases.
-const FORBIDDEN: &[&str] = &["tokio", "axum", "ureq", "reqwest", "sqlx", "hyper"];
+const FORBIDDEN: &[&str] =
+    &["tokio", "axum", "ureq", "reqwest", "sqlx", "hyper", "ldap3", "lettre", "openidconnect"];
 
 /// Who may: `auscult-fetch` uses the network, `auscult-store` the databases, `auscult-server` answers
-/// requests, and the program starts it and sends uploads to it.
+/// requests, sends messages and asks who people are, and the program starts it and sends uploads to it.
 const EXCEPTIONS: &[(&str, &[&str])] = &[
     ("auscult-fetch", &["ureq"]),
     ("auscult-store", &["sqlx", "tokio"]),
-    ("auscult-server", &["axum", "hyper", "tokio"]),
+    ("auscult-server", &["axum", "hyper", "ldap3", "lettre", "openidconnect", "tokio", "ureq"]),
     ("auscult", &["tokio", "ureq"]),
 ];
 

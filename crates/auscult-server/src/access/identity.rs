@@ -61,7 +61,7 @@ impl Identity {
             let token = token.ok_or_else(|| unknown("the header Authorization is no Bearer"))?;
             return Self::of_key(&Secret::given(token), store, now).await.map(Some);
         }
-        match cookie(headers) {
+        match cookie_named(headers, COOKIE) {
             Some(token) => Self::of_session(Secret::given(token), store, now).await,
             None => Ok(None),
         }
@@ -116,12 +116,12 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The value of our cookie.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie of ours.
+pub(super) fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
     cookies
         .filter_map(|one| one.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }

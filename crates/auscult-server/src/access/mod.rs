@@ -1,17 +1,26 @@
 //! Who may do what: accounts, roles, sessions, keys, and the gate that every request passes.
 
+mod directory;
 mod guard;
 mod identity;
 mod origin;
 pub(crate) mod password;
+mod provider;
 mod role;
+pub(crate) mod second_factor;
 mod secret;
+mod setting;
 mod sign_in;
+pub(crate) mod step;
 mod table;
 
 pub(crate) use guard::{Caller, drain, finish, guard};
 pub(crate) use identity::{By, Identity, permissions};
 pub use role::{Permission, Role};
 pub(crate) use secret::{Secret, csrf_token, same};
-pub(crate) use sign_in::{SignIn, SignedIn, begin, cookie_of, end_cookie, sign_in};
+pub(crate) use setting::{GroupRole, Ldap, Oidc, SignInSettings};
+pub(crate) use sign_in::{
+    SignIn, SignedIn, begin, begin_at_provider, came_from_provider, cookie_of, end_cookie,
+    finish_with_code, known_to_directory, show_again, sign_in,
+};
 pub use table::{Access, ENDPOINTS, Endpoint};

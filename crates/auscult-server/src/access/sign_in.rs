@@ -1,13 +1,18 @@
-//! Signing in with a password, and the cookie that follows.
+//! Signing in: with a password that is kept here or in a directory, with a code after it, or by a
+//! provider; and the cookie that follows.
 
 use std::net::IpAddr;
 
-use auscult_store::{AttemptLimit, AuditEvent};
-use axum::http::HeaderValue;
+use auscult_store::{Account, AccountSource, AttemptLimit, AuditEvent, NewAccount};
+use axum::http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Secret, password};
+use super::{
+    Secret, SignInSettings, csrf_token, password, same, second_factor,
+    step::{self, Step},
+};
 use crate::{
+    evaluate::blocking,
     problem::{Answer, Problem},
     state::App,
 };
@@ -29,18 +34,25 @@ const OF_ACCOUNT: AttemptLimit = AttemptLimit {
 /// Failures from one address, behind which many people may sit.
 const OF_ADDRESS: AttemptLimit = AttemptLimit { failures_max: 30, ..OF_ACCOUNT };
 
+/// Where a provider sends people back to.
+const CALLBACK: &str = "/sign-in/provider/callback";
+
 /// What is sent to sign in.
 pub(crate) struct SignIn<'a> {
     pub(crate) name: &'a str,
     pub(crate) password: String,
     pub(crate) address: IpAddr,
+    /// Where to go then.
+    pub(crate) next: &'a str,
 }
 
 /// What came of it.
 pub(crate) enum SignedIn {
     /// A new session.
     Session(Secret),
-    /// Name or password is wrong; which, nobody is told.
+    /// A code is asked for; the cookie tells who it is.
+    Code(HeaderValue),
+    /// Name, password or code is wrong; which, nobody is told.
     Refused,
     /// Too many failures; until then nothing is looked at.
     Blocked {
@@ -49,50 +61,281 @@ pub(crate) enum SignedIn {
     },
 }
 
-/// Compares a password and begins a session. Failures are counted before the password is looked at, so
-/// that many attempts at once have no more tries than one after the other.
-pub(crate) async fn sign_in(app: &App, given: SignIn<'_>) -> Answer<SignedIn> {
-    let (store, organisation) = (&app.store, app.organisation);
-    let now = Timestamp::now();
-    let subjects = [
-        (format!("account {}", given.name.to_lowercase()), OF_ACCOUNT),
-        (format!("address {}", given.address), OF_ADDRESS),
-    ];
-    for (subject, _) in &subjects {
-        let until = store.attempts(organisation, subject).await?.blocked_until;
-        if let Some(until) = until.filter(|until| *until > now) {
-            let seconds = u64::try_from(until.duration_since(now).as_secs()).unwrap_or(0) + 1;
-            return Ok(SignedIn::Blocked { seconds });
+/// Who counts failures of what.
+struct Counted(Vec<(String, AttemptLimit)>);
+
+impl Counted {
+    fn of(subject: String, address: IpAddr) -> Self {
+        Self(vec![(subject, OF_ACCOUNT), (format!("address {address}"), OF_ADDRESS)])
+    }
+
+    /// Counts an attempt as failed before it is looked at, so that many at once have no more tries than
+    /// one after the other. Tells how long nothing is looked at, where there were too many.
+    async fn attempt(&self, app: &App, now: Timestamp) -> Answer<Option<u64>> {
+        for (subject, _) in &self.0 {
+            let until = app.store.attempts(app.organisation, subject).await?.blocked_until;
+            if let Some(until) = until.filter(|until| *until > now) {
+                return Ok(Some(
+                    u64::try_from(until.duration_since(now).as_secs()).unwrap_or(0) + 1,
+                ));
+            }
         }
+        for (subject, limit) in &self.0 {
+            app.store.count_failure(app.organisation, subject, limit, now).await?;
+        }
+        Ok(None)
     }
-    for (subject, limit) in &subjects {
-        store.count_failure(organisation, subject, limit, now).await?;
+
+    /// It was no failure.
+    async fn clear(&self, app: &App) -> Answer<()> {
+        for (subject, _) in &self.0 {
+            app.store.clear_failures(app.organisation, subject).await?;
+        }
+        Ok(())
     }
-    let account = store.account_by_name(organisation, given.name).await?;
-    let hash = account.as_ref().and_then(|account| account.is.password_hash.clone());
-    let is_right = password::is_right(given.password, hash).await?;
-    let Some(account) = account.filter(|account| is_right && !account.is.disabled) else {
+}
+
+/// Compares a password and begins a session, or asks for a code.
+pub(crate) async fn sign_in(app: &App, given: SignIn<'_>) -> Answer<SignedIn> {
+    let now = Timestamp::now();
+    let counted = Counted::of(format!("account {}", given.name.to_lowercase()), given.address);
+    if let Some(seconds) = counted.attempt(app, now).await? {
+        return Ok(SignedIn::Blocked { seconds });
+    }
+    let settings = SignInSettings::of(app, app.organisation).await?;
+    let account = match identified(app, &settings, &given).await {
+        Ok(account) => account,
+        Err(problem) => {
+            // Nobody guessed anything: the directory was away.
+            counted.clear(app).await?;
+            return Err(problem);
+        }
+    };
+    let Some(account) = account.filter(|account| !account.is.disabled) else {
         app.metrics.sign_in(false);
         tracing::warn!(address = %given.address, "a sign-in failed");
         return Ok(SignedIn::Refused);
     };
-    for (subject, _) in &subjects {
-        store.clear_failures(organisation, subject).await?;
+    counted.clear(app).await?;
+    let is_local = account.source.word == "local";
+    let has_factor = second_factor::is_on(app, app.organisation, account.id).await?;
+    if has_factor || (is_local && settings.needs_second_factor) {
+        let (source, next) = (account.source.word.clone(), given.next.to_owned());
+        let cookie = ask_for_code(app, &Step::Code { account: account.id, source, next }).await?;
+        return Ok(SignedIn::Code(cookie));
     }
+    signed_in(app, &account, given.address, false).await.map(SignedIn::Session)
+}
+
+async fn ask_for_code(app: &App, step: &Step) -> Answer<HeaderValue> {
+    let token = Secret::new("")?;
+    step::remember(app, &token, step).await
+}
+
+/// Finds whose name and password these are.
+async fn identified(
+    app: &App,
+    settings: &SignInSettings,
+    given: &SignIn<'_>,
+) -> Answer<Option<Account>> {
+    let known = app.store.account_by_name(app.organisation, given.name).await?;
+    let local = known.as_ref().is_some_and(|known| known.source.word == "local");
+    let Some(directory) = settings.ldap.as_ref().filter(|_| !local) else {
+        let hash = known.as_ref().and_then(|known| known.is.password_hash.clone());
+        let is_right = password::is_right(given.password.clone(), hash).await?;
+        return Ok(known.filter(|_| is_right));
+    };
+    let name = given.name.trim().to_lowercase();
+    let Some(person) = directory.sign_in(&name, &given.password).await? else { return Ok(None) };
+    let source = AccountSource { word: "ldap".to_owned(), subject: Some(person.dn.to_lowercase()) };
+    external(app, &source, name, person.display_name, person.roles).await
+}
+
+/// The account of somebody whom another system knows; none where no group of the person means a role,
+/// or where the name is that of another account.
+async fn external(
+    app: &App,
+    source: &AccountSource,
+    name: String,
+    display_name: String,
+    roles: Vec<String>,
+) -> Answer<Option<Account>> {
+    if roles.is_empty() {
+        tracing::warn!(name, source = source.word, "no group of this person means a role");
+        return Ok(None);
+    }
+    let is = NewAccount { name, display_name, password_hash: None, roles, disabled: false };
+    let now = Timestamp::now();
+    match app.store.external_account(app.organisation, source, &is, now).await {
+        Ok(account) => Ok(Some(account)),
+        Err(auscult_store::Error::Exists { .. }) => {
+            tracing::warn!(
+                name = is.name,
+                source = source.word,
+                "the name is that of another account"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Begins the session of somebody who is who he says.
+async fn signed_in(
+    app: &App,
+    account: &Account,
+    address: IpAddr,
+    second_factor: bool,
+) -> Answer<Secret> {
     app.metrics.sign_in(true);
-    let token = begin(app, &account).await?;
+    let token = begin(app, account).await?;
     let event = AuditEvent {
         actor: account.is.name.clone(),
         action: "sign-in".to_owned(),
         object: account.id.to_string(),
-        detail: serde_json::json!({ "address": given.address.to_string() }),
+        detail: serde_json::json!({ "address": address.to_string(),
+            "source": account.source.word, "second_factor": second_factor }),
     };
-    store.append_audit(organisation, &event, now).await?;
-    Ok(SignedIn::Session(token))
+    app.store.append_audit(app.organisation, &event, Timestamp::now()).await?;
+    Ok(token)
+}
+
+/// Lets somebody who is signed in show once more who he is, by a password or a code: as often as at the
+/// sign-in, so that who finds a session open cannot guess what it does not know.
+pub(crate) async fn show_again(
+    app: &App,
+    account: &Account,
+    is_right: impl Future<Output = Answer<bool>>,
+) -> Answer<bool> {
+    let counted = Counted(vec![(format!("session of {}", account.id), OF_ACCOUNT)]);
+    if let Some(seconds) = counted.attempt(app, Timestamp::now()).await? {
+        let detail = "too many attempts failed";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).after(seconds));
+    }
+    let is_right = is_right.await?;
+    if is_right {
+        counted.clear(app).await?;
+    }
+    Ok(is_right)
+}
+
+/// What came of a code, and where to go then.
+pub(crate) struct Coded {
+    pub(crate) came: SignedIn,
+    pub(crate) next: String,
+    /// Codes on paper of a second factor that was just set up.
+    pub(crate) codes: Vec<String>,
+}
+
+/// Takes the code that follows a password: it begins the session. A second factor that the code shows to
+/// work is asked for from then on.
+pub(crate) async fn finish_with_code(
+    app: &App,
+    token: &Secret,
+    code: &str,
+    address: IpAddr,
+) -> Answer<Option<Coded>> {
+    let Some(step @ Step::Code { .. }) = step::take(app, token).await? else { return Ok(None) };
+    let Step::Code { account: id, next, .. } = &step else { return Ok(None) };
+    let (id, next) = (*id, next.clone());
+    let account = app.store.account(app.organisation, id).await?;
+    let Some(account) = account.filter(|account| !account.is.disabled) else { return Ok(None) };
+    let counted = Counted::of(format!("code {id}"), address);
+    if let Some(seconds) = counted.attempt(app, Timestamp::now()).await? {
+        return Ok(Some(Coded { came: SignedIn::Blocked { seconds }, next, codes: Vec::new() }));
+    }
+    let of = app.organisation;
+    let (is_right, codes) = if second_factor::is_on(app, of, id).await? {
+        (second_factor::take(app, of, id, code).await?, Vec::new())
+    } else {
+        match second_factor::confirm(app, of, id, code).await {
+            Ok(codes) => (true, codes),
+            Err(problem) if problem.status.is_client_error() => (false, Vec::new()),
+            Err(problem) => return Err(problem),
+        }
+    };
+    if !is_right {
+        app.metrics.sign_in(false);
+        tracing::warn!(%address, "a code was wrong");
+        // Another try needs no other password.
+        let cookie = ask_for_code(app, &step).await?;
+        return Ok(Some(Coded { came: SignedIn::Code(cookie), next, codes }));
+    }
+    counted.clear(app).await?;
+    let session = signed_in(app, &account, address, true).await?;
+    Ok(Some(Coded { came: SignedIn::Session(session), next, codes }))
+}
+
+/// What a provider is told to send people back to, and what it is.
+async fn provider(app: &App) -> Answer<(super::Oidc, String)> {
+    let settings = SignInSettings::of(app, app.organisation).await?;
+    let callback = format!("{}{CALLBACK}", settings.origin(app));
+    let oidc = settings.oidc.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "nobody else signs people in for this server")
+    })?;
+    Ok((oidc, callback))
+}
+
+/// Sends the browser to the provider: the address, and the cookie by which it is known again.
+pub(crate) async fn begin_at_provider(app: &App, next: &str) -> Answer<(String, HeaderValue)> {
+    let (oidc, callback) = provider(app).await?;
+    let token = Secret::new("")?;
+    let state = csrf_token(&token);
+    let begun = blocking("begin a sign-in", move || oidc.begin(&callback, &state)).await??;
+    let (nonce, verifier) = (begun.nonce, begun.verifier);
+    let step = Step::Provider { nonce, verifier, next: next.to_owned() };
+    Ok((begun.url, step::remember(app, &token, &step).await?))
+}
+
+/// Takes the code with which a provider sent a browser back, and begins the session.
+pub(crate) async fn came_from_provider(
+    app: &App,
+    token: Option<Secret>,
+    (state, code): (&str, String),
+    address: IpAddr,
+) -> Answer<(Secret, String)> {
+    let stranger = || {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "this sign-in did not begin in this browser, or is over",
+        )
+        .hint("begin the sign-in again")
+    };
+    let token = token.ok_or_else(stranger)?;
+    if !same(state, &csrf_token(&token)) {
+        return Err(stranger());
+    }
+    let Some(Step::Provider { nonce, verifier, next }) = step::take(app, &token).await? else {
+        return Err(stranger());
+    };
+    let (oidc, callback) = provider(app).await?;
+    let finish = move || oidc.finish(&callback, code, (nonce, verifier));
+    let person = blocking("finish a sign-in", finish).await??;
+    let source = AccountSource { word: "oidc".to_owned(), subject: Some(person.subject) };
+    let (name, display_name) = (person.name, person.display_name);
+    let account = external(app, &source, name, display_name, person.roles).await?;
+    let Some(account) = account.filter(|account| !account.is.disabled) else {
+        app.metrics.sign_in(false);
+        let detail = "the provider knows you, and you may not use this server";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail)
+            .hint("ask an administrator which group means a role here"));
+    };
+    Ok((signed_in(app, &account, address, false).await?, next))
+}
+
+/// What a directory says of a name, for whoever sets it up: roles and distinguished name.
+pub(crate) async fn known_to_directory(
+    settings: &SignInSettings,
+    name: &str,
+) -> Answer<Option<(String, Vec<String>)>> {
+    let missing = || Problem::invalid("no directory is set up");
+    let directory = settings.ldap.as_ref().ok_or_else(missing)?;
+    let person = directory.find(&name.trim().to_lowercase()).await?;
+    Ok(person.map(|person| (person.dn, person.roles)))
 }
 
 /// Begins a session with a token of its own: one that was there before is never taken over.
-pub(crate) async fn begin(app: &App, account: &auscult_store::Account) -> Answer<Secret> {
+pub(crate) async fn begin(app: &App, account: &Account) -> Answer<Secret> {
     let (token, now) = (Secret::new("")?, Timestamp::now());
     let expires_at = now
         .checked_add(SESSION_MAX)

@@ -172,6 +172,9 @@ pub(crate) async fn said(input: AccountInput, before: Option<&Account>) -> Answe
         role.parse::<Role>().map_err(Problem::invalid)?;
     }
     let given = input.password.filter(|password| !password.is_empty());
+    if given.is_some() && before.is_some_and(|before| before.source.word != "local") {
+        return Err(Problem::invalid("another system keeps the password of this account"));
+    }
     let password_hash = match (given, before) {
         (Some(given), _) => {
             password::check(&given, &name).map_err(Problem::invalid)?;

@@ -15,6 +15,7 @@ mod keys;
 mod notifications;
 mod products;
 mod release;
+mod sign_in;
 mod snapshots;
 mod trust;
 mod upload;
@@ -47,6 +48,7 @@ pub(crate) use notifications::{
     try_out, update as update_rule,
 };
 pub(crate) use release::WaiverInput;
+pub(crate) use sign_in::{keep as keep_sign_in, person as person_in_directory, take_factor_away};
 pub(crate) use snapshots::{SnapshotsView, view as snapshots};
 pub(crate) use upload::{Given, limit, take};
 use utoipa::{
@@ -132,6 +134,9 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(keys::revoke))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::change))
+        .routes(routes!(sign_in::remove_factor))
+        .routes(routes!(sign_in::show, sign_in::change))
+        .routes(routes!(sign_in::directory))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .split_for_parts()

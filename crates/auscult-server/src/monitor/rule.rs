@@ -158,7 +158,7 @@ impl Rule {
         }
         match &self.way {
             Way::Mail { to } => check_addresses(to),
-            Way::Webhook { url, ca, .. } => super::webhook::check(url, ca.as_deref()),
+            Way::Webhook { url, ca, .. } => crate::outbound::check(url, ca.as_deref()),
         }
     }
 

@@ -12,8 +12,11 @@ use axum::{
 
 use super::{Frame, form::Fields, render, text};
 use crate::{
-    access::{Caller, Identity, Permission, Role},
-    api::{AccountInput, Id, KeyInput, NewKeyView, end, make_account, make_key, update, visible},
+    access::{Caller, Identity, Permission, Role, second_factor},
+    api::{
+        AccountInput, Id, KeyInput, NewKeyView, end, make_account, make_key, take_factor_away,
+        update, visible,
+    },
     problem::{Answer, Problem},
     state::App,
 };
@@ -52,10 +55,14 @@ struct AccountRow {
     disabled: bool,
     roles: Vec<(&'static str, bool)>,
     is_own: bool,
+    /// Who signs it in, where that is not this server.
+    elsewhere: Option<String>,
+    has_factor: bool,
 }
 
 impl AccountRow {
-    fn of(account: &Account, who: &Identity) -> Self {
+    fn of(account: &Account, who: &Identity, has_factor: bool) -> Self {
+        let source = &account.source.word;
         let has = |role: &Role| account.is.roles.iter().any(|one| one == role.word());
         Self {
             id: account.id.to_string(),
@@ -64,6 +71,8 @@ impl AccountRow {
             disabled: account.is.disabled,
             roles: Role::ALL.iter().map(|role| (role.word(), has(role))).collect(),
             is_own: account.id == who.account.id,
+            elsewhere: (source != "local").then(|| source.clone()),
+            has_factor,
         }
     }
 }
@@ -100,11 +109,16 @@ async fn page(
     let names = accounts.iter().map(|one| (one.id, one.is.name.clone())).collect();
     let keys = visible(app, who).await?;
     let scopes = Permission::SCOPES.into_iter().filter(|scope| who.may(*scope));
+    let mut rows = Vec::with_capacity(accounts.len());
+    for account in &accounts {
+        let has_factor = second_factor::is_on(app, who.organisation, account.id).await?;
+        rows.push(AccountRow::of(account, who, has_factor));
+    }
     let page = AdministrationPage {
         frame: Frame::of(app, "Administration", "/administration", who).await?,
         keys: keys.iter().map(|key| KeyRow::of(key, &names)).collect(),
         scopes: scopes.map(Permission::word).collect(),
-        accounts: accounts.iter().map(|one| AccountRow::of(one, who)).collect(),
+        accounts: rows,
         roles: Role::ALL.iter().map(|role| role.word()).collect(),
         administers,
         made,
@@ -178,6 +192,18 @@ pub(super) async fn new_account(
 ) -> Answer<Response> {
     let fields = Fields::of(&who, request).await?;
     let done = make_account(&app, &who, input(&fields)).await.map(drop);
+    back(&app, &who, done).await
+}
+
+/// Takes the second factor of an account away.
+pub(super) async fn remove_factor(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<AccountId>,
+    request: Request,
+) -> Answer<Response> {
+    Fields::of(&who, request).await?;
+    let done = take_factor_away(&app, &who, id).await;
     back(&app, &who, done).await
 }
 

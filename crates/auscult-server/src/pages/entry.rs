@@ -14,10 +14,10 @@ use serde_json::json;
 
 use super::{Frame, own_path, render};
 use crate::{
-    access::{self, By, Caller, Role, Secret, SignIn, SignedIn},
+    access::{self, By, Caller, Role, Secret, SignIn, SignInSettings, SignedIn},
     api::{AccountInput, Asked, said},
-    listen::Peer,
     problem::{Answer, Problem},
+    router::address_of,
     state::App,
 };
 
@@ -28,18 +28,34 @@ struct SignInPage {
     next: String,
     name: String,
     error: Option<String>,
+    /// What the button says that leads to a provider.
+    provider: Option<String>,
+}
+
+/// The page of the sign-in, with what was wrong.
+async fn sign_in_page(
+    app: &App,
+    next: String,
+    name: String,
+    error: Option<String>,
+) -> Answer<Response> {
+    let settings = SignInSettings::of(app, app.organisation).await?;
+    let provider = settings.oidc.map(|oidc| oidc.label);
+    render(&SignInPage { frame: Frame::bare("Sign in"), next, name, error, provider })
 }
 
 /// Where to go after the sign-in.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Next {
-    next: String,
+    pub(super) next: String,
 }
 
-pub(super) async fn show_sign_in(Asked(Next { next }): Asked<Next>) -> Answer<Response> {
-    let frame = Frame::bare("Sign in");
-    render(&SignInPage { frame, next, name: String::new(), error: None })
+pub(super) async fn show_sign_in(
+    State(app): State<App>,
+    Asked(Next { next }): Asked<Next>,
+) -> Answer<Response> {
+    sign_in_page(&app, next, String::new(), None).await
 }
 
 #[derive(Deserialize)]
@@ -61,26 +77,34 @@ pub(super) async fn form<T: serde::de::DeserializeOwned>(request: Request) -> An
 }
 
 pub(super) async fn sign_in(State(app): State<App>, request: Request) -> Answer<Response> {
-    let peer = request.extensions().get::<Peer>().copied();
-    let address = peer.map_or(std::net::Ipv4Addr::LOCALHOST.into(), |peer| peer.0);
+    let address = address_of(&request);
     let SignInForm { name, password, next } = form(request).await?;
-    let given = SignIn { name: name.trim(), password, address };
-    let (status, error) = match access::sign_in(&app, given).await? {
-        SignedIn::Session(session) => {
+    let given = SignIn { name: name.trim(), password, address, next: &next };
+    let (status, error) = match access::sign_in(&app, given).await {
+        Ok(SignedIn::Session(session)) => {
             let cookie = access::cookie_of(&session)?;
             let target = Redirect::to(own_path(&next));
             return Ok(([(header::SET_COOKIE, cookie)], target).into_response());
         }
-        SignedIn::Refused => {
+        Ok(SignedIn::Code(cookie)) => {
+            let target = Redirect::to("/sign-in/code");
+            return Ok(([(header::SET_COOKIE, cookie)], target).into_response());
+        }
+        Ok(SignedIn::Refused) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "Name or password is wrong.".to_owned())
         }
-        SignedIn::Blocked { seconds } => {
-            let text = format!("Too many attempts failed. Try again in {seconds} seconds.");
-            (StatusCode::TOO_MANY_REQUESTS, text)
+        Ok(SignedIn::Blocked { seconds }) => (StatusCode::TOO_MANY_REQUESTS, blocked(seconds)),
+        Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => {
+            let hint = problem.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            (problem.status, format!("{}{hint}", problem.detail))
         }
+        Err(problem) => return Err(problem),
     };
-    let page = SignInPage { frame: Frame::bare("Sign in"), next, name, error: Some(error) };
-    Ok((status, render(&page)?).into_response())
+    Ok((status, sign_in_page(&app, next, name, Some(error)).await?).into_response())
+}
+
+pub(super) fn blocked(seconds: u64) -> String {
+    format!("Too many attempts failed. Try again in {seconds} seconds.")
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! Pages: rendered here, without scripts, with every filter in the URL.
 
+mod account;
 mod administration;
 mod builds;
 mod devices;
@@ -12,6 +13,8 @@ mod inventory;
 mod notifications;
 mod products;
 mod records;
+mod second_step;
+mod sign_in;
 mod station;
 mod text;
 mod where_used;
@@ -44,6 +47,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/style.css", get(|| file("text/css; charset=utf-8", STYLE)))
         .route("/icon.svg", get(|| file("image/svg+xml", ICON)))
         .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
+        .route("/sign-in/code", get(second_step::show_code).post(second_step::code))
+        .route("/sign-in/provider", get(second_step::to_provider))
+        .route("/sign-in/provider/callback", get(second_step::from_provider))
+        .route("/account", get(account::show).post(account::change))
+        .route("/account/end-sessions", post(account::end_others))
         .route("/sign-out", post(entry::sign_out))
         .route("/set-up", get(entry::show_set_up).post(entry::set_up))
         .route("/", get(home::show))
@@ -74,11 +82,16 @@ pub(crate) fn routes() -> Router<App> {
         .route("/administration", get(administration::show))
         .route("/administration/notifications", get(notifications::show).post(notifications::make))
         .route("/administration/notifications/{rule}", post(notifications::change))
+        .route("/administration/sign-in", get(sign_in::show).post(sign_in::change))
         .route("/administration/mail-server", post(notifications::mail_server))
         .route("/administration/keys", post(administration::new_key))
         .route("/administration/keys/{key}/revoke", post(administration::revoke_key))
         .route("/administration/accounts", post(administration::new_account))
         .route("/administration/accounts/{account}", post(administration::change_account))
+        .route(
+            "/administration/accounts/{account}/second-factor",
+            post(administration::remove_factor),
+        )
 }
 
 /// A file that is the same for everybody.

@@ -10,6 +10,7 @@ mod inventory;
 mod monitoring;
 mod pages;
 mod push;
+mod sign_in;
 mod start;
 mod station;
 mod support;

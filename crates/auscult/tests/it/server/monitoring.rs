@@ -135,6 +135,41 @@ fn mail_server(client: &Client<'_>, server: &Server) -> u16 {
     port
 }
 
+/// Both ways fail at first, and the page says so.
+fn both_fail(client: &Client<'_>) {
+    let failing = wait("a failure", || {
+        let rules = rules(client);
+        rules.iter().all(|rule| rule["error"].is_string()).then_some(rules)
+    });
+    assert_eq!(failing[0]["pending"], 1, "{failing:?}");
+    let page = client.get("/administration/notifications").body;
+    assert!(page.contains("1 pending") && page.contains("it answers 500"), "{page}");
+}
+
+fn rules(client: &Client<'_>) -> Vec<Value> {
+    client.get("/api/v1/notification-rules").json().as_array().expect("a list").clone()
+}
+
+fn nothing_is_pending(client: &Client<'_>) {
+    wait("an empty outbox", || {
+        let is_told = |rule: &Value| rule["pending"] == 0 && rule["error"].is_null();
+        rules(client).iter().all(is_told).then_some(())
+    });
+}
+
+fn check_mail(mail: &str) {
+    for text in [
+        "To: sec@hospital.example",
+        "Subject: auscult: CVE-2099-0001 (",
+        "known to be exploited (new)",
+        "in busybox 1.30.0",
+        "1 devices of Pump 1.30.0",
+        "/where-used?q=CVE-2099-0001",
+    ] {
+        assert!(mail.contains(text), "{text}: {mail}");
+    }
+}
+
 #[test]
 fn who_asked_is_told_once_of_what_a_newer_snapshot_changes() {
     if !Mailbox::is_there() {
@@ -168,38 +203,17 @@ fn who_asked_is_told_once_of_what_a_newer_snapshot_changes() {
         let change = &changed["is"]["changes"][0];
         assert_eq!((&change["id"], &change["kind"]), (&json!("CVE-2099-0001"), &json!("new")));
         assert_eq!(change["known_exploited"], true, "{changed}");
-        // Both ways fail at first, and the page says so.
-        let failing = wait("a failure", || {
-            let rules = client.get("/api/v1/notification-rules").json();
-            let rules = rules.as_array().expect("a list").clone();
-            rules.iter().all(|rule| rule["error"].is_string()).then_some(rules)
-        });
-        assert_eq!(failing[0]["pending"], 1, "{failing:?}");
-        let page = client.get("/administration/notifications").body;
-        assert!(page.contains("1 pending") && page.contains("it answers 500"), "{page}");
+        both_fail(&client);
         let key = server.data.join("key.pem");
         let mailbox =
             Mailbox::start(port, &server.data.join("certificate.pem"), &key, folder.path());
         let arrived = wait("the mail", || mailbox.mails().first().cloned());
-        for text in [
-            "To: sec@hospital.example",
-            "Subject: auscult: CVE-2099-0001 (",
-            "known to be exploited (new)",
-            "in busybox 1.30.0",
-            "1 devices of Pump 1.30.0",
-            "/where-used?q=CVE-2099-0001",
-        ] {
-            assert!(arrived.contains(text), "{text}: {arrived}");
-        }
+        check_mail(&arrived);
         let call = calls.recv_timeout(ARRIVAL_MAX).expect("a call");
         check_signature(&call, hook["secret"].as_str().expect("a secret"));
         let body: Value = serde_json::from_str(&call.body).expect("JSON");
         assert_eq!(body["vulnerabilities"][0]["builds"][0]["id"], old.as_str());
-        wait("an empty outbox", || {
-            let rules = client.get("/api/v1/notification-rules").json();
-            let rules = rules.as_array().expect("a list").clone();
-            rules.iter().all(|rule| rule["pending"] == 0 && rule["error"].is_null()).then_some(())
-        });
+        nothing_is_pending(&client);
         // Another process compares everything anew and finds nothing to tell.
         assert_eq!(server.stop(), Some(0));
         let server = Server::start(&database, folder.path());
