@@ -192,6 +192,7 @@ impl<'a> Walk<'a> {
         browser.click("Go on");
         self.assert_shows("5000 rows");
         self.seen("inventory-columns");
+        browser.select("Equipment No", "Asset tag");
         browser.fill("Name of the mapping", "Maintenance system");
         browser.click("Keep");
         self.assert_shows("is kept");
@@ -365,6 +366,11 @@ impl<'a> Walk<'a> {
         self.assert_shows("grace");
         browser.click("Notifications");
         self.seen("notifications");
+        browser.click("Administration");
+        browser.click("Sign-in");
+        self.seen("sign-in-settings");
+        browser.click("Ada Lovelace");
+        self.seen("account");
         browser.click("Audit log");
         browser.click("Verify the log");
         self.assert_shows("The log is whole");
