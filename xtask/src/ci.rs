@@ -18,6 +18,8 @@ const DEBIAN: &[(&str, &str)] = &[
     ("bsdtar", "libarchive-tools"),
     ("cabextract", "cabextract"),
     ("cbfstool", "coreboot-utils"),
+    ("chromedriver", "chromium-driver"),
+    ("chromium", "chromium"),
     ("compress", "ncompress"),
     ("cpio", "cpio"),
     ("cryptsetup", "cryptsetup-bin"),

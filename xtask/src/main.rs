@@ -15,6 +15,7 @@ mod oracle;
 mod projects;
 mod reference;
 mod shell;
+mod shots;
 mod standing;
 mod symbols;
 mod tidy;
@@ -51,6 +52,7 @@ const TASKS: &[Task] = &[
         "make symbol histories from Debian packages; FOLDER [--check] [--held-out SUITE]",
         symbols::run,
     ),
+    ("shots", "photograph every page of the server; FOLDER", shots::run),
     ("starter", "build the starter snapshot from the shared feeds", made::starter),
     ("sample", "build samples/infusion-pump.img anew", made::sample),
 ];

@@ -1,6 +1,7 @@
 //! Running other programs, and finding folders.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -24,11 +25,17 @@ pub(crate) fn shared() -> Option<PathBuf> {
 /// Cargo keeps nothing for a next, slightly different build: that would double the disk that a run
 /// of every check needs.
 pub(crate) fn run(words: &str) -> anyhow::Result<()> {
+    run_with(words, &[])
+}
+
+/// The same with more in its environment.
+pub(crate) fn run_with(words: &str, environment: &[(&str, &OsStr)]) -> anyhow::Result<()> {
     println!("$ {words}");
     let mut words = words.split(' ');
     let program = words.next().context("run nothing")?;
     let mut command = Command::new(program);
-    let status = command.args(words).env("CARGO_INCREMENTAL", "0").current_dir(root()).status();
+    command.args(words).env("CARGO_INCREMENTAL", "0").envs(environment.iter().copied());
+    let status = command.current_dir(root()).status();
     let status = status.with_context(|| format!("start {program}"))?;
     if !status.success() {
         bail!("{program} failed: {status}");

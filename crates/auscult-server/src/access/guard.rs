@@ -165,7 +165,7 @@ fn secure(mut response: Response, path: &str) -> Response {
     set("cross-origin-opener-policy", "same-origin");
     set("cross-origin-resource-policy", "same-origin");
     set("permissions-policy", "camera=(), geolocation=(), microphone=()");
-    if path != "/style.css" {
+    if !matches!(path, "/style.css" | "/icon.svg") {
         set("cache-control", "no-store");
     }
     response

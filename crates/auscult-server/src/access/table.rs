@@ -50,6 +50,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     public("GET", "/health/live"),
     public("GET", "/health/ready"),
     public("GET", "/style.css"),
+    public("GET", "/icon.svg"),
     public("GET", "/sign-in"),
     public("POST", "/sign-in"),
     public("GET", "/sign-in/code"),

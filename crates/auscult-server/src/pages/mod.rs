@@ -40,11 +40,13 @@ use crate::{
 };
 
 const STYLE: &str = include_str!("style.css");
+const ICON: &str = include_str!("icon.svg");
 
 /// The pages and their forms.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/style.css", get(style))
+        .route("/style.css", get(|| file("text/css; charset=utf-8", STYLE)))
+        .route("/icon.svg", get(|| file("image/svg+xml", ICON)))
         .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
         .route("/sign-in/code", get(second_step::show_code).post(second_step::code))
         .route("/sign-in/provider", get(second_step::to_provider))
@@ -100,12 +102,13 @@ pub(crate) fn routes() -> Router<App> {
         )
 }
 
-async fn style() -> Response {
+/// A file that is the same for everybody.
+async fn file(kind: &'static str, content: &'static str) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     ];
-    (headers, STYLE).into_response()
+    (headers, content).into_response()
 }
 
 /// What every page shows around its content.

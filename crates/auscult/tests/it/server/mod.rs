@@ -1,6 +1,7 @@
 //! `auscult serve` as its users see it: a process, asked over TLS, on SQLite and on PostgreSQL.
 
 mod access;
+mod browser;
 mod builds;
 mod check_in;
 mod devices;
