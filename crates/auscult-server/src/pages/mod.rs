@@ -166,7 +166,7 @@ impl Frame {
             link("/check-in", "Check-in"),
             link("/where-used", "Where used"),
             link("/events", "Changes"),
-            link("/feeds", "Feeds and health"),
+            link("/feeds", "Feeds"),
         ];
         if self.permissions.contains(&Permission::Audit) {
             links.push(link("/audit", "Audit log"));

@@ -231,7 +231,10 @@ impl Browser {
     /// What the browser complained about since it was asked last.
     pub(super) fn complaints(&self) -> Vec<String> {
         let said = self.post("se/log", &json!({ "type": "browser" }));
-        said.as_array().expect("a list").iter().map(Value::to_string).collect()
+        let said = said.as_array().expect("a list").iter();
+        // Below that it recommends.
+        let complaints = said.filter(|one| one["level"] == "SEVERE" || one["level"] == "WARNING");
+        complaints.map(Value::to_string).collect()
     }
 }
 

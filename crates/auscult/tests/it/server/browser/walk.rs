@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
             ("Check-in", "check-in-empty"),
             ("Where used", "where-used-empty"),
             ("Changes", "changes-empty"),
-            ("Feeds and health", "feeds-empty"),
+            ("Feeds", "feeds-empty"),
         ] {
             self.browser.click(link);
             self.seen(name);
@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
         self.seen("worklist-newer");
         self.browser.click(NEWER);
         self.assert_shows(&format!("{PUMPS} devices"));
-        self.browser.click("Feeds and health");
+        self.browser.click("Feeds");
         self.seen("feeds");
     }
 
