@@ -75,8 +75,8 @@ impl<'a> Browser<'a> {
     }
 
     /// Signs in at the provider, and returns where that sends the browser back to.
-    fn sign_in_there(&mut self, name: &str, begun: String) -> String {
-        let (mut url, provider) = (begun.clone(), Self::origin(&begun));
+    fn sign_in_there(&mut self, name: &str, begun: &str) -> String {
+        let (mut url, provider) = (begun.to_owned(), Self::origin(begun));
         for _ in 0..8 {
             let mut said = self.ask("GET", &url, "");
             if said.status == 200 {
@@ -96,7 +96,7 @@ impl<'a> Browser<'a> {
 
     fn sign_in(&mut self, name: &str) -> Said {
         let begun = self.begin();
-        let back = self.sign_in_there(name, begun);
+        let back = self.sign_in_there(name, &begun);
         self.ask("GET", &back, "")
     }
 
@@ -150,7 +150,7 @@ fn check_forgeries(server: &Server) {
     let state = between(&begun, "state=", "&").to_owned();
     assert!(begun.contains("code_challenge_method=S256"), "{begun}");
     assert!(begun.contains("nonce=") && !begun.contains("verifier"), "{begun}");
-    let back = victim.sign_in_there("grace", begun);
+    let back = victim.sign_in_there("grace", &begun);
     refused(&mut victim, &back.replace(&state, "guessed"), begun_elsewhere);
     refused(&mut victim, &format!("{}{CALLBACK}", server.url), begun_elsewhere);
     // What a link says is not shown.
@@ -206,7 +206,7 @@ fn people_of_a_provider_get_in_by_their_groups_and_nobody_else() {
         // Without its provider nobody of it gets in and is told so; accounts that are kept here do.
         let mut browser = Browser::new(&server);
         let begun = browser.begin();
-        let back = browser.sign_in_there("grace", begun);
+        let back = browser.sign_in_there("grace", &begun);
         drop(provider);
         for url in [back, format!("{}/sign-in/provider", server.url)] {
             let said = browser.ask("GET", &url, "");
