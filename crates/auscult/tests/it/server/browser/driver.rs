@@ -177,7 +177,8 @@ impl Browser {
     /// Clicks the box or the button of a choice by what the words beside it begin with.
     pub(super) fn choose(&self, words: &str) {
         let begins = format!("starts-with(normalize-space(.),{})", quoted(words));
-        self.must_find(words, &format!("//label[@class='check'][{begins}]")).click();
+        let path = format!("(//label[@class='check'][{begins}])[last()]");
+        self.must_find(words, &path).click();
     }
 
     /// The field of a form by what its label begins with; the last one, as filters stand above forms.

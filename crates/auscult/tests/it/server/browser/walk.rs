@@ -251,6 +251,13 @@ impl<'a> Walk<'a> {
             let said = program.upload("/api/v1/snapshots", &snapshot);
             assert_eq!(said.status, 201, "{}", said.body);
         });
+        // Builds are judged one after the other, and a list does not wait for them.
+        let started = std::time::Instant::now();
+        let unknown = || self.as_program(|program| program.get("/api/v1/worklist").json());
+        while unknown()["unknown"] != 0 {
+            assert!(started.elapsed().as_secs() < 60, "no verdict: {}", unknown());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
         self.browser.click("Worklist");
         self.assert_shows(NEWER);
         self.seen("worklist-newer");
@@ -362,6 +369,7 @@ impl<'a> Walk<'a> {
         browser.unfold("Make an account");
         browser.fill("Name to sign in with", "grace");
         browser.fill("Password", PASSWORD);
+        browser.choose("viewer");
         browser.click("Make the account");
         self.assert_shows("grace");
         browser.click("Notifications");
