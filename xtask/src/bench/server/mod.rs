@@ -1,9 +1,10 @@
 //! `cargo xtask bench server`: what a hospital of some size asks of the server, on SQLite and on
 //! PostgreSQL, against the limits that it promises.
 //!
-//! Options: `--only PART` for one part beside loading, `--small` for a tenth of the data,
-//! `--database sqlite|postgresql` for one of them, `--program PATH` for a program that is built
-//! already. Every answer is checked against what the generated data must come to ([`data`]).
+//! Options: `--only PART` for one part beside loading, `--small` for a tenth of the data, `--builds`,
+//! `--devices` and `--images` with a number for so many, `--database sqlite|postgresql` for one of
+//! them, `--program PATH` for a program that is built already. Every answer is checked against what the
+//! generated data must come to ([`data`]).
 
 mod data;
 mod load;
@@ -103,12 +104,16 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
 
 impl Wanted {
     fn of(arguments: &[String]) -> anyhow::Result<Self> {
-        let mut wanted = Self { size: WHOLE, only: None, database: None, program: None };
+        let size = if arguments.iter().any(|word| word == "--small") { SMALL } else { WHOLE };
+        let mut wanted = Self { size, only: None, database: None, program: None };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut next = || words.next().cloned().with_context(|| format!("{word} what?"));
             match word.as_str() {
-                "--small" => wanted.size = SMALL,
+                "--small" => {}
+                "--builds" => wanted.size.builds = next()?.parse()?,
+                "--devices" => wanted.size.devices = next()?.parse()?,
+                "--images" => wanted.size.images = next()?.parse()?,
                 "--only" => wanted.only = Some(next()?),
                 "--database" => wanted.database = Some(next()?),
                 "--program" => wanted.program = Some(next()?.into()),
