@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod conformance_api;
 mod corpus;
 mod debian;
 mod fuzz;
@@ -14,6 +15,7 @@ mod made;
 mod oracle;
 mod projects;
 mod reference;
+mod serving;
 mod shell;
 mod shots;
 mod standing;
@@ -31,7 +33,8 @@ const TASKS: &[Task] = &[
     ("corpus", "scan the shared corpus and score it; [--no-gate] [FILTER]", corpus::run),
     (
         "bench",
-        "whole-process timings as ratios to a named peer; [unpack|unpack-pure|identify|scan|advisories]",
+        "whole-process timings as ratios to a named peer; [unpack|unpack-pure|identify|scan|advisories|\
+         server [--small] [--only PART] [--database sqlite|postgresql] [--program PATH]]",
         bench::run,
     ),
     (
@@ -44,6 +47,11 @@ const TASKS: &[Task] = &[
         "kbuild",
         "which options build a source of the kernel; FOLDER [--check CONFIG OBJECTS]",
         kbuild::run,
+    ),
+    (
+        "conformance-api",
+        "schemathesis over the description of the REST interface; [EXAMPLES]",
+        conformance_api::run,
     ),
     ("projects", "which project installs which file, from Debian's lists", projects::run),
     ("fuzz", "fuzz every family of parsers; [SECONDS] [TARGET]", fuzz::run),

@@ -82,7 +82,7 @@ pub(crate) fn tested_program() -> anyhow::Result<PathBuf> {
 }
 
 /// Where Cargo builds.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 

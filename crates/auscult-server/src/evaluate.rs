@@ -21,7 +21,7 @@ use crate::{
     engine::Judge,
     problem::{Answer, Problem},
     state::App,
-    summary::Summary,
+    summary::{Shared, Summary},
 };
 
 /// Whole results that are kept; an image of a Linux device has a few megabytes.
@@ -75,6 +75,7 @@ impl Advisories {
 pub(crate) struct Evaluator {
     advisories: tokio::sync::Mutex<HashMap<OrganisationId, Arc<Advisories>>>,
     results: Mutex<Results>,
+    shared: Arc<Shared>,
     turn: Semaphore,
 }
 
@@ -96,6 +97,7 @@ impl Evaluator {
         Self {
             advisories: tokio::sync::Mutex::default(),
             results: Mutex::default(),
+            shared: Arc::default(),
             turn: Semaphore::new(1),
         }
     }
@@ -173,11 +175,12 @@ impl Evaluator {
         }
         let bytes = app.store.get_blob(organisation, basis.facts, FACTS_BYTES_MAX).await?;
         let start = Instant::now();
+        let shared = Arc::clone(&self.shared);
         let judged = blocking("judge the build", move || {
             let facts: Facts = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::internal("read the facts", &error))?;
             let result = advisories.judge.judge(facts, said, basis.as_of)?;
-            let summary = Arc::new(Summary::of(&result));
+            let summary = Arc::new(Summary::of(&result, &shared));
             Ok::<_, Problem>(Arc::new(Evaluated { basis, result, summary }))
         });
         let judged = judged.await??;

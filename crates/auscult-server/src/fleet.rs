@@ -139,11 +139,12 @@ impl Fleet {
         let is_it = |text: &str| text.eq_ignore_ascii_case(wanted);
         let found = self.rows.iter().filter_map(|row| {
             let summary = row.summary.as_ref()?;
-            let touches = summary.touches.iter();
+            let touches = summary.touches.iter().map(AsRef::as_ref);
             let touches: Vec<&Touch> = touches
-                .filter(|one| is_it(&one.component) || one.ids.iter().any(|id| is_it(id)))
+                .filter(|one: &&Touch| is_it(&one.component) || one.ids.iter().any(|id| is_it(id)))
                 .collect();
-            let named = summary.components.iter().filter(|(name, _)| is_it(name));
+            let named = summary.components.iter().map(AsRef::as_ref);
+            let named = named.filter(|(name, _): &&(String, String)| is_it(name));
             let mut versions: Vec<&str> = named.map(|(_, version)| version.as_str()).collect();
             versions.extend(touches.iter().map(|touch| touch.version.as_str()));
             versions.sort_unstable();

@@ -1,4 +1,13 @@
 //! What lists need of a judged build: its verdict, its numbers, and what is in it by name.
+//!
+//! Builds have much in common: a component of one version, and what is known of it, are kept once for
+//! all of them ([`Shared`]). Otherwise the memory for thousands of builds would be that of their copies.
+
+use std::{
+    collections::HashSet,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use auscult_model::{Finding, Outcome, Severity, Verdict, VerdictOutcome};
 use auscult_report::{ScanResult, makers, primary, urgency};
@@ -12,13 +21,13 @@ pub(crate) struct Summary {
     pub(crate) verdict: Verdict,
     pub(crate) counts: Counts,
     /// Name and version of each component.
-    pub(crate) components: Vec<(String, String)>,
+    pub(crate) components: Vec<Arc<(String, String)>>,
     /// What touches it, in the order in which findings are shown.
-    pub(crate) touches: Vec<Touch>,
+    pub(crate) touches: Vec<Arc<Touch>>,
 }
 
 /// A finding in short.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Touch {
     /// The usual id and the others.
     pub(crate) ids: Vec<String>,
@@ -63,17 +72,59 @@ pub(crate) struct Counts {
     pub(crate) decided: usize,
 }
 
+/// Values that are equal are one.
+#[derive(Debug)]
+struct Pool<T> {
+    values: HashSet<Arc<T>>,
+    /// So many values are looked through for those that nobody has any more.
+    look_at: usize,
+}
+
+impl<T: Eq + Hash> Pool<T> {
+    /// With fewer values there is nothing to be won.
+    const LOOK_AT_MIN: usize = 10_000;
+
+    fn one(&mut self, value: T) -> Arc<T> {
+        if let Some(known) = self.values.get(&value) {
+            return Arc::clone(known);
+        }
+        if self.values.len() >= self.look_at {
+            self.values.retain(|value| Arc::strong_count(value) > 1);
+            self.look_at = Self::LOOK_AT_MIN.max(self.values.len() * 2);
+        }
+        let value = Arc::new(value);
+        self.values.insert(Arc::clone(&value));
+        value
+    }
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { values: HashSet::new(), look_at: 0 }
+    }
+}
+
+/// What summaries have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(Mutex<Pools>);
+
+#[derive(Debug, Default)]
+struct Pools {
+    components: Pool<(String, String)>,
+    touches: Pool<Touch>,
+}
+
 impl Summary {
-    pub(crate) fn of(result: &ScanResult) -> Self {
+    pub(crate) fn of(result: &ScanResult, shared: &Shared) -> Self {
         let not_judged = || Verdict { outcome: VerdictOutcome::Inconclusive, reasons: Vec::new() };
+        let mut pools = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         let components = result.facts.components.iter();
-        let components: Vec<_> =
-            components.map(|one| (one.name.clone(), one.version.to_string())).collect();
+        let components = components.map(|one| (one.name.clone(), one.version.to_string()));
         Self {
             verdict: result.verdict.clone().unwrap_or_else(not_judged),
             counts: count(result),
-            components,
-            touches: result.findings().iter().map(touch).collect(),
+            components: components.map(|one| pools.components.one(one)).collect(),
+            touches: result.findings().iter().map(|one| pools.touches.one(touch(one))).collect(),
         }
     }
 }
@@ -134,4 +185,23 @@ pub(crate) fn word(value: &impl Serialize) -> String {
 /// What the hospital's table makes of a finding.
 pub(crate) fn outcome_of(finding: &Finding) -> String {
     primary(finding).map_or_else(|| "not decided".to_owned(), |one| word(&one.outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Pool;
+
+    #[test]
+    fn equal_values_are_one_and_go_when_nobody_has_them() {
+        let mut pool = Pool::default();
+        let kept = pool.one("kept".to_owned());
+        assert!(Arc::ptr_eq(&kept, &pool.one("kept".to_owned())));
+        for number in 0..3 * Pool::<String>::LOOK_AT_MIN {
+            pool.one(number.to_string());
+        }
+        assert!(pool.values.len() <= Pool::<String>::LOOK_AT_MIN, "{}", pool.values.len());
+        assert!(Arc::ptr_eq(&kept, &pool.one("kept".to_owned())));
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
 };
 
 use auscult_store::{BuildId, OrganisationId, ProductId};
@@ -62,18 +63,33 @@ impl Worklist {
 
 /// Puts findings of one vulnerability together, and the vulnerabilities into their order: the outcome,
 /// known exploitation, then the foremost place among the findings of a build, which counts with all else.
+///
+/// Builds have findings in common, which are one in memory: only the first time is one looked at.
 fn works(rows: &[Row], devices: &DeviceCounts) -> Vec<Work> {
-    let mut works: BTreeMap<&str, Work> = BTreeMap::new();
+    let mut works: Vec<Work> = Vec::new();
+    let mut by_id: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_touch: HashMap<*const Touch, usize> = HashMap::new();
     for row in rows {
         let Some(summary) = &row.summary else { continue };
         let count = devices.running(row.build.id);
         for (place, touch) in summary.touches.iter().enumerate().filter(|(_, one)| one.is_open) {
+            let known = by_touch.get(&Arc::as_ptr(touch)).copied();
             let Some(id) = touch.ids.first() else { continue };
-            let work = works.entry(id).or_insert_with(|| Work::of(id, touch, place));
-            work.add(row, touch, place, count);
+            let at = known.unwrap_or_else(|| {
+                *by_id.entry(id).or_insert_with(|| {
+                    works.push(Work::of(id, touch, place));
+                    works.len() - 1
+                })
+            });
+            let Some(work) = works.get_mut(at) else { continue };
+            if known.is_none() {
+                by_touch.insert(Arc::as_ptr(touch), at);
+                work.take_in(touch);
+            }
+            work.add(row, place, count);
         }
     }
-    let mut works: Vec<Work> = works.into_values().collect();
+    works.sort_by(|one, other| one.id.cmp(&other.id));
     works.sort_by_key(|work| (Reverse(work.urgency), !work.is_exploited, work.place));
     works
 }
@@ -94,7 +110,8 @@ impl Work {
         }
     }
 
-    fn add(&mut self, row: &Row, touch: &Touch, place: usize, devices: u64) {
+    /// Takes in a finding that is new to it.
+    fn take_in(&mut self, touch: &Touch) {
         if touch.urgency > self.urgency {
             self.urgency = touch.urgency;
             self.outcome.clone_from(&touch.outcome);
@@ -102,6 +119,10 @@ impl Work {
         self.is_exploited |= touch.is_exploited;
         self.due = [self.due, touch.due].into_iter().flatten().min();
         self.components.insert((touch.component.clone(), touch.version.clone()));
+    }
+
+    /// Takes in that a build has it, at this place of its findings.
+    fn add(&mut self, row: &Row, place: usize, devices: u64) {
         self.products.insert(row.build.product);
         self.place = self.place.min(place);
         // Findings of one build come one after the other.

@@ -20,9 +20,16 @@ mod backtest;
 mod identify;
 mod measure;
 mod plain;
+mod server;
 mod unpack;
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    // It makes its own data, and takes words of its own.
+    if let Some((name, rest)) = arguments.split_first()
+        && name == "server"
+    {
+        return server::run(rest);
+    }
     let shared = shared().context("find the shared folder: set AUSCULT_SHARED")?;
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|word| word == name);
     if wanted("unpack") {

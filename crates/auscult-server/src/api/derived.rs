@@ -274,7 +274,7 @@ pub(crate) fn component(
     component: &auscult_model::Component,
 ) -> ComponentView {
     let version = component.version.to_string();
-    let is_it = |touch: &&crate::summary::Touch| {
+    let is_it = |touch: &&std::sync::Arc<crate::summary::Touch>| {
         touch.is_open && touch.component == component.name && touch.version == version
     };
     let assessment = evaluated.result.assessment.known();

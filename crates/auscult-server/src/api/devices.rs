@@ -230,7 +230,7 @@ pub(crate) async fn set_build(
 
 /// Something that happened to a device.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventView {
+pub(crate) struct DeviceEventView {
     /// The revision that it made.
     pub(crate) revision: i64,
     pub(crate) at: String,
@@ -243,7 +243,7 @@ pub(crate) struct EventView {
     pub(crate) detail: serde_json::Value,
 }
 
-impl From<DeviceEvent> for EventView {
+impl From<DeviceEvent> for DeviceEventView {
     fn from(event: DeviceEvent) -> Self {
         let DeviceEvent { revision, at, actor, action, detail } = event;
         Self { revision, at: at.to_string(), actor, action, detail }
@@ -253,16 +253,16 @@ impl From<DeviceEvent> for EventView {
 /// Tells everything that happened to a device, the oldest first.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/history", params(("device" = String, Path)),
     responses(
-    (status = 200, description = "The events", body = Vec<EventView>),
+    (status = 200, description = "The events", body = Vec<DeviceEventView>),
     (status = 404, description = "There is none", body = ProblemBody)))]
 pub(crate) async fn history(
     State(app): State<App>,
     Caller(who): Caller,
     Id(id): Id<DeviceId>,
-) -> Answer<Json<Vec<EventView>>> {
+) -> Answer<Json<Vec<DeviceEventView>>> {
     found(&app, &who, id).await?;
     let events = app.store.device_events(who.organisation, id).await?;
-    Ok(Json(events.into_iter().map(EventView::from).collect()))
+    Ok(Json(events.into_iter().map(DeviceEventView::from).collect()))
 }
 
 /// A step of a device out of the house or back.

@@ -6,6 +6,7 @@ mod builds;
 mod check_in;
 mod decisions;
 mod derived;
+mod description;
 mod devices;
 mod events;
 mod extract;
@@ -91,7 +92,7 @@ impl Modify for Keys {
 
 /// The routes and their description.
 pub(crate) fn routes() -> (Router<App>, Description) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut description) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(accounts::me))
         .routes(routes!(products::list, products::create))
         .routes(routes!(products::show, products::change))
@@ -139,7 +140,9 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(sign_in::directory))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
-        .split_for_parts()
+        .split_for_parts();
+    description::complete(&mut description);
+    (router, description)
 }
 
 /// The description itself.

@@ -299,6 +299,8 @@ fn found(was: &State, is: &State, summary: &Summary) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use auscult_model::{Verdict, VerdictOutcome};
 
     use super::{Difference, Kind, State};
@@ -319,6 +321,7 @@ mod tests {
 
     fn summary(touches: Vec<Touch>) -> Summary {
         let verdict = Verdict { outcome: VerdictOutcome::Pass, reasons: Vec::new() };
+        let touches = touches.into_iter().map(Arc::new).collect();
         Summary { verdict, counts: Counts::default(), components: Vec::new(), touches }
     }
 
