@@ -20,8 +20,11 @@ use crate::{
     shell::release_program,
 };
 
+/// Measures one thing on a server that has its data.
+type Part = fn(&Loaded) -> anyhow::Result<()>;
+
 /// What can be measured alone, in the order in which it is.
-const PARTS: &[(&str, fn(&Loaded) -> anyhow::Result<()>)] = &[
+const PARTS: &[(&str, Part)] = &[
     ("start", parts::start),
     ("sbom", parts::sbom),
     ("where-used", parts::where_used),
