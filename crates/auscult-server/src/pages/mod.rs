@@ -44,8 +44,8 @@ const ICON: &str = include_str!("icon.svg");
 /// The pages and their forms.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/style.css", get(|| file("text/css; charset=utf-8", STYLE)))
-        .route("/icon.svg", get(|| file("image/svg+xml", ICON)))
+        .route("/style.css", get(async || file("text/css; charset=utf-8", STYLE)))
+        .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
         .route("/sign-in", get(entry::show_sign_in).post(entry::sign_in))
         .route("/sign-in/code", get(second_step::show_code).post(second_step::code))
         .route("/sign-in/provider", get(second_step::to_provider))
@@ -95,7 +95,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// A file that is the same for everybody.
-async fn file(kind: &'static str, content: &'static str) -> Response {
+fn file(kind: &'static str, content: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
