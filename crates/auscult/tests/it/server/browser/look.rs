@@ -1,7 +1,7 @@
 //! What every page must be on every screen: without a complaint of the browser, usable by everybody, and no
 //! wider than a phone. With `AUSCULT_SHOTS` set to a folder it is photographed there (`cargo xtask shots`).
 
-#![expect(clippy::print_stderr, reason = "what is skipped is told")]
+#![expect(clippy::print_stderr, reason = "a skipped test is told")]
 
 use std::{
     path::{Path, PathBuf},
