@@ -6,6 +6,7 @@ mod builds;
 mod devices;
 mod entry;
 mod events;
+mod export;
 mod finding;
 mod form;
 mod home;
@@ -59,14 +60,19 @@ pub(crate) fn routes() -> Router<App> {
         .route("/products/{product}", get(products::show))
         .route("/products/{product}/upload", post(products::upload))
         .route("/builds", get(builds::list))
+        .route("/builds.csv", get(export::builds))
         .route("/builds/{build}", get(builds::show))
         .route("/builds/{build}/retry", post(builds::retry))
         .route("/builds/{build}/components", get(builds::components))
+        .route("/builds/{build}/components.csv", get(export::components))
+        .route("/builds/{build}/findings.csv", get(export::findings))
         .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
         .route("/worklist", get(worklist::show))
-        .route("/worklist.csv", get(worklist::csv))
+        .route("/worklist.csv", get(export::worklist))
         .route("/where-used", get(where_used::show))
+        .route("/where-used.csv", get(export::where_is))
         .route("/devices", get(devices::list))
+        .route("/devices.csv", get(export::devices))
         .route("/devices/import", get(inventory::show).post(inventory::upload))
         .route("/devices/mappings", post(inventory::save))
         .route("/devices/{device}", get(devices::show))
@@ -77,8 +83,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/{device}/challenge.json", get(crate::api::open_challenge))
         .route("/devices/{device}/evidence", post(station::answer))
         .route("/events", get(events::show))
+        .route("/events.csv", get(export::events))
         .route("/feeds", get(records::feeds))
         .route("/audit", get(records::audit))
+        .route("/audit.csv", get(export::audit))
         .route("/administration", get(administration::show))
         .route("/administration/notifications", get(notifications::show).post(notifications::make))
         .route("/administration/notifications/{rule}", post(notifications::change))
