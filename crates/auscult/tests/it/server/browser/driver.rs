@@ -1,5 +1,6 @@
 //! A browser that does what a person does, over WebDriver
-//! (<https://www.w3.org/TR/webdriver2/>): some requests of JSON to the driver that Debian ships with Chromium.
+//! (<https://www.w3.org/TR/webdriver2/>): some requests of JSON to the driver that Debian ships
+//! with Chromium.
 
 #![expect(clippy::print_stderr, reason = "a skipped test is told")]
 
