@@ -1,4 +1,5 @@
-//! `cargo xtask shots FOLDER`: photographs every page, in light and dark, on a desktop and on a phone.
+//! `cargo xtask shots FOLDER`: photographs every page, in light and dark, on a desktop and on a
+//! phone.
 
 use anyhow::Context as _;
 

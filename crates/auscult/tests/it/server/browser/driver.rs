@@ -1,5 +1,6 @@
-//! A browser that does what a person does, over WebDriver (<https://www.w3.org/TR/webdriver2/>): some
-//! requests of JSON to the driver that Debian ships with Chromium.
+//! A browser that does what a person does, over WebDriver
+//! (<https://www.w3.org/TR/webdriver2/>): some requests of JSON to the driver that Debian ships
+//! with Chromium.
 
 #![expect(clippy::print_stderr, reason = "a skipped test is told")]
 
@@ -55,8 +56,8 @@ impl Screen {
 }
 
 impl Browser {
-    /// Starts one. Where none is installed the test is skipped, and says so; where `CI` is set that is
-    /// a failure.
+    /// Starts one. Where none is installed the test is skipped, and says so; where `CI` is set
+    /// that is a failure.
     pub(super) fn start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
@@ -181,7 +182,8 @@ impl Browser {
         self.must_find(words, &path).click();
     }
 
-    /// The field of a form by what its label begins with; the last one, as filters stand above forms.
+    /// The field of a form by what its label begins with; the last one, as filters
+    /// stand above forms.
     fn field(&self, label: &str) -> Element<'_> {
         let begins = format!("starts-with(normalize-space(.),{})", quoted(label));
         self.must_find(label, &format!("(//*[@id=//label[{begins}]/@for])[last()]"))

@@ -1,5 +1,6 @@
-//! What every page must be on every screen: without a complaint of the browser, usable by everybody, and no
-//! wider than a phone. With `AUSCULT_SHOTS` set to a folder it is photographed there (`cargo xtask shots`).
+//! What every page must be on every screen: without a complaint of the browser, usable by
+//! everybody, and no wider than a phone. With `AUSCULT_SHOTS` set to a folder it is photographed
+//! there (`cargo xtask shots`).
 
 #![expect(clippy::print_stderr, reason = "a skipped test is told")]
 
@@ -41,7 +42,8 @@ fn check(which: &str) -> String {
 const TOO_WIDE: &str = "const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
     return [...document.querySelectorAll('main *, header *')]
-        .filter(one => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, pre'))
+        .filter(one => one.getBoundingClientRect().right > width + 1
+            && !one.closest('.scroll, pre'))
         .map(one => one.outerHTML.slice(0, 200));";
 
 /// The height up to which a page is photographed.
@@ -114,8 +116,8 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The script with the checks, fetched once into the target folder. Without a network the checks are
-/// skipped, and that is told; where `CI` is set it is a failure.
+/// The script with the checks, fetched once into the target folder. Without a network the
+/// checks are skipped, and that is told; where `CI` is set it is a failure.
 fn checks() -> Option<&'static str> {
     static CHECKS: OnceLock<Option<String>> = OnceLock::new();
     let read = || {

@@ -1,5 +1,5 @@
-//! The steps of a walk through the pages. What has no page (which build a device runs, keys that are
-//! trusted, references, advisories) goes by the REST interface, as a program would do it.
+//! The steps of a walk through the pages. What has no page (which build a device runs, keys
+//! that are trusted, references, advisories) goes by the REST interface, as a program would do it.
 
 use std::{
     fmt::Write as _,
