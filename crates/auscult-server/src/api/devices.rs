@@ -223,9 +223,19 @@ pub(crate) async fn set_build(
     Id(id): Id<DeviceId>,
     Body(input): Body<DeviceBuildView>,
 ) -> Answer<Json<DeviceView>> {
+    place_build(&app, &who, id, input).await?;
+    found(&app, &who, id).await.map(|device| Json(device.into()))
+}
+
+pub(crate) async fn place_build(
+    app: &App,
+    who: &Identity,
+    id: DeviceId,
+    input: DeviceBuildView,
+) -> Answer<()> {
     let (build, now) = (input.read()?, Timestamp::now());
     app.store.set_device_build(who.organisation, id, &build, &who.actor(), now).await?;
-    found(&app, &who, id).await.map(|device| Json(device.into()))
+    Ok(())
 }
 
 /// Something that happened to a device.

@@ -37,7 +37,9 @@ pub(crate) use check_in::{
 };
 pub(crate) use decisions::{DecisionInput, JUSTIFICATIONS, RESPONSES, decide};
 pub(crate) use derived::{ComponentView, FindingFilter, FindingView, Part, component, cut};
-pub(crate) use devices::{CustodyInput, DevicesInput, found as find_device, take_step};
+pub(crate) use devices::{
+    CustodyInput, DeviceBuildView, DevicesInput, found as find_device, place_build, take_step,
+};
 pub(crate) use events::{EventView, EventsInput};
 pub(crate) use extract::{Asked, Id, page_request};
 pub(crate) use inventory::{
@@ -50,7 +52,8 @@ pub(crate) use notifications::{
 };
 pub(crate) use release::WaiverInput;
 pub(crate) use sign_in::{keep as keep_sign_in, person as person_in_directory, take_factor_away};
-pub(crate) use snapshots::{SnapshotsView, view as snapshots};
+pub(crate) use snapshots::{SnapshotsView, take as take_snapshot, view as snapshots};
+pub(crate) use trust::{Purpose, TrustInput, distrust, take_reference, trust};
 pub(crate) use upload::{Given, limit, take};
 use utoipa::{
     Modify, OpenApi,

@@ -7,6 +7,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
+use futures_util::Stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -89,16 +91,26 @@ pub(crate) async fn load(
     Asked(asked): Asked<LoadInput>,
     request: Request,
 ) -> Answer<Response> {
+    take(&app, &who, request.into_body().into_data_stream(), asked.older).await?;
+    Ok((StatusCode::CREATED, Json(view(&app, &who).await?)).into_response())
+}
+
+/// Takes a snapshot as it comes, checks every byte of it, and judges by it from then on.
+pub(crate) async fn take<E>(
+    app: &App,
+    who: &Identity,
+    chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    is_older_meant: bool,
+) -> Answer<()> {
     let limit = app.settings.upload_bytes_max;
-    let chunks = request.into_body().into_data_stream();
-    let (blob, _) = upload::store(&app, who.organisation, chunks, limit).await?;
-    let file = fetch_to_file(&app, who.organisation, blob.sha256).await?;
+    let (blob, _) = upload::store(app, who.organisation, chunks, limit).await?;
+    let file = fetch_to_file(app, who.organisation, blob.sha256).await?;
     let engine = std::sync::Arc::clone(&app.engine);
     let opened = blocking("open the snapshot", move || engine.open_snapshot(Some(file.path())));
     let judge = opened.await??;
     let info = judge.snapshot().clone();
     let known = app.store.snapshots(who.organisation).await?;
-    if let Some(newer) = known.first().filter(|known| known.date > info.date && !asked.older) {
+    if let Some(newer) = known.first().filter(|known| known.date > info.date && !is_older_meant) {
         let detail = format!("the snapshot is of {}, older than that of {}", info.date, newer.date);
         return Err(Problem::new(StatusCode::CONFLICT, detail)
             .hint("load it with ?older=true if that is what you want"));
@@ -110,7 +122,7 @@ pub(crate) async fn load(
     let opened = Advisories { judge, loaded: Some(snapshot) };
     app.evaluator.take_up(who.organisation, opened).await;
     let detail = json!({ "date": info.date.to_string(), "coverage": info.coverage });
-    app.record(&who, "load-snapshot", &info.root.to_string(), detail).await?;
+    app.record(who, "load-snapshot", &info.root.to_string(), detail).await?;
     app.done.notify_waiters();
-    Ok((StatusCode::CREATED, Json(view(&app, &who).await?)).into_response())
+    Ok(())
 }

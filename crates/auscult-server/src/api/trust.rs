@@ -9,6 +9,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
+use futures_util::Stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,7 +22,7 @@ use super::{
     find_build, upload,
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Identity},
     evaluate::blocking,
     problem::{Answer, Problem, ProblemBody},
     state::App,
@@ -71,11 +73,11 @@ pub(crate) enum Purpose {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrustInput {
     /// Whose it is.
-    name: String,
+    pub(crate) name: String,
     /// What it signs.
-    purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// The public key, PEM.
-    pem: String,
+    pub(crate) pem: String,
 }
 
 /// Lists the keys whose signatures count, and those that were revoked.
@@ -99,6 +101,11 @@ pub(crate) async fn add(
     Caller(who): Caller,
     Body(input): Body<TrustInput>,
 ) -> Answer<Response> {
+    let key = trust(&app, &who, &input).await?;
+    Ok((StatusCode::CREATED, Json(TrustedKeyView::from(key))).into_response())
+}
+
+pub(crate) async fn trust(app: &App, who: &Identity, input: &TrustInput) -> Answer<TrustedKey> {
     let refused = |error: auscult_dsse::Error| Problem::invalid(format!("`pem`: {error}"));
     let key = PublicKey::from_pem(&input.pem).map_err(refused)?;
     let id = key.id();
@@ -116,8 +123,8 @@ pub(crate) async fn add(
         revoked_at: None,
     };
     app.store.trust_key(who.organisation, &key).await?;
-    app.record(&who, "trust-key", &id, json!({ "name": key.name, "purpose": purpose })).await?;
-    Ok((StatusCode::CREATED, Json(TrustedKeyView::from(key))).into_response())
+    app.record(who, "trust-key", &id, json!({ "name": key.name, "purpose": purpose })).await?;
+    Ok(key)
 }
 
 /// Ends the trust in a key. It stays listed; what it signed does not count any more.
@@ -129,9 +136,13 @@ pub(crate) async fn revoke(
     Caller(who): Caller,
     Id(id): Id<Sha256>,
 ) -> Answer<StatusCode> {
-    app.store.distrust_key(who.organisation, id, Timestamp::now()).await?;
-    app.record(&who, "distrust-key", &id.to_string(), json!({})).await?;
+    distrust(&app, &who, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn distrust(app: &App, who: &Identity, id: Sha256) -> Answer<()> {
+    app.store.distrust_key(who.organisation, id, Timestamp::now()).await?;
+    app.record(who, "distrust-key", &id.to_string(), json!({})).await
 }
 
 /// A reference manifest of a build.
@@ -178,10 +189,20 @@ pub(crate) async fn add_reference(
     Id(id): Id<BuildId>,
     request: Request,
 ) -> Answer<Response> {
-    find_build(&app, &who, id).await?;
-    let chunks = request.into_body().into_data_stream();
+    let kept = take_reference(&app, &who, id, request.into_body().into_data_stream()).await?;
+    Ok((StatusCode::CREATED, Json(ReferenceView::from(kept))).into_response())
+}
+
+/// Takes a reference manifest of a build, as it comes.
+pub(crate) async fn take_reference<E>(
+    app: &App,
+    who: &Identity,
+    id: BuildId,
+    chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Answer<KeptReference> {
+    find_build(app, who, id).await?;
     let limit = u64::from(PAPER_BYTES_MAX);
-    let (blob, _) = upload::store(&app, who.organisation, chunks, limit).await?;
+    let (blob, _) = upload::store(app, who.organisation, chunks, limit).await?;
     let size_max = PAPER_BYTES_MAX as usize;
     let text = app.store.get_blob(who.organisation, blob.sha256, size_max).await?;
     let keys = app.store.trusted_keys(who.organisation).await?.into_iter();
@@ -201,6 +222,6 @@ pub(crate) async fn add_reference(
     let kept = KeptReference { build: id, manifest, actor, added_at };
     app.store.add_reference(who.organisation, &kept).await?;
     let detail = json!({ "manifest": manifest.to_string() });
-    app.record(&who, "add-reference", &id.to_string(), detail).await?;
-    Ok((StatusCode::CREATED, Json(ReferenceView::from(kept))).into_response())
+    app.record(who, "add-reference", &id.to_string(), detail).await?;
+    Ok(kept)
 }

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use auscult_model::DeviceField;
-use auscult_store::{DeviceEvent, DeviceId, KeptDevice, Page};
+use auscult_store::{BuildFilter, DeviceEvent, DeviceId, KeptDevice, Page, PageRequest};
 use axum::{
     extract::{Request, State},
     response::{IntoResponse as _, Redirect, Response},
@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     access::{Caller, Identity, Permission},
-    api::{Asked, CustodyInput, DevicesInput, Id, WaiverInput, page_request, take_step},
+    api::{
+        Asked, CustodyInput, DeviceBuildView, DevicesInput, Id, WaiverInput, page_request,
+        place_build, take_step,
+    },
     evaluate::today,
     problem::{Answer, Problem},
     state::App,
@@ -210,12 +213,16 @@ struct DevicePage {
     known: Vec<(String, &'static str, String)>,
     unknown: Vec<String>,
     basis: &'static str,
+    /// What somebody most likely says next of how the build is known.
+    likely: &'static str,
     build: Option<String>,
     why: String,
     is_overdue: bool,
     events: Vec<EventRow>,
     may_step: bool,
     error: Option<String>,
+    /// Ids and names of builds that may run on it, the newest first.
+    builds: Vec<(String, String)>,
 }
 
 pub(super) async fn show(
@@ -238,6 +245,8 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
         .collect();
     let unknown = DeviceField::ALL.iter().filter(|field| device.is.get(**field).is_none());
     let name = name(&device);
+    let may_step = who.may(Permission::Devices);
+    let builds = if may_step { builds_to_choose(app, who).await? } else { Vec::new() };
     let page = DevicePage {
         frame: Frame::of(app, &name, "/devices", who).await?,
         id: id.to_string(),
@@ -247,14 +256,66 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
         known,
         unknown: unknown.map(|field| label(*field)).collect(),
         basis: device.build.basis(),
+        likely: if device.build.build().is_some() { device.build.basis() } else { "exact" },
         build: device.build.build().map(|build| build.to_string()),
         why: device.build.why().to_owned(),
         is_overdue: device.is.is_overdue(today()).unwrap_or(false),
         events: events.iter().map(EventRow::of).collect(),
-        may_step: who.may(Permission::Devices),
+        may_step,
         error,
+        builds,
     };
     render(&page)
+}
+
+/// The newest builds, by product and label.
+async fn builds_to_choose(app: &App, who: &Identity) -> Answer<Vec<(String, String)>> {
+    /// Whoever looks for an older one says it by the REST interface, or imports an inventory.
+    const BUILDS: u32 = 500;
+    let products = crate::fleet::products(app, who.organisation).await?;
+    let request = PageRequest::first(BUILDS);
+    let page = app.store.builds(who.organisation, BuildFilter::All, &request).await?;
+    let named = page.items.iter().map(|build| {
+        let product = products.get(&build.product).map(String::as_str).unwrap_or_default();
+        (build.id.to_string(), format!("{product} {}", build.label))
+    });
+    Ok(named.collect())
+}
+
+/// Says which build runs on a device.
+pub(super) async fn build(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Id(id): Id<DeviceId>,
+    request: Request,
+) -> Answer<Response> {
+    let fields = Fields::of(&who, request).await?;
+    let given = |name: &str| fields.get(name).trim().to_owned();
+    let input = DeviceBuildView {
+        basis: given("basis"),
+        build: Some(given("build")).filter(|build| !build.is_empty()),
+        why: given("why"),
+    };
+    let done = place_build(&app, &who, id, input).await;
+    told(&app, &who, id, done, "").await
+}
+
+/// Goes back to a device, or shows it with what was wrong.
+async fn told(
+    app: &App,
+    who: &Identity,
+    id: DeviceId,
+    done: Answer<()>,
+    at: &str,
+) -> Answer<Response> {
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}{at}")).into_response()),
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) => {
+            let shown = page(app, who, id, Some(problem.detail)).await?;
+            Ok((problem.status, shown).into_response())
+        }
+    }
 }
 
 /// The step of a form.
@@ -302,12 +363,6 @@ pub(super) async fn step(
         }
     };
     let at_station = if given("at") == "station" { "/check-in" } else { "" };
-    match take_step(&app, &who, id, input).await {
-        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}{at_station}")).into_response()),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => {
-            let shown = page(&app, &who, id, Some(problem.detail)).await?;
-            Ok((problem.status, shown).into_response())
-        }
-    }
+    let done = take_step(&app, &who, id, input).await;
+    told(&app, &who, id, done, at_station).await
 }

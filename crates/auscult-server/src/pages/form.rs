@@ -1,9 +1,15 @@
 //! Forms: their fields, and whether they are ours.
 
-use axum::extract::Request;
+use axum::{
+    extract::{FromRequest as _, Multipart, Request, multipart::Field},
+    http::StatusCode,
+};
 
 use super::entry::check_form;
-use crate::{access::Identity, problem::Answer};
+use crate::{
+    access::Identity,
+    problem::{Answer, Problem},
+};
 
 /// The fields of a form that a page of this session carried.
 pub(super) struct Fields(Vec<(String, String)>);
@@ -27,4 +33,33 @@ impl Fields {
         let named = self.0.iter().filter(|(one, _)| one == name);
         named.map(|(_, value)| value.clone()).filter(|value| !value.is_empty()).collect()
     }
+}
+
+/// Reads a form with a file that a page of this session carried, and hands the file on as it comes, with
+/// the fields before it. The token comes first, so that nothing is read for a stranger.
+pub(super) async fn with_file<T>(
+    who: &Identity,
+    request: Request,
+    take: impl AsyncFnOnce(Fields, Field<'_>) -> Answer<T>,
+) -> Answer<T> {
+    let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|rejection| wrong(rejection.body_text()))?;
+    let (mut fields, mut is_ours) = (Fields(Vec::new()), false);
+    while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "file" && is_ours {
+            return take(fields, field).await;
+        }
+        let text = field.text().await.map_err(|error| wrong(error.body_text()))?;
+        if name == "csrf" {
+            check_form(who, &text)?;
+            is_ours = true;
+        }
+        fields.0.push((name, text));
+    }
+    if !is_ours {
+        check_form(who, "")?;
+    }
+    Err(Problem::invalid("the form holds no file"))
 }

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use auscult_fleet::{ColumnTarget, Mapping, Table};
+use auscult_fleet::{ColumnTarget, Mapping};
 use auscult_model::{DateOrder, DeviceField};
 use axum::{
-    extract::{FromRequest as _, Multipart, Request, State},
+    extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 
-use super::{Frame, devices::label, entry::check_form, form::Fields, render};
+use super::{
+    Frame,
+    devices::label,
+    form::{Fields, with_file},
+    render,
+};
 use crate::{
     access::{Caller, Identity},
     api::{
@@ -89,23 +94,23 @@ pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<
     page(&app, &who, "", Ok(None), Shown::Nothing).await
 }
 
-/// What a form with a file says.
-#[derive(Default)]
-struct Given {
-    mapping: String,
-    action: String,
-    table: Option<Answer<Table>>,
-}
-
 /// Takes the form with a file. Its token comes first, so that nothing is read for a stranger.
 pub(super) async fn upload(
     State(app): State<App>,
     Caller(who): Caller,
     request: Request,
 ) -> Answer<Response> {
-    let Given { mapping, action, table } = given(&app, &who, request).await?;
-    let missing = || Err(Problem::invalid("the form holds no file"));
-    let table = match table.unwrap_or_else(missing) {
+    let taken =
+        with_file(&who, request, async |fields, file| Ok((fields, table_of(&app, file).await)));
+    let (fields, table) = match taken.await {
+        Ok(taken) => taken,
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            return page(&app, &who, "", Err(problem), Shown::Nothing).await;
+        }
+        Err(problem) => return Err(problem),
+    };
+    let (mapping, action) = (fields.get("mapping").to_owned(), fields.get("action"));
+    let table = match table {
         Ok(table) => table,
         Err(problem) => return page(&app, &who, &mapping, Err(problem), Shown::Nothing).await,
     };
@@ -118,32 +123,6 @@ pub(super) async fn upload(
         Ok(view) => page(&app, &who, &mapping, Ok(None), Shown::Result(view)).await,
         Err(problem) => page(&app, &who, &mapping, Err(problem), columns_shown(columns)).await,
     }
-}
-
-async fn given(app: &App, who: &Identity, request: Request) -> Answer<Given> {
-    let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
-    let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|rejection| wrong(rejection.body_text()))?;
-    let (mut given, mut is_ours) = (Given::default(), false);
-    while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
-        let name = field.name().unwrap_or_default().to_owned();
-        if name == "file" && is_ours {
-            given.table = Some(table_of(app, field).await);
-            return Ok(given);
-        }
-        let text = field.text().await.map_err(|error| wrong(error.body_text()))?;
-        match name.as_str() {
-            "csrf" => {
-                check_form(who, &text)?;
-                is_ours = true;
-            }
-            "mapping" => given.mapping = text,
-            "action" => given.action = text,
-            _ => {}
-        }
-    }
-    check_form(who, "")?;
-    Ok(given)
 }
 
 fn columns_shown(view: ColumnsView) -> Shown {

@@ -18,6 +18,7 @@ mod second_step;
 mod sign_in;
 mod station;
 mod text;
+mod trust;
 mod where_used;
 mod worklist;
 
@@ -64,6 +65,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/builds/{build}", get(builds::show))
         .route("/builds/{build}/retry", post(builds::retry))
         .route("/builds/{build}/components", get(builds::components))
+        .route("/builds/{build}/references", get(trust::references).post(trust::add_reference))
         .route("/builds/{build}/components.csv", get(export::components))
         .route("/builds/{build}/findings.csv", get(export::findings))
         .route("/builds/{build}/findings/{finding}", get(finding::show).post(finding::record))
@@ -77,6 +79,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/mappings", post(inventory::save))
         .route("/devices/{device}", get(devices::show))
         .route("/devices/{device}/custody", post(devices::step))
+        .route("/devices/{device}/build", post(devices::build))
         .route("/check-in", get(station::list))
         .route("/devices/{device}/check-in", get(station::show))
         .route("/devices/{device}/challenge", post(station::ask))
@@ -84,12 +87,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/{device}/evidence", post(station::answer))
         .route("/events", get(events::show))
         .route("/events.csv", get(export::events))
-        .route("/feeds", get(records::feeds))
+        .route("/feeds", get(records::feeds).post(records::load))
         .route("/audit", get(records::audit))
         .route("/audit.csv", get(export::audit))
         .route("/administration", get(administration::show))
         .route("/administration/notifications", get(notifications::show).post(notifications::make))
         .route("/administration/notifications/{rule}", post(notifications::change))
+        .route("/administration/trust", get(trust::show).post(trust::add))
+        .route("/administration/trust/{key}/revoke", post(trust::revoke))
         .route("/administration/sign-in", get(sign_in::show).post(sign_in::change))
         .route("/administration/mail-server", post(notifications::mail_server))
         .route("/administration/keys", post(administration::new_key))

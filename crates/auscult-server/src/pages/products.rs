@@ -3,7 +3,7 @@
 use askama::Template;
 use auscult_store::{NewProduct, ProductId};
 use axum::{
-    extract::{FromRequest as _, Multipart, Request, State},
+    extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -11,7 +11,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{After, Frame, builds::BuildRow, entry::check_form, form::Fields, render, text::Pager};
+use super::{
+    After, Frame,
+    builds::BuildRow,
+    form::{Fields, with_file},
+    render,
+    text::Pager,
+};
 use crate::{
     access::{Caller, Identity, Permission},
     api::{Asked, Given, Id, cut, limit, take},
@@ -182,38 +188,18 @@ pub(super) async fn upload(
     if app.store.product(who.organisation, id).await?.is_none() {
         return Err(Problem::not_found("product"));
     }
-    let wrong = |why: &str| Problem::new(StatusCode::BAD_REQUEST, why.to_owned());
-    let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|rejection| wrong(&rejection.body_text()))?;
-    let mut label = String::new();
-    let mut is_ours = false;
-    while let Some(field) = form.next_field().await.map_err(|error| wrong(&error.body_text()))? {
-        match field.name().unwrap_or_default() {
-            "csrf" => {
-                let token = field.text().await.map_err(|error| wrong(&error.body_text()))?;
-                check_form(&who, &token)?;
-                is_ours = true;
-            }
-            "label" => {
-                let text = field.text().await.map_err(|error| wrong(&error.body_text()))?;
-                text.trim().clone_into(&mut label);
-            }
-            "file" if is_ours => {
-                let given = Given { product: id, label: &label, kind: None };
-                return match take(&app, &who, &given, field, limit(&app, None)).await {
-                    Ok((build, _)) => {
-                        Ok(Redirect::to(&format!("/builds/{}", build.id)).into_response())
-                    }
-                    Err(problem) if problem.status.is_client_error() => {
-                        let (status, told) = (problem.status, Some(problem.detail));
-                        Ok((status, page(&app, &who, id, "", told).await?).into_response())
-                    }
-                    Err(problem) => Err(problem),
-                };
-            }
-            _ => {}
+    let taken = with_file(&who, request, async |fields, file| {
+        let given = Given { product: id, label: fields.get("label").trim(), kind: None };
+        take(&app, &who, &given, file, limit(&app, None)).await
+    });
+    match taken.await {
+        Ok((build, _)) => Ok(Redirect::to(&format!("/builds/{}", build.id)).into_response()),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
+        {
+            let (status, told) = (problem.status, Some(problem.detail));
+            Ok((status, page(&app, &who, id, "", told).await?).into_response())
         }
+        Err(problem) => Err(problem),
     }
-    check_form(&who, "")?;
-    Err(wrong("the form holds no file"))
 }

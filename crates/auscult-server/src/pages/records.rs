@@ -2,16 +2,22 @@
 
 use askama::Template;
 use auscult_store::{JobState, PageRequest, Total};
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
 use serde::Deserialize;
 
 use super::{
-    Frame, render,
+    Frame,
+    form::with_file,
+    render,
     text::{self, Pager},
 };
 use crate::{
-    access::Caller,
-    api::{Asked, SnapshotsView, VerificationView, page_request, snapshots},
+    access::{Caller, Identity, Permission},
+    api::{Asked, SnapshotsView, VerificationView, page_request, snapshots, take_snapshot},
     problem::Answer,
     state::App,
 };
@@ -94,9 +100,37 @@ struct FeedsPage {
     dead_total: u64,
     database: String,
     version: &'static str,
+    may_load: bool,
+    error: Option<String>,
 }
 
 pub(super) async fn feeds(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
+    feeds_page(&app, &who, None).await
+}
+
+/// Takes the form with a snapshot of advisories.
+pub(super) async fn load(
+    State(app): State<App>,
+    Caller(who): Caller,
+    request: Request,
+) -> Answer<Response> {
+    let taken = with_file(&who, request, async |fields, file| {
+        take_snapshot(&app, &who, file, fields.get("older") == "yes").await
+    });
+    match taken.await {
+        Ok(()) => Ok(Redirect::to("/feeds").into_response()),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
+        {
+            let status = problem.status;
+            let told = super::administration::told(problem);
+            Ok((status, feeds_page(&app, &who, Some(told)).await?).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn feeds_page(app: &App, who: &Identity, error: Option<String>) -> Answer<Response> {
     let organisation = who.organisation;
     let count = async |state| {
         let page = app.store.jobs(organisation, state, &PageRequest::first(1)).await?;
@@ -113,14 +147,16 @@ pub(super) async fn feeds(State(app): State<App>, Caller(who): Caller) -> Answer
         error: job.error.unwrap_or_default(),
     };
     let page = FeedsPage {
-        frame: Frame::of(&app, "Feeds and health", "/feeds", &who).await?,
-        is: snapshots(&app, &who).await?,
+        frame: Frame::of(app, "Feeds and health", "/feeds", who).await?,
+        is: snapshots(app, who).await?,
         queued: count(JobState::Queued).await?,
         leased: count(JobState::Leased).await?,
         dead: dead.items.into_iter().map(row).collect(),
         dead_total,
         database: app.store.url().to_owned(),
         version: env!("CARGO_PKG_VERSION"),
+        may_load: who.may(Permission::Advisories),
+        error,
     };
     render(&page)
 }

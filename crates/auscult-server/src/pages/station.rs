@@ -6,7 +6,7 @@ use auscult_store::{
     Custody, DeviceFilter, DeviceId, KeptDevice, KeptWaiver, PageRequest, Verification,
 };
 use axum::{
-    extract::{FromRequest as _, Multipart, Request, State},
+    extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -15,15 +15,14 @@ use serde::Deserialize;
 use super::{
     Frame,
     devices::{name, place, tone},
-    entry::check_form,
-    form::Fields,
+    form::{Fields, with_file},
     render, text,
 };
 use crate::{
     access::{Caller, Identity, Permission},
     api::{Asked, Id, VerdictOfDevice, find_device, issue_challenge, kept_verdict, take_evidence},
     evaluate::today,
-    problem::{Answer, Problem},
+    problem::Answer,
     state::App,
 };
 
@@ -326,24 +325,9 @@ pub(super) async fn answer(
     request: Request,
 ) -> Answer<Response> {
     find_device(&app, &who, id).await?;
-    let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
-    let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|rejection| wrong(rejection.body_text()))?;
-    let mut is_ours = false;
-    while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
-        match field.name().unwrap_or_default() {
-            "csrf" => {
-                let text = field.text().await.map_err(|error| wrong(error.body_text()))?;
-                check_form(&who, &text)?;
-                is_ours = true;
-            }
-            "file" if is_ours => {
-                let done = take_evidence(&app, &who, id, field).await.map(drop);
-                return back(&app, &who, id, done).await;
-            }
-            _ => {}
-        }
-    }
-    check_form(&who, if is_ours { who.form_token() } else { String::new() }.as_str())?;
-    back(&app, &who, id, Err(Problem::invalid("the form holds no file"))).await
+    let taken = with_file(&who, request, async |_, file| {
+        take_evidence(&app, &who, id, file).await.map(drop)
+    });
+    let done = taken.await;
+    back(&app, &who, id, done).await
 }

@@ -213,6 +213,11 @@ impl<'a> Walk<'a> {
         browser.click("Filter");
         browser.click(PUMP);
         self.seen("device-unknown-build");
+        browser.unfold("Say which build runs on it");
+        browser.select("Build", "Infusion pump 1.1");
+        browser.fill("From what", "read on its screen");
+        browser.click("Keep it");
+        self.assert_shows("read on its screen");
     }
 
     /// The pumps run the newest build; who installed it says so.
@@ -246,11 +251,11 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn newer_advisories(&self) {
-        let snapshot = fs::read(self.snapshot()).expect("it was made");
-        self.as_program(|program| {
-            let said = program.upload("/api/v1/snapshots", &snapshot);
-            assert_eq!(said.status, 201, "{}", said.body);
-        });
+        let browser = self.browser;
+        browser.click("Feeds");
+        browser.unfold("Load newer advisories");
+        browser.attach("Snapshot", &self.snapshot());
+        browser.click("Load them");
         // Builds are judged one after the other, and a list does not wait for them.
         let started = std::time::Instant::now();
         let unknown = || self.as_program(|program| program.get("/api/v1/worklist").json());
@@ -323,18 +328,30 @@ impl<'a> Walk<'a> {
 
     /// Trusts the keys of the maker and of the bench, and gives the build its reference.
     fn trust(&self, bench: &Bench) {
-        let builds = self.as_program(|program| program.get("/api/v1/builds?q=1.1").json());
-        let build = builds["items"][0]["id"].as_str().expect("a build").to_owned();
-        self.as_program(|program| {
-            for name in ["maker", "bench"] {
-                let pem = fs::read_to_string(bench.at(&format!("{name}.pub"))).expect("a key");
-                let key = json!({ "name": name, "purpose": name, "pem": pem });
-                assert_eq!(program.post("/api/v1/trust", &key).status, 201);
+        let browser = self.browser;
+        browser.click("Administration");
+        browser.click("Trusted keys");
+        for (name, purpose) in
+            [("maker", "reference manifests (maker)"), ("bench", "evidence of devices (bench)")]
+        {
+            let pem = fs::read_to_string(bench.at(&format!("{name}.pub"))).expect("a key");
+            // Where no key is trusted yet, the form is open.
+            if name != "maker" {
+                browser.unfold("Trust a key");
             }
-            let manifest = fs::read(bench.at("reference")).expect("it was made");
-            let said = program.upload(&format!("/api/v1/builds/{build}/references"), &manifest);
-            assert_eq!(said.status, 201, "{}", said.body);
-        });
+            browser.fill("Whose it is", name);
+            browser.select("What it signs", purpose);
+            browser.fill("Public key (PEM)", &pem);
+            browser.click("Trust it");
+        }
+        self.seen("trusted-keys");
+        browser.click("Builds");
+        browser.click("1.1");
+        browser.click("References");
+        browser.attach("Signed reference manifest", &bench.at("reference"));
+        browser.click("Add it");
+        self.assert_shows("root on");
+        self.seen("references");
     }
 
     /// Asks the device, measures it, and hands the evidence in.
