@@ -104,7 +104,9 @@ pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
     shell::run("cargo fmt --all --check")?;
     tidy::run(&[])?;
     shell::run("cargo clippy --workspace --all-targets --locked -- -D warnings")?;
-    shell::run("cargo test --workspace --locked")?;
+    // Tests of servers wait more than they work: some of them at once use both cores.
+    let threads = std::ffi::OsStr::new("4");
+    shell::run_with("cargo test --workspace --locked", &[("RUST_TEST_THREADS", threads)])?;
     shell::run(C_CODECS)?;
     check_dependencies()?;
     let program = shell::tested_program()?;
