@@ -35,7 +35,7 @@ pub(crate) struct Basis {
     facts: Sha256,
     snapshot: Sha256,
     decisions: Sha256,
-    as_of: Date,
+    pub(crate) as_of: Date,
 }
 
 impl Basis {

@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
-use auscult_store::{BuildId, Event, OrganisationId, RuleId};
+use auscult_store::{BuildId, Event, OrganisationId, ProductId, RuleId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -78,16 +78,15 @@ pub(crate) struct Judged {
 
 /// What is asked of the store for a message.
 struct Known {
-    products: HashMap<String, String>,
+    products: HashMap<ProductId, String>,
     devices: DeviceCounts,
     origin: String,
 }
 
 impl Known {
     async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let products = crate::fleet::products(app, organisation).await?;
         Ok(Self {
-            products: products.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
+            products: crate::fleet::products(app, organisation).await?,
             devices: DeviceCounts::of(app, organisation).await?,
             origin: app.origin(),
         })

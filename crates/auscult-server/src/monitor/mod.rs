@@ -17,6 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use auscult_model::Sha256;
 use auscult_store::{Build, BuildId, OrganisationId, Telling};
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ use self::{
     told::{Difference, State},
 };
 use crate::{
-    evaluate::{Basis, today},
+    evaluate::Basis,
     problem::{Answer, Problem},
     state::App,
     summary::Summary,
@@ -76,30 +77,32 @@ pub(crate) async fn compare(
         return Ok(());
     }
     let state = State::of(summary);
-    let is = state.packed()?;
+    let text = state.text()?;
+    let digest = Sha256::of(&text);
     for _ in 0..ATTEMPTS {
         let was = app.store.told(organisation, build.id).await?;
-        if was.as_ref().is_some_and(|was| was.digest == is.digest) {
+        if was.as_ref().is_some_and(|was| was.digest == digest) {
             app.compared.keep(build.id, basis);
             return Ok(());
         }
         let before = was.as_ref().map(State::unpacked).transpose()?;
-        let mut changes = Difference::between(before.as_ref(), &state, summary);
-        changes.name(build, app.evaluator.advisories(app, organisation).await?.info(), today());
+        let advisories = app.evaluator.advisories(app, organisation).await?;
+        let by = (advisories.info(), basis.as_of);
+        let changes = Difference::of(build, by, before.as_ref(), &state, summary);
         let rules = rules(app, organisation).await?;
         let wanting = rules.iter().filter(|(_, rule)| rule.wants(build.product, &changes));
         let wanting: Vec<_> = wanting.map(|(kept, _)| kept.id).collect();
-        let text = changes.is_news().then(|| changes.text()).transpose()?;
+        let event = changes.is_news().then(|| changes.text()).transpose()?;
         let telling = Telling {
             build: build.id,
             was: was.map(|was| was.digest),
-            is: &is,
-            event: text.as_deref(),
+            is: &State::packed(&text)?,
+            event: event.as_deref(),
             rules: &wanting,
         };
         if app.store.tell(organisation, &telling, Timestamp::now()).await? {
             app.compared.keep(build.id, basis);
-            if text.is_some() {
+            if event.is_some() {
                 tracing::info!(build = %build.id, changes = changes.changes.len(), "a build changed");
                 app.told.notify_waiters();
             }

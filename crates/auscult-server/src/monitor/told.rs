@@ -6,7 +6,7 @@ use std::{
 };
 
 use auscult_model::{Sha256, SnapshotInfo};
-use auscult_store::{Build, Told};
+use auscult_store::{Build, ProductId, Told};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -89,13 +89,17 @@ impl State {
         Self { verdict: word(&summary.verdict.outcome), findings: lines.into_values().collect() }
     }
 
-    /// As the store keeps it.
-    pub(crate) fn packed(&self) -> Answer<Told> {
+    /// The text that is kept, by whose digest states are compared.
+    pub(crate) fn text(&self) -> Answer<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|error| Problem::internal("write what is told", &error))
+    }
+
+    /// The text of a state as the store keeps it.
+    pub(crate) fn packed(text: &[u8]) -> Answer<Told> {
         let failed = |error: std::io::Error| Problem::internal("pack what is told", &error);
-        let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&text).map_err(failed)?;
-        Ok(Told { digest: Sha256::of(&text), body: encoder.finish().map_err(failed)? })
+        encoder.write_all(text).map_err(failed)?;
+        Ok(Told { digest: Sha256::of(text), body: encoder.finish().map_err(failed)? })
     }
 
     pub(crate) fn unpacked(told: &Told) -> Answer<Self> {
@@ -194,7 +198,8 @@ impl Change {
 pub(crate) struct Difference {
     /// The build's name, and the id of its product.
     pub(crate) label: String,
-    pub(crate) product: String,
+    #[schema(value_type = String)]
+    pub(crate) product: ProductId,
     /// The gate's verdict.
     pub(crate) verdict: String,
     /// What it was before; absent where the build was judged for the first time.
@@ -215,36 +220,29 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Compares; the summary tells other ids of a vulnerability, under which it may have been known.
-    pub(crate) fn between(was: Option<&State>, is: &State, summary: &Summary) -> Self {
-        let mut changes = was.map(|was| found(was, is, summary)).unwrap_or_default();
-        changes.sort_by_key(|change| {
-            let is_over = matches!(change.kind, Kind::Closed | Kind::Gone);
-            (is_over, std::cmp::Reverse(change.urgency), !change.known_exploited, change.kind)
-        });
+    /// What changed for a build that was judged by these advisories, for this day.
+    pub(crate) fn of(
+        build: &Build,
+        (snapshot, as_of): (&SnapshotInfo, Date),
+        was: Option<&State>,
+        is: &State,
+        summary: &Summary,
+    ) -> Self {
+        let mut changes = was.map(|was| changes(was, is, summary)).unwrap_or_default();
         let more = changes.len().saturating_sub(CHANGES_MAX);
         changes.truncate(CHANGES_MAX);
         Self {
-            label: String::new(),
-            product: String::new(),
+            label: build.label.clone(),
+            product: build.product,
             verdict: is.verdict.clone(),
             verdict_before: was.map(|was| was.verdict.clone()),
             open: is.findings.iter().filter(|line| line.is_open).count(),
             changes,
             more,
-            snapshot: String::new(),
-            snapshot_date: String::new(),
-            as_of: String::new(),
+            snapshot: snapshot.root.to_string(),
+            snapshot_date: snapshot.date.to_string(),
+            as_of: as_of.to_string(),
         }
-    }
-
-    /// Says of which build, and by what it was judged.
-    pub(crate) fn name(&mut self, build: &Build, snapshot: &SnapshotInfo, as_of: Date) {
-        self.label.clone_from(&build.label);
-        self.product = build.product.to_string();
-        self.snapshot = snapshot.root.to_string();
-        self.snapshot_date = snapshot.date.to_string();
-        self.as_of = as_of.to_string();
     }
 
     /// Whether the build was judged for the first time.
@@ -270,8 +268,9 @@ impl Difference {
     }
 }
 
-/// Every finding that changed.
-fn found(was: &State, is: &State, summary: &Summary) -> Vec<Change> {
+/// Every finding that changed, the most urgent first and what is over last; the summary tells other ids of
+/// a vulnerability, under which it may have been known.
+fn changes(was: &State, is: &State, summary: &Summary) -> Vec<Change> {
     let before: HashMap<Key<'_>, &Line> =
         was.findings.iter().map(|line| (line.key(), line)).collect();
     let mut others: HashMap<Key<'_>, &[String]> = HashMap::new();
@@ -294,6 +293,10 @@ fn found(was: &State, is: &State, summary: &Summary) -> Vec<Change> {
     }
     let gone = was.findings.iter().filter(|line| line.is_open && !seen.contains(&line.key()));
     changes.extend(gone.map(|line| Change::of(Kind::Gone, line, None)));
+    changes.sort_by_key(|change| {
+        let is_over = matches!(change.kind, Kind::Closed | Kind::Gone);
+        (is_over, std::cmp::Reverse(change.urgency), !change.known_exploited, change.kind)
+    });
     changes
 }
 
@@ -303,7 +306,7 @@ mod tests {
 
     use auscult_model::{Verdict, VerdictOutcome};
 
-    use super::{Difference, Kind, State};
+    use super::{Kind, State, changes};
     use crate::summary::{Counts, Summary, Touch};
 
     fn touch(ids: &[&str], outcome: &str, urgency: u8) -> Touch {
@@ -327,9 +330,9 @@ mod tests {
 
     fn check(was: Vec<Touch>, is: Vec<Touch>, expect: &[(Kind, &str)]) {
         let (was, is) = (summary(was), summary(is));
-        let before = State::unpacked(&State::of(&was).packed().unwrap()).unwrap();
-        let changes = Difference::between(Some(&before), &State::of(&is), &is);
-        let found: Vec<_> = changes.changes.iter().map(|one| (one.kind, one.id.as_str())).collect();
+        let told = State::packed(&State::of(&was).text().unwrap()).unwrap();
+        let changes = changes(&State::unpacked(&told).unwrap(), &State::of(&is), &is);
+        let found: Vec<_> = changes.iter().map(|one| (one.kind, one.id.as_str())).collect();
         assert_eq!(found, expect);
     }
 

@@ -76,16 +76,17 @@ fn standing(build: &Build, outcome: Option<VerdictOutcome>) -> (&'static str, &'
 }
 
 fn verdict_of(outcome: VerdictOutcome) -> (&'static str, &'static str) {
-    match outcome {
-        VerdictOutcome::Pass => ("pass", "good"),
-        VerdictOutcome::Fail => ("fail", "bad"),
-        VerdictOutcome::Inconclusive => ("inconclusive", "warn"),
-    }
+    let word = match outcome {
+        VerdictOutcome::Pass => "pass",
+        VerdictOutcome::Fail => "fail",
+        VerdictOutcome::Inconclusive => "inconclusive",
+    };
+    (word, tone_of(word))
 }
 
-/// The tone of a verdict in its word.
-pub(super) fn tone_of_verdict(word: &str) -> &'static str {
-    match word {
+/// The tone of a verdict, by its word.
+pub(super) fn tone_of(verdict: &str) -> &'static str {
+    match verdict {
         "pass" => "good",
         "fail" => "bad",
         _ => "warn",

@@ -85,8 +85,6 @@ pub(super) async fn show(
     let request = page_request(input.after.as_deref(), LIMIT);
     let page = app.store.events(who.organisation, build, &request).await?;
     let products = crate::fleet::products(&app, who.organisation).await?;
-    let products: std::collections::HashMap<String, String> =
-        products.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
     let mut rows = Vec::new();
     for (event, at) in page.items.iter().map(|event| (EventView::of(event), event.at)) {
         let event = event?;
@@ -117,7 +115,7 @@ fn row(event: &EventView, product: &str, at: String) -> EventRow {
         href: format!("/builds/{}", event.build),
         name: format!("{product} {}", is.label),
         verdict: is.verdict.clone(),
-        tone: super::builds::tone_of_verdict(&is.verdict),
+        tone: super::builds::tone_of(&is.verdict),
         before: is.verdict_before.clone().filter(|before| *before != is.verdict),
         is_first: is.is_first(),
         open: is.open,

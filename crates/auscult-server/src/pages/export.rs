@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use auscult_model::DeviceField;
-use auscult_store::{BuildId, Cursor, KeptDevice, OrganisationId, PageRequest};
+use auscult_store::{BuildId, Cursor, KeptDevice, OrganisationId, PageRequest, ProductId};
 use axum::{
     body::Body,
     extract::State,
@@ -299,8 +299,6 @@ pub(super) async fn events(
     let build = input.build(&app, &who).await?;
     let organisation = who.organisation;
     let products = crate::fleet::products(&app, organisation).await?;
-    let products: HashMap<String, String> =
-        products.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
     let parts =
         stream::try_unfold((app, products, At::Start), move |(app, products, at)| async move {
             let Some(request) = at.request() else { return Ok(None) };
@@ -328,7 +326,7 @@ pub(super) async fn events(
     stream_of("changes", &head, parts.boxed())
 }
 
-fn lines_of_event(event: &EventView, products: &HashMap<String, String>) -> Vec<Line> {
+fn lines_of_event(event: &EventView, products: &HashMap<ProductId, String>) -> Vec<Line> {
     let is = &event.is;
     let head = vec![
         event.at.clone(),
