@@ -21,14 +21,18 @@ pub(crate) fn check(url: &str, ca: Option<&str>) -> Answer<()> {
     };
     let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
     let host = uri.host().ok_or_else(|| wrong("names no host"))?;
-    let is_here = host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let is_here = host == "localhost" || is_loopback(host);
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if is_here => {}
         _ => return Err(wrong("is not https: anybody on the way could read it")),
     }
     roots(ca).map(drop)
+}
+
+/// Whether the host of an address is one of this machine's own, by its number.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 fn roots(ca: Option<&str>) -> Answer<RootCerts> {

@@ -1,7 +1,7 @@
 //! Signing in against a directory (LDAP): the person is searched for, bound with the password, and put
 //! to roles by groups.
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::http::{StatusCode, Uri};
 use ldap3::{
@@ -13,7 +13,10 @@ use rustls::{
 };
 
 use super::setting::{Ldap, roles_of};
-use crate::problem::{Answer, Problem};
+use crate::{
+    outbound::is_loopback,
+    problem::{Answer, Problem},
+};
 
 /// How long the directory may take for each answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -41,10 +44,9 @@ pub(super) fn target(url: &str) -> Answer<bool> {
     };
     let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
     let host = uri.host().ok_or_else(|| wrong("names no host"))?;
-    let is_here = host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
     match uri.scheme_str() {
         Some("ldaps") => Ok(false),
-        Some("ldap") => Ok(!is_here),
+        Some("ldap") => Ok(!is_loopback(host)),
         _ => Err(wrong("is neither ldaps: nor ldap:")),
     }
 }

@@ -17,7 +17,7 @@ mod table;
 pub(crate) use guard::{Caller, drain, finish, guard};
 pub(crate) use identity::{By, Identity, permissions};
 pub use role::{Permission, Role};
-pub(crate) use secret::{Secret, csrf_token, same};
+pub(crate) use secret::{Secret, csrf_token, random, same};
 pub(crate) use setting::{GroupRole, Ldap, Oidc, SignInSettings};
 pub(crate) use sign_in::{
     Came, SignIn, SignedIn, begin, begin_at_provider, came_from_provider, cookie_of, end_cookie,

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha1::Sha1;
 
-use super::Secret;
+use super::random;
 use crate::{
     problem::{Answer, Problem},
     state::App,
@@ -57,16 +57,6 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-fn random<const LENGTH: usize>() -> Answer<[u8; LENGTH]> {
-    let mut bytes = [0; LENGTH];
-    let drawn = Secret::new("")?;
-    let digest = Sha256::of(drawn.bytes()).0;
-    for (to, from) in bytes.iter_mut().zip(digest) {
-        *to = from;
-    }
-    Ok(bytes)
 }
 
 /// Whether somebody has a second factor that is asked for.

@@ -18,12 +18,7 @@ pub(crate) struct Secret(String);
 impl Secret {
     /// A new one from the system's random numbers, behind a word that tells leaked ones apart.
     pub(crate) fn new(prefix: &str) -> Answer<Self> {
-        let mut bytes = [0; BYTES];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            filled += getrandom(rest, GetRandomFlags::empty())
-                .map_err(|error| Problem::internal("draw a random number", &error))?;
-        }
+        let bytes: [u8; BYTES] = random()?;
         Ok(Self(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))))
     }
 
@@ -45,6 +40,17 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
     }
+}
+
+/// Random bytes of the system.
+pub(crate) fn random<const LENGTH: usize>() -> Answer<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        filled += getrandom(rest, GetRandomFlags::empty())
+            .map_err(|error| Problem::internal("draw a random number", &error))?;
+    }
+    Ok(bytes)
 }
 
 /// The token that forms of a session carry: who cannot read the pages cannot guess it, and it does

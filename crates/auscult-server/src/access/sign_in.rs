@@ -120,8 +120,8 @@ pub(crate) async fn sign_in(app: &App, given: SignIn<'_>) -> Answer<SignedIn> {
     let is_local = account.source.word == "local";
     let has_factor = second_factor::is_on(app, app.organisation, account.id).await?;
     if has_factor || (is_local && settings.needs_second_factor) {
-        let (source, next) = (account.source.word.clone(), given.next.to_owned());
-        let cookie = ask_for_code(app, &Step::Code { account: account.id, source, next }).await?;
+        let step = Step::Code { account: account.id, next: given.next.to_owned() };
+        let cookie = ask_for_code(app, &step).await?;
         return Ok(SignedIn::Code(cookie));
     }
     signed_in(app, &account, given.address, false).await.map(SignedIn::Session)
@@ -237,9 +237,8 @@ pub(crate) async fn finish_with_code(
     code: &str,
     address: IpAddr,
 ) -> Answer<Option<Coded>> {
-    let Some(step @ Step::Code { .. }) = step::take(app, token).await? else { return Ok(None) };
-    let Step::Code { account: id, next, .. } = &step else { return Ok(None) };
-    let (id, next) = (*id, next.clone());
+    let taken = step::take(app, token).await?;
+    let Some(Step::Code { account: id, next }) = taken else { return Ok(None) };
     let account = app.store.account(app.organisation, id).await?;
     let Some(account) = account.filter(|account| !account.is.disabled) else { return Ok(None) };
     let counted = Counted::of(format!("code {id}"), address);
@@ -260,7 +259,7 @@ pub(crate) async fn finish_with_code(
         app.metrics.sign_in(false);
         tracing::warn!(%address, "a code was wrong");
         // Another try needs no other password.
-        let cookie = ask_for_code(app, &step).await?;
+        let cookie = ask_for_code(app, &Step::Code { account: id, next: next.clone() }).await?;
         return Ok(Some(Coded { came: SignedIn::Code(cookie), next, codes }));
     }
     counted.clear(app).await?;
@@ -333,7 +332,7 @@ pub(crate) async fn came_from_provider(
             .hint("ask an administrator which group means a role here"));
     };
     if second_factor::is_on(app, app.organisation, account.id).await? {
-        let step = Step::Code { account: account.id, source: source.word, next: next.clone() };
+        let step = Step::Code { account: account.id, next: next.clone() };
         return Ok((SignedIn::Code(ask_for_code(app, &step).await?), next));
     }
     Ok((SignedIn::Session(signed_in(app, &account, address, false).await?), next))

@@ -23,8 +23,6 @@ pub(crate) enum Step {
     /// The password was right, and a code is asked for, or a second factor is to be set up.
     Code {
         account: AccountId,
-        /// By whom the first part was done.
-        source: String,
         /// Where to go then.
         next: String,
     },

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::{devices::found, extract::Id, upload};
 use crate::{
-    access::{Caller, Identity, Secret},
+    access::{Caller, Identity, random},
     engine::{Papers, Verified},
     evaluate::{blocking, today},
     problem::{Answer, Problem, ProblemBody},
@@ -111,11 +111,6 @@ pub(crate) async fn waivers(
     Ok(Json(waivers.into_iter().map(WaiverView::from).collect()))
 }
 
-/// 32 random bytes.
-pub(super) fn random() -> Answer<Sha256> {
-    Ok(Sha256::of(Secret::new("")?.bytes()))
-}
-
 /// A challenge to a device, as `auscult measure --challenge` reads it.
 fn challenge_to(device: &KeptDevice, nonce: Sha256, now: Timestamp) -> serde_json::Value {
     let expires = now.checked_add(SignedDuration::from_hours(CHALLENGE_HOURS));
@@ -142,7 +137,7 @@ pub(crate) async fn challenge(
 
 pub(crate) async fn issue(app: &App, who: &Identity, id: DeviceId) -> Answer<serde_json::Value> {
     let device = found(app, who, id).await?;
-    let (nonce, now) = (random()?, Timestamp::now());
+    let (nonce, now) = (Sha256(random()?), Timestamp::now());
     let body = challenge_to(&device, nonce, now);
     let (text, actor) = (body.to_string(), who.actor());
     app.store.issue_challenge(who.organisation, id, nonce, &text, &actor, now).await?;
@@ -291,7 +286,7 @@ async fn judged(
     let (challenge, text) = match open {
         Some((nonce, text)) => (Some(nonce), text),
         // Nobody was told this one, so that nothing answers it: whatever comes was taken before.
-        None => (None, challenge_to(device, random()?, now).to_string()),
+        None => (None, challenge_to(device, Sha256(random()?), now).to_string()),
     };
     let papers = papers(app, who, device, evidence, text).await?;
     let engine = Arc::clone(&app.engine);

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{check_in::random, devices::found, extract::Id};
+use super::{devices::found, extract::Id};
 use crate::{
-    access::{Caller, Identity, Permission, permissions},
+    access::{Caller, Identity, Permission, permissions, random},
     evaluate::today,
     problem::{Answer, Problem, ProblemBody},
     state::App,
@@ -97,7 +97,7 @@ async fn checked(app: &App, who: &Identity, waiver: WaiverInput) -> Answer<Waive
 /// The key of the server, made when it is first needed.
 async fn key(app: &App, who: &Identity) -> Answer<SigningKey> {
     let failed = |error: auscult_dsse::Error| Problem::internal("use the record key", &error);
-    let new = SigningKey::from_seed(&random()?.0).to_pem().map_err(failed)?;
+    let new = SigningKey::from_seed(&random()?).to_pem().map_err(failed)?;
     let pem = app.store.record_key(who.organisation, &new).await?;
     SigningKey::from_pem(&pem).map_err(failed)
 }

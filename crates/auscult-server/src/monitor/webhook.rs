@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use crate::{
+    access::random,
     evaluate::blocking,
     outbound,
     problem::{Answer, Problem},
@@ -21,12 +22,7 @@ const SECRET_BYTES: usize = 32;
 
 /// A new secret.
 pub(crate) fn new_secret() -> Answer<String> {
-    let mut bytes = [0; SECRET_BYTES];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| Problem::internal("draw a random number", &error))?;
-    }
+    let bytes: [u8; SECRET_BYTES] = random()?;
     Ok(format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes)))
 }
 
