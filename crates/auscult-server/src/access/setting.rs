@@ -172,6 +172,21 @@ impl SignInSettings {
 }
 
 impl Ldap {
+    /// One that nobody set up yet, with what is usual.
+    pub(crate) fn empty() -> Self {
+        Self {
+            url: String::new(),
+            ca: None,
+            bind_dn: String::new(),
+            bind_password: None,
+            base: String::new(),
+            filter: person_filter(),
+            group_base: String::new(),
+            group_filter: group_filter(),
+            roles: Vec::new(),
+        }
+    }
+
     fn check(&self) -> Answer<()> {
         super::directory::target(&self.url)?;
         if !self.filter.contains("{name}") {
@@ -187,6 +202,22 @@ impl Ldap {
             super::directory::roots(pem)?;
         }
         check_roles(&self.roles)
+    }
+}
+
+impl Oidc {
+    /// One that nobody set up yet, with what is usual.
+    pub(crate) fn empty() -> Self {
+        Self {
+            label: "Sign in with the hospital's account".to_owned(),
+            issuer: String::new(),
+            ca: None,
+            client_id: String::new(),
+            client_secret: None,
+            scopes: scopes(),
+            groups_claim: groups_claim(),
+            roles: Vec::new(),
+        }
     }
 }
 

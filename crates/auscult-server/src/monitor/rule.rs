@@ -134,6 +134,20 @@ fn threshold(word: &str) -> Option<u8> {
 }
 
 impl Rule {
+    /// One of which nothing is said but its way.
+    pub(crate) fn by(way: Way) -> Self {
+        Self {
+            is_active: yes(),
+            changes: worse(),
+            at_least: None,
+            verdicts: yes(),
+            products: Vec::new(),
+            with_devices: false,
+            when: When::default(),
+            way,
+        }
+    }
+
     pub(crate) fn read(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }

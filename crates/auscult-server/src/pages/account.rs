@@ -10,7 +10,12 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Frame, administration::told, form::Fields, render, second_step::uri_of};
+use super::{
+    Frame,
+    form::{Fields, told},
+    render,
+    second_step::uri_of,
+};
 use crate::{
     access::{By, Caller, Identity, password, second_factor, show_again},
     problem::{Answer, Problem},
@@ -145,8 +150,8 @@ async fn off(app: &App, who: &Identity, fields: &Fields) -> Answer<Said> {
     Ok(Said { done: Some("The second factor is off."), ..Said::default() })
 }
 
-/// Ends every other session of one's own.
-pub(super) async fn end_others(
+/// Ends every session of one's own, this one, too.
+pub(super) async fn end_sessions(
     State(app): State<App>,
     Caller(who): Caller,
     request: Request,

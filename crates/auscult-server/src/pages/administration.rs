@@ -6,18 +6,21 @@ use askama::Template;
 use auscult_store::{Account, AccountId, ApiKey, ApiKeyId, PageRequest};
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 
-use super::{Frame, form::Fields, render, text};
+use super::{
+    Frame,
+    form::{Fields, lead_on, told},
+    render, text,
+};
 use crate::{
     access::{Caller, Identity, Permission, Role, second_factor},
     api::{
         AccountInput, Id, KeyInput, NewKeyView, end, make_account, make_key, take_factor_away,
         update, visible,
     },
-    problem::{Answer, Problem},
+    problem::Answer,
     state::App,
 };
 
@@ -129,22 +132,8 @@ async fn page(
 
 /// Shows the page again with what was wrong, or goes back to it.
 async fn back(app: &App, who: &Identity, done: Answer<()>) -> Answer<Response> {
-    match done {
-        Ok(()) => Ok(Redirect::to("/administration").into_response()),
-        Err(problem)
-            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
-        {
-            let (status, told) = (problem.status, Some(told(problem)));
-            Ok((status, page(app, who, None, told).await?).into_response())
-        }
-        Err(problem) => Err(problem),
-    }
-}
-
-/// A problem in a line.
-pub(super) fn told(problem: Problem) -> String {
-    let hint = problem.hint.map(|hint| format!(" \u{2013} {hint}")).unwrap_or_default();
-    format!("{}{hint}", problem.detail)
+    let done = done.map(|()| "/administration".to_owned());
+    lead_on(done, async |problem| page(app, who, None, Some(told(problem))).await).await
 }
 
 pub(super) async fn new_key(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use auscult_model::VerdictOutcome;
+use auscult_model::{Component, VerdictOutcome};
 use auscult_store::{Build, BuildId, BuildState};
 use axum::{
     extract::{Request, State},
@@ -321,8 +321,17 @@ struct ComponentsPage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ComponentsFilter {
-    pub(super) q: String,
+    q: String,
     after: String,
+}
+
+impl ComponentsFilter {
+    /// The components that are wanted.
+    pub(super) fn chosen<'a>(&self, evaluated: &'a Evaluated) -> Vec<&'a Component> {
+        let wanted = self.q.trim().to_lowercase();
+        let all = evaluated.result.facts.components.iter();
+        all.filter(|one| one.name.to_lowercase().contains(&wanted)).collect()
+    }
 }
 
 pub(super) async fn components(
@@ -335,9 +344,7 @@ pub(super) async fn components(
     let evaluated = crate::api::evaluated(&app, &who, &build).await?;
     let head = Head::of(&app, &who, &build, Some(&evaluated)).await?;
     let title = format!("Components of {} {}", head.product, head.label);
-    let wanted = filter.q.trim().to_lowercase();
-    let all = evaluated.result.facts.components.iter();
-    let all: Vec<_> = all.filter(|one| one.name.to_lowercase().contains(&wanted)).collect();
+    let all = filter.chosen(&evaluated);
     let part = cut(&all, Some(&filter.after), LIMIT, &evaluated.basis.tag())?;
     let page = ComponentsPage {
         frame: Frame::of(&app, &title, "/builds", &who).await?,

@@ -6,13 +6,13 @@ use auscult_model::DeviceField;
 use auscult_store::{BuildFilter, DeviceEvent, DeviceId, KeptDevice, Page, PageRequest};
 use axum::{
     extract::{Request, State},
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
 use super::{
     Frame,
-    form::Fields,
+    form::{Fields, lead_on},
     render,
     text::{self, Pager},
 };
@@ -297,25 +297,19 @@ pub(super) async fn build(
         why: given("why"),
     };
     let done = place_build(&app, &who, id, input).await;
-    told(&app, &who, id, done, "").await
+    back(&app, &who, id, done, format!("/devices/{id}")).await
 }
 
-/// Goes back to a device, or shows it with what was wrong.
-async fn told(
+/// Leads on to a path, or shows the device with what was wrong.
+async fn back(
     app: &App,
     who: &Identity,
     id: DeviceId,
     done: Answer<()>,
-    at: &str,
+    path: String,
 ) -> Answer<Response> {
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}{at}")).into_response()),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => {
-            let shown = page(app, who, id, Some(problem.detail)).await?;
-            Ok((problem.status, shown).into_response())
-        }
-    }
+    let again = async |problem: Problem| page(app, who, id, Some(problem.detail)).await;
+    lead_on(done.map(|()| path), again).await
 }
 
 /// The step of a form.
@@ -364,5 +358,5 @@ pub(super) async fn step(
     };
     let at_station = if given("at") == "station" { "/check-in" } else { "" };
     let done = take_step(&app, &who, id, input).await;
-    told(&app, &who, id, done, at_station).await
+    back(&app, &who, id, done, format!("/devices/{id}{at_station}")).await
 }

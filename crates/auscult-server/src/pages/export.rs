@@ -237,9 +237,7 @@ pub(super) async fn components(
 ) -> Answer<Response> {
     let build = find_build(&app, &who, id).await?;
     let evaluated = crate::api::evaluated(&app, &who, &build).await?;
-    let wanted = filter.q.trim().to_lowercase();
-    let all = evaluated.result.facts.components.iter();
-    let lines = all.filter(|one| one.name.to_lowercase().contains(&wanted)).map(|one| {
+    let lines = filter.chosen(&evaluated).into_iter().map(|one| {
         let is = component(&evaluated, one);
         vec![
             is.name,

@@ -3,6 +3,7 @@
 use axum::{
     extract::{FromRequest as _, Multipart, Request, multipart::Field},
     http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
 };
 
 use super::entry::check_form;
@@ -62,4 +63,28 @@ pub(super) async fn with_file<T>(
         check_form(who, "")?;
     }
     Err(Problem::invalid("the form holds no file"))
+}
+
+/// Leads on after a form was done, to a path, or shows the page of the form again with what was wrong. What
+/// is the server's fault, and what somebody may not do, is told on a page of its own.
+pub(super) async fn lead_on(
+    done: Answer<String>,
+    again: impl AsyncFnOnce(Problem) -> Answer<Response>,
+) -> Answer<Response> {
+    match done {
+        Ok(path) => Ok(Redirect::to(&path).into_response()),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
+        {
+            let status = problem.status;
+            Ok((status, again(problem).await?).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// A problem in a line.
+pub(super) fn told(problem: Problem) -> String {
+    let hint = problem.hint.map(|hint| format!(" \u{2013} {hint}")).unwrap_or_default();
+    format!("{}{hint}", problem.detail)
 }

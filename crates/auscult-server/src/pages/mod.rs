@@ -53,7 +53,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sign-in/provider", get(second_step::to_provider))
         .route("/sign-in/provider/callback", get(second_step::from_provider))
         .route("/account", get(account::show).post(account::change))
-        .route("/account/end-sessions", post(account::end_others))
+        .route("/account/end-sessions", post(account::end_sessions))
         .route("/sign-out", post(entry::sign_out))
         .route("/set-up", get(entry::show_set_up).post(entry::set_up))
         .route("/", get(home::show))

@@ -8,7 +8,12 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 
-use super::{Frame, form::Fields, render};
+use super::{
+    Frame,
+    form::{Fields, told},
+    render,
+    text::by_name,
+};
 use crate::{
     access::{Caller, Identity},
     api::{
@@ -59,18 +64,7 @@ impl RuleForm {
 
     /// An empty one, by which a rule is made.
     fn new(products: &[(String, String)]) -> Self {
-        let way = Way::Mail { to: Vec::new() };
-        let rule = Rule {
-            is_active: true,
-            changes: vec![Kind::New, Kind::Exploited, Kind::Reopened, Kind::Rescored],
-            at_least: None,
-            verdicts: true,
-            products: Vec::new(),
-            with_devices: false,
-            when: When::default(),
-            way,
-        };
-        Self::of_rule(&rule, products)
+        Self::of_rule(&Rule::by(Way::Mail { to: Vec::new() }), products)
     }
 
     fn of(view: RuleView, products: &[(String, String)]) -> Self {
@@ -172,10 +166,7 @@ pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<
 }
 
 async fn page(app: &App, who: &Identity, said: Said) -> Answer<Response> {
-    let products = crate::fleet::products(app, who.organisation).await?;
-    let mut products: Vec<(String, String)> =
-        products.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
-    products.sort_unstable_by_key(|(_, name)| name.to_lowercase());
+    let products = by_name(crate::fleet::products(app, who.organisation).await?);
     let rules = rules(app, who).await?.into_iter();
     let server = mail::server(app, who.organisation).await?;
     let page = NotificationsPage {
@@ -202,7 +193,7 @@ async fn back(app: &App, who: &Identity, done: Answer<Said>) -> Answer<Response>
         Err(problem) if problem.status == StatusCode::FORBIDDEN => Err(problem),
         Err(problem) => {
             let status = problem.status;
-            let error = Some(super::administration::told(problem));
+            let error = Some(told(problem));
             let shown = page(app, who, Said { error, ..Said::default() }).await?;
             Ok((status, shown).into_response())
         }

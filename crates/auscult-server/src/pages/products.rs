@@ -4,7 +4,6 @@ use askama::Template;
 use auscult_store::{NewProduct, ProductId};
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use serde_json::json;
 use super::{
     After, Frame,
     builds::BuildRow,
-    form::{Fields, with_file},
+    form::{Fields, lead_on, with_file},
     render,
     text::Pager,
 };
@@ -190,16 +189,9 @@ pub(super) async fn upload(
     }
     let taken = with_file(&who, request, async |fields, file| {
         let given = Given { product: id, label: fields.get("label").trim(), kind: None };
-        take(&app, &who, &given, file, limit(&app, None)).await
+        let (build, _) = take(&app, &who, &given, file, limit(&app, None)).await?;
+        Ok(format!("/builds/{}", build.id))
     });
-    match taken.await {
-        Ok((build, _)) => Ok(Redirect::to(&format!("/builds/{}", build.id)).into_response()),
-        Err(problem)
-            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
-        {
-            let (status, told) = (problem.status, Some(problem.detail));
-            Ok((status, page(&app, &who, id, "", told).await?).into_response())
-        }
-        Err(problem) => Err(problem),
-    }
+    let again = async |problem: Problem| page(&app, &who, id, "", Some(problem.detail)).await;
+    lead_on(taken.await, again).await
 }

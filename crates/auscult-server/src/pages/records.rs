@@ -4,14 +4,13 @@ use askama::Template;
 use auscult_store::{JobState, PageRequest, Total};
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
 use super::{
     Frame,
-    form::with_file,
+    form::{lead_on, told, with_file},
     render,
     text::{self, Pager},
 };
@@ -115,19 +114,11 @@ pub(super) async fn load(
     request: Request,
 ) -> Answer<Response> {
     let taken = with_file(&who, request, async |fields, file| {
-        take_snapshot(&app, &who, file, fields.get("older") == "yes").await
+        let is_older_meant = fields.get("older") == "yes";
+        take_snapshot(&app, &who, file, is_older_meant).await.map(|()| "/feeds".to_owned())
     });
-    match taken.await {
-        Ok(()) => Ok(Redirect::to("/feeds").into_response()),
-        Err(problem)
-            if problem.status.is_client_error() && problem.status != StatusCode::FORBIDDEN =>
-        {
-            let status = problem.status;
-            let told = super::administration::told(problem);
-            Ok((status, feeds_page(&app, &who, Some(told)).await?).into_response())
-        }
-        Err(problem) => Err(problem),
-    }
+    let again = async |problem| feeds_page(&app, &who, Some(told(problem))).await;
+    lead_on(taken.await, again).await
 }
 
 async fn feeds_page(app: &App, who: &Identity, error: Option<String>) -> Answer<Response> {

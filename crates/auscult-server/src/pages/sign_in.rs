@@ -3,12 +3,15 @@
 use askama::Template;
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
-use super::{Frame, administration::told, form::Fields, render};
+use super::{
+    Frame,
+    form::{Fields, lead_on, told},
+    render,
+};
 use crate::{
     access::{Caller, GroupRole, Identity, Ldap, Oidc, Role, SignInSettings},
     api::{Asked, keep_sign_in, person_in_directory},
@@ -57,34 +60,6 @@ fn read_lines(text: &str) -> Answer<Vec<GroupRole>> {
     lines.map(read).collect()
 }
 
-/// Forms that nobody filled in yet.
-fn empty_ldap() -> Ldap {
-    Ldap {
-        url: String::new(),
-        ca: None,
-        bind_dn: String::new(),
-        bind_password: None,
-        base: String::new(),
-        filter: "(&(objectClass=person)(uid={name}))".to_owned(),
-        group_base: String::new(),
-        group_filter: "(member={dn})".to_owned(),
-        roles: Vec::new(),
-    }
-}
-
-fn empty_oidc() -> Oidc {
-    Oidc {
-        label: "Sign in with the hospital's account".to_owned(),
-        issuer: String::new(),
-        ca: None,
-        client_id: String::new(),
-        client_secret: None,
-        scopes: ["profile", "email", "groups"].map(str::to_owned).to_vec(),
-        groups_claim: "groups".to_owned(),
-        roles: Vec::new(),
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Tried {
@@ -117,8 +92,8 @@ async fn page(
 ) -> Answer<Response> {
     let callback = format!("{}/sign-in/provider/callback", settings.origin(app));
     let (has_ldap, has_oidc) = (settings.ldap.is_some(), settings.oidc.is_some());
-    let ldap = settings.ldap.unwrap_or_else(empty_ldap);
-    let oidc = settings.oidc.unwrap_or_else(empty_oidc);
+    let ldap = settings.ldap.unwrap_or_else(Ldap::empty);
+    let oidc = settings.oidc.unwrap_or_else(Oidc::empty);
     let page = SettingsPage {
         frame: Frame::of(app, "Sign-in", "/administration", who).await?,
         public_url: settings.public_url.unwrap_or_default(),
@@ -182,20 +157,10 @@ pub(super) async fn change(
     request: Request,
 ) -> Answer<Response> {
     let fields = Fields::of(&who, request).await?;
-    let done = match read(&fields) {
-        Ok(settings) => {
-            keep_sign_in(&app, &who, settings.clone()).await.map_err(|why| (why, settings))
-        }
-        Err(problem) => Err((problem, SignInSettings::of(&app, who.organisation).await?.shown())),
+    let (done, settings) = match read(&fields) {
+        Ok(settings) => (keep_sign_in(&app, &who, settings.clone()).await, settings),
+        Err(problem) => (Err(problem), SignInSettings::of(&app, who.organisation).await?),
     };
-    match done {
-        Ok(()) => Ok(Redirect::to(HERE).into_response()),
-        Err((problem, _)) if problem.status.is_server_error() => Err(problem),
-        Err((problem, _)) if problem.status == StatusCode::FORBIDDEN => Err(problem),
-        Err((problem, settings)) => {
-            let (status, error) = (problem.status, Some(told(problem)));
-            let shown = page(&app, &who, settings.shown(), None, error).await?;
-            Ok((status, shown).into_response())
-        }
-    }
+    let again = async |problem| page(&app, &who, settings.shown(), None, Some(told(problem))).await;
+    lead_on(done.map(|()| HERE.to_owned()), again).await
 }

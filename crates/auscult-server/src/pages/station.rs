@@ -7,7 +7,6 @@ use auscult_store::{
 };
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use super::{
     Frame,
     devices::{name, place, tone},
-    form::{Fields, with_file},
+    form::{Fields, lead_on, told, with_file},
     render, text,
 };
 use crate::{
@@ -293,16 +292,8 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
 
 /// Shows the page of a device again with what was wrong, or goes back to it.
 async fn back(app: &App, who: &Identity, id: DeviceId, done: Answer<()>) -> Answer<Response> {
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/devices/{id}/check-in")).into_response()),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) if problem.status == StatusCode::FORBIDDEN => Err(problem),
-        Err(problem) => {
-            let status = problem.status;
-            let shown = page(app, who, id, Some(super::administration::told(problem))).await?;
-            Ok((status, shown).into_response())
-        }
-    }
+    let done = done.map(|()| format!("/devices/{id}/check-in"));
+    lead_on(done, async |problem| page(app, who, id, Some(told(problem))).await).await
 }
 
 /// Asks the device: issues a challenge.

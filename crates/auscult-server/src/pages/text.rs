@@ -1,8 +1,10 @@
 //! How things are written on pages.
 
+use std::collections::HashMap;
+
 use auscult_model::{Finding, Outcome, Severity};
 use auscult_report::primary;
-use auscult_store::{BuildKind, Page, Total};
+use auscult_store::{BuildKind, Page, ProductId, Total};
 use jiff::{Timestamp, tz::TimeZone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -11,6 +13,14 @@ use crate::api::Part;
 /// A time, to the minute.
 pub(super) fn time(time: Timestamp) -> String {
     TimeZone::UTC.to_datetime(time).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Products by name, with their ids, as forms list them.
+pub(super) fn by_name(products: HashMap<ProductId, String>) -> Vec<(String, String)> {
+    let products = products.into_iter().map(|(id, name)| (id.to_string(), name));
+    let mut products: Vec<(String, String)> = products.collect();
+    products.sort_unstable_by_key(|(_, name)| name.to_lowercase());
+    products
 }
 
 /// What was uploaded.

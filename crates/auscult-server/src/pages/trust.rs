@@ -5,14 +5,12 @@ use auscult_model::Sha256;
 use auscult_store::BuildId;
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 
 use super::{
     Frame,
-    administration::told,
-    form::{Fields, with_file},
+    form::{Fields, lead_on, told, with_file},
     render, text,
 };
 use crate::{
@@ -60,14 +58,8 @@ async fn page(app: &App, who: &Identity, error: Option<String>) -> Answer<Respon
 }
 
 async fn back(app: &App, who: &Identity, done: Answer<()>) -> Answer<Response> {
-    match done {
-        Ok(()) => Ok(Redirect::to("/administration/trust").into_response()),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => {
-            let (status, told) = (problem.status, told(problem));
-            Ok((status, page(app, who, Some(told)).await?).into_response())
-        }
-    }
+    let done = done.map(|()| "/administration/trust".to_owned());
+    lead_on(done, async |problem| page(app, who, Some(told(problem))).await).await
 }
 
 pub(super) async fn add(
@@ -156,14 +148,8 @@ pub(super) async fn add_reference(
 ) -> Answer<Response> {
     find_build(&app, &who, id).await?;
     let taken = with_file(&who, request, async |_, file| {
-        take_reference(&app, &who, id, file).await.map(drop)
+        take_reference(&app, &who, id, file).await.map(|_| format!("/builds/{id}/references"))
     });
-    match taken.await {
-        Ok(()) => Ok(Redirect::to(&format!("/builds/{id}/references")).into_response()),
-        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
-            let (status, told) = (problem.status, told(problem));
-            Ok((status, references_page(&app, &who, id, Some(told)).await?).into_response())
-        }
-        Err(problem) => Err(problem),
-    }
+    let again = async |problem| references_page(&app, &who, id, Some(told(problem))).await;
+    lead_on(taken.await, again).await
 }

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 
 use super::{
     Frame, render,
-    text::{Pager, escaped},
+    text::{Pager, by_name, escaped},
 };
 use crate::{
     access::Caller,
@@ -96,15 +96,11 @@ pub(super) async fn show(
         ("q", said(&filter.q)),
     ];
     let named: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
-    let products = list.fleet.products.iter();
-    let mut products: Vec<(String, String)> =
-        products.map(|(id, name)| (id.to_string(), name.clone())).collect();
-    products.sort_unstable_by_key(|(_, name)| name.to_lowercase());
     let page = WorklistPage {
         frame: Frame::of(&app, "Worklist", "/worklist", &who).await?,
         rows: part.items.iter().map(|work| WorkRow::of(work)).collect(),
         pager: Pager::of(&part, &named).with_file("/worklist.csv"),
-        products,
+        products: by_name(list.fleet.products),
         silent: list.silent,
         devices_of_unknown_build: list.devices_of_unknown_build,
         filter: WorkFilter { after: None, ..filter },
