@@ -2,7 +2,7 @@
 //! again as it was written.
 #![no_main]
 
-use auscult_fleet::{ColumnTarget, Mapping, Table, csv, plan, read_devices};
+use auscult_fleet::{ColumnTarget, Mapping, Table, columns, plan, read_devices, row, written};
 use auscult_model::{Device, Udi};
 use jiff::civil::date;
 
@@ -24,7 +24,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(reading) = read_devices(&table, &mapping, today) else { return };
     let plan = plan(reading, &[] as &[(u32, Device)]);
     let known: Vec<(u32, Device)> = (0..).zip(plan.new.into_iter().map(|row| row.device)).collect();
-    let table = Table::read(&csv(known.iter().map(|(_, device)| device)));
+    let rows = known.iter().map(|(_, device)| row(device));
+    let table = Table::read(&written(std::iter::once(columns()).chain(rows)));
     let (Ok(table), false) = (table, known.is_empty()) else { return };
     let reading = read_devices(&table, &Mapping::suggest(&table.header), today);
     let again = auscult_fleet::plan(reading.expect("its own header"), &known);

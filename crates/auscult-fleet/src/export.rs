@@ -1,26 +1,34 @@
-//! Devices as a CSV file that any spreadsheet opens, and that can be imported again.
+//! Tables that any spreadsheet opens (CSV, RFC 4180), and devices as their rows, which can be imported
+//! again.
 
 use auscult_model::{Device, DeviceField};
 
 /// What makes a spreadsheet take a text for a formula.
 pub(crate) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// Writes devices, with every field as a column. A text that a spreadsheet would take for a formula
-/// gets an apostrophe before it (OWASP, CSV injection).
-pub fn csv<'a>(devices: impl IntoIterator<Item = &'a Device>) -> Vec<u8> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    let header = DeviceField::ALL.iter().map(|field| field.name());
-    // Writing into memory does not fail.
-    let _ = writer.write_record(header);
-    for device in devices {
-        let cell = |field: &DeviceField| device.get(*field).map(ToString::to_string);
-        let cells = DeviceField::ALL.iter().map(|field| harmless(cell(field).unwrap_or_default()));
-        let _ = writer.write_record(cells);
+/// Writes the lines of a table. A text that a spreadsheet would take for a formula gets an apostrophe before
+/// it (OWASP, CSV injection).
+pub fn written(lines: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    for line in lines {
+        // Writing into memory does not fail, and lines may differ in length.
+        let _ = writer.write_record(line.into_iter().map(harmless));
     }
     writer.into_inner().unwrap_or_default()
 }
 
+/// The columns of a table of devices: every field.
+pub fn columns() -> Vec<String> {
+    DeviceField::ALL.iter().map(|field| field.name().to_owned()).collect()
+}
+
+/// The row of a device, in the order of [`columns`]; empty where nothing is known.
+pub fn row(device: &Device) -> Vec<String> {
+    let cell = |field: &DeviceField| device.get(*field).map(ToString::to_string);
+    DeviceField::ALL.iter().map(|field| cell(field).unwrap_or_default()).collect()
+}
+
 /// A cell that no spreadsheet takes for a formula.
-pub fn harmless(cell: String) -> String {
+fn harmless(cell: String) -> String {
     if cell.starts_with(FORMULA) { format!("'{cell}") } else { cell }
 }

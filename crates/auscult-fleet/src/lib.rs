@@ -11,7 +11,7 @@ mod plan;
 mod rows;
 mod table;
 
-pub use export::{csv, harmless};
+pub use export::{columns, row, written};
 pub use mapping::{ColumnTarget, InvalidMapping, Mapping};
 pub use plan::{Plan, PlannedUpdate, plan};
 pub use rows::{Fault, Reading, RowDevice, read_devices};

@@ -4,7 +4,8 @@
 use std::io::Write as _;
 
 use auscult_fleet::{
-    ColumnTarget, InvalidMapping, Mapping, Plan, Reading, Table, csv, plan, read_devices,
+    ColumnTarget, InvalidMapping, Mapping, Plan, Reading, Table, columns, plan, read_devices, row,
+    written,
 };
 use auscult_model::{DateOrder, Device, DeviceField};
 use jiff::civil::{Date, date};
@@ -135,7 +136,8 @@ fn barcodes_defaults_and_words_of_a_site_are_taken() {
 fn what_was_exported_is_imported_without_a_change() {
     let old =
         known("Asset,Serial,Room,Mac,Next PM,Life Support\n1,A,-1,aabbccddeeff,31.12.2026,y\n");
-    let bytes = csv(old.iter().map(|(_, device)| device));
+    let rows = old.iter().map(|(_, device)| row(device));
+    let bytes = written(std::iter::once(columns()).chain(rows));
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.contains("'-1"), "{text}");
     let plan = plan(read(&text), &old);

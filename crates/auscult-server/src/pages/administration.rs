@@ -15,7 +15,7 @@ use super::{
     render, text,
 };
 use crate::{
-    access::{Caller, Identity, Permission, Role, second_factor},
+    access::{Caller, Identity, Permission, Role},
     api::{
         AccountInput, Id, KeyInput, NewKeyView, end, make_account, make_key, take_factor_away,
         update, visible,
@@ -112,16 +112,13 @@ async fn page(
     let names = accounts.iter().map(|one| (one.id, one.is.name.clone())).collect();
     let keys = visible(app, who).await?;
     let scopes = Permission::SCOPES.into_iter().filter(|scope| who.may(*scope));
-    let mut rows = Vec::with_capacity(accounts.len());
-    for account in &accounts {
-        let has_factor = second_factor::is_on(app, who.organisation, account.id).await?;
-        rows.push(AccountRow::of(account, who, has_factor));
-    }
+    let secured = app.store.with_second_factor(who.organisation).await?;
+    let row = |one: &Account| AccountRow::of(one, who, secured.contains(&one.id));
     let page = AdministrationPage {
         frame: Frame::of(app, "Administration", "/administration", who).await?,
         keys: keys.iter().map(|key| KeyRow::of(key, &names)).collect(),
         scopes: scopes.map(Permission::word).collect(),
-        accounts: rows,
+        accounts: accounts.iter().map(row).collect(),
         roles: Role::ALL.iter().map(|role| role.word()).collect(),
         administers,
         made,

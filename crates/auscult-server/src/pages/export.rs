@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use auscult_model::DeviceField;
+use auscult_fleet::written;
 use auscult_store::{BuildId, Cursor, KeptDevice, OrganisationId, PageRequest, ProductId};
 use axum::{
     body::Body,
@@ -41,17 +41,6 @@ const AT_ONCE: u32 = 1_000;
 /// A line of a file.
 type Line = Vec<String>;
 
-/// Lines as a file.
-fn written(lines: impl IntoIterator<Item = Line>) -> Answer<Bytes> {
-    let failed = |error: &dyn std::fmt::Display| Problem::internal("write the list", error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for line in lines {
-        let cells = line.into_iter().map(auscult_fleet::harmless);
-        writer.write_record(cells).map_err(|error| failed(&error))?;
-    }
-    Ok(writer.into_inner().map_err(|error| failed(&error))?.into())
-}
-
 fn line(cells: &[&str]) -> Line {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
@@ -64,23 +53,19 @@ fn answered(name: &str, body: Body) -> Response {
 }
 
 /// A file of a list that is in memory.
-fn file(name: &str, head: &[&str], lines: impl IntoIterator<Item = Line>) -> Answer<Response> {
+fn file(name: &str, head: &[&str], lines: impl IntoIterator<Item = Line>) -> Response {
     let all = std::iter::once(line(head)).chain(lines);
-    Ok(answered(name, Body::from(written(all)?)))
+    answered(name, Body::from(written(all)))
 }
 
 /// A file whose parts are sent as they are read.
-fn stream_of(
-    name: &str,
-    head: &[&str],
-    parts: BoxStream<'static, Answer<Vec<Line>>>,
-) -> Answer<Response> {
-    let head = written([line(head)])?;
-    let parts = parts.map(|part| part.and_then(written));
-    let whole = stream::once(async { Ok(head) }).chain(parts);
+fn stream_of(name: &str, head: Line, parts: BoxStream<'static, Answer<Vec<Line>>>) -> Response {
+    let head = written([head]);
+    let parts = parts.map(|part| part.map(written));
+    let whole = stream::once(async { Ok(head) }).chain(parts).map_ok(Bytes::from);
     // The problem is in the log already; who reads sees that the file breaks off.
     let whole = whole.map_err(|problem: Problem| std::io::Error::other(problem.detail));
-    Ok(answered(name, Body::from_stream(whole)))
+    answered(name, Body::from_stream(whole))
 }
 
 /// What was read of a list of the store, and where it goes on.
@@ -126,7 +111,7 @@ pub(super) async fn worklist(
         ]
     });
     let head = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
-    file("worklist", &head, lines)
+    Ok(file("worklist", &head, lines))
 }
 
 pub(super) async fn builds(
@@ -177,7 +162,7 @@ pub(super) async fn builds(
         "scheduled",
         "devices",
     ];
-    file("builds", &head, lines)
+    Ok(file("builds", &head, lines))
 }
 
 pub(super) async fn findings(
@@ -226,7 +211,7 @@ pub(super) async fn findings(
         "due",
         "fixed",
     ];
-    file("findings", &head, lines)
+    Ok(file("findings", &head, lines))
 }
 
 pub(super) async fn components(
@@ -262,7 +247,7 @@ pub(super) async fn components(
         "advisories_know_it",
         "locator",
     ];
-    file("components", &head, lines)
+    Ok(file("components", &head, lines))
 }
 
 pub(super) async fn where_is(
@@ -286,7 +271,7 @@ pub(super) async fn where_is(
             row.devices.to_string(),
         ]
     });
-    file("where-used", &["build", "product", "label", "versions", "open", "devices"], lines)
+    Ok(file("where-used", &["build", "product", "label", "versions", "open", "devices"], lines))
 }
 
 pub(super) async fn events(
@@ -321,7 +306,7 @@ pub(super) async fn events(
         "outcome_before",
         "known_exploited",
     ];
-    stream_of("changes", &head, parts.boxed())
+    Ok(stream_of("changes", line(&head), parts.boxed()))
 }
 
 fn lines_of_event(event: &EventView, products: &HashMap<ProductId, String>) -> Vec<Line> {
@@ -365,16 +350,14 @@ pub(super) async fn devices(
         let lines = page.items.iter().map(line_of_device).collect();
         Answer::Ok(Some((lines, (app, filter, At::then(page.next)))))
     });
-    let mut head: Vec<&str> = DeviceField::ALL.iter().map(|field| field.name()).collect();
-    head.extend(["custody", "build", "build_basis"]);
-    stream_of("devices", &head, parts.boxed())
+    let mut head = auscult_fleet::columns();
+    head.extend(line(&["custody", "build", "build_basis"]));
+    Ok(stream_of("devices", head, parts.boxed()))
 }
 
 /// The fields as an import reads them, and where the device is.
 fn line_of_device(device: &KeptDevice) -> Line {
-    let cell = |field: &DeviceField| device.is.get(*field).map(ToString::to_string);
-    let mut cells: Line =
-        DeviceField::ALL.iter().map(|field| cell(field).unwrap_or_default()).collect();
+    let mut cells: Line = auscult_fleet::row(&device.is);
     cells.push(device.custody.word().to_owned());
     cells.push(device.build.build().map(|build| build.to_string()).unwrap_or_default());
     cells.push(device.build.basis().to_owned());
@@ -401,5 +384,5 @@ pub(super) async fn audit(State(app): State<App>, Caller(who): Caller) -> Answer
         Answer::Ok(Some((lines, (app, At::then(page.next)))))
     });
     let head = ["sequence", "at", "actor", "action", "object", "detail", "digest"];
-    stream_of("audit", &head, parts.boxed())
+    Ok(stream_of("audit", line(&head), parts.boxed()))
 }

@@ -1,5 +1,7 @@
 //! Second factors: the secret that makes codes, and codes for whoever lost it.
 
+use std::collections::HashSet;
+
 use auscult_model::Sha256;
 use jiff::Timestamp;
 
@@ -46,6 +48,17 @@ impl Store {
             })
         };
         row.map(read).transpose()
+    }
+
+    /// The accounts whose second factor is asked for.
+    pub async fn with_second_factor(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<HashSet<AccountId>> {
+        let select = "SELECT account FROM second_factor
+            WHERE organisation = $1 AND confirmed_at IS NOT NULL";
+        let rows = self.database.rows("list the second factors", select, values![organisation]);
+        rows.await?.iter().map(|row| row.parsed("account")).collect()
     }
 
     /// Keeps a new secret that is still to be confirmed; one that was confirmed stays, and `false` is
