@@ -220,7 +220,7 @@ pub(crate) async fn test(
 pub(crate) async fn try_out(app: &App, who: &Identity, id: RuleId) -> Answer<()> {
     let (kept, rule) = find(app, who, id).await?;
     let now = Timestamp::now();
-    let message = Message::test(app, &kept.is.name, now);
+    let message = Message::test(app, who.organisation, &kept.is.name, now).await?;
     let id = format!("msg_test_{}_{}", kept.id, now.as_millisecond());
     jobs::deliver(app, who.organisation, &rule, &id, &message).await
 }

@@ -13,7 +13,7 @@ use super::{
     rule::Rule,
     told::{Change, Difference},
 };
-use crate::{fleet::DeviceCounts, problem::Answer, state::App};
+use crate::{access::SignInSettings, fleet::DeviceCounts, problem::Answer, state::App};
 
 /// Vulnerabilities that a mail names; the others are counted.
 const NAMED_MAX: usize = 100;
@@ -88,7 +88,7 @@ impl Known {
         Ok(Self {
             products: crate::fleet::products(app, organisation).await?,
             devices: DeviceCounts::of(app, organisation).await?,
-            origin: app.origin(),
+            origin: origin(app, organisation).await?,
         })
     }
 
@@ -105,13 +105,24 @@ impl Known {
     }
 }
 
+/// Where people reach this server, wherever it listens.
+async fn origin(app: &App, organisation: OrganisationId) -> Answer<String> {
+    Ok(SignInSettings::of(app, organisation).await?.origin(app))
+}
+
 impl Message {
     /// One that says nothing, to see whether it arrives.
-    pub(crate) fn test(app: &App, rule: &str, now: Timestamp) -> Self {
-        Self::empty("auscult.test", app, rule, now)
+    pub(crate) async fn test(
+        app: &App,
+        organisation: OrganisationId,
+        rule: &str,
+        now: Timestamp,
+    ) -> Answer<Self> {
+        let origin = origin(app, organisation).await?;
+        Ok(Self::empty("auscult.test", &origin, rule, now))
     }
 
-    fn empty(kind: &'static str, app: &App, rule: &str, now: Timestamp) -> Self {
+    fn empty(kind: &'static str, origin: &str, rule: &str, now: Timestamp) -> Self {
         Self {
             kind,
             rule: rule.to_owned(),
@@ -120,7 +131,7 @@ impl Message {
             verdicts: Vec::new(),
             more: 0,
             devices_of_unknown_build: 0,
-            url: format!("{}/events", app.origin()),
+            url: format!("{origin}/events"),
         }
     }
 
@@ -133,7 +144,7 @@ impl Message {
         now: Timestamp,
     ) -> Answer<Option<Self>> {
         let known = Known::of(app, organisation).await?;
-        let mut message = Self::empty("auscult.changes", app, name, now);
+        let mut message = Self::empty("auscult.changes", &known.origin, name, now);
         let mut told: BTreeMap<String, Told> = BTreeMap::new();
         for event in events {
             if rule.with_devices && known.devices(event.build) == 0 {

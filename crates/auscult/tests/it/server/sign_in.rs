@@ -193,8 +193,10 @@ fn a_second_factor_is_asked_for_and_its_codes_are_good_once() {
     let client = server.as_session(&root);
     let accounts = client.get("/api/v1/accounts").json();
     let id = accounts["items"][0]["id"].as_str().expect("an id");
+    assert!(client.get("/administration").body.contains("second factor</span>"));
     let path = format!("/api/v1/accounts/{id}/second-factor");
     assert_eq!(client.send("DELETE", &path, "", b"").status, 204);
+    assert!(!client.get("/administration").body.contains("second factor</span>"));
     assert_eq!(sign_in(&server, "root", PASSWORD).header("location"), Some("/"));
     // Where everybody needs one, it is set up before the first page.
     let needed = json!({ "needs_second_factor": true });
