@@ -29,11 +29,11 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     shell("cargo build --locked --package auscult")?;
     let folder = tempfile::tempdir()?;
     let database = format!("sqlite:{}", folder.path().join("server.db").display());
-    let server = Server::start(&tested_program()?, &database, folder.path())?;
+    let server = Server::start(&tested_program()?, &database, folder.path());
     let client = server.administrator()?;
     fill(&client)?;
     let mut command = Command::new(schemathesis);
-    command.arg("run").arg(format!("{}/api/v1/openapi.json", server.url));
+    command.arg("run").arg(format!("{}/api/v1/openapi.json", server.is.url));
     command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--seed", "1"]);
     command.args(["--max-examples", examples, "--continue-on-failure", "--no-color"]);
     command.args(["--suppress-health-check", "all", "--header", "Sec-Fetch-Site: same-origin"]);
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     // The session says who asks; a key that was made up would be asked instead of it.
     command.args(["--generation-with-security-parameters", "false"]);
     // It writes what it remembers where it stands.
-    command.arg("--tls-verify").arg(server.certificate()).current_dir(folder.path());
+    command.arg("--tls-verify").arg(server.is.certificate()).current_dir(folder.path());
     let status = command.status().context("start schemathesis")?;
     client.get("/api/v1/me").context("the server does not answer any more")?;
     ensure!(status.success(), "schemathesis found something");

@@ -2,19 +2,15 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    io::Read as _,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
+use auscult_testkit::Serving;
 use serde_json::Value;
-use ureq::{
-    Agent,
-    http::Request,
-    tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
-};
+use ureq::{Agent, http::Request};
 
 /// The password of the administrator.
 const PASSWORD: &str = "vier Wagen im Nebel";
@@ -23,12 +19,9 @@ const ANSWER_MAX: Duration = Duration::from_mins(10);
 
 /// A process that answers; it ends with this value.
 pub(crate) struct Server {
-    pub(crate) url: String,
+    pub(crate) is: Serving,
     /// From its start until it said that it answers.
     pub(crate) started_in: Duration,
-    set_up: Option<String>,
-    data: PathBuf,
-    process: Child,
 }
 
 /// What a server said.
@@ -54,61 +47,27 @@ impl Said {
 
 impl Server {
     /// Starts the program on a port of its choice.
-    pub(crate) fn start(program: &Path, database: &str, data: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Path, database: &str, data: &Path) -> Self {
         let begun = Instant::now();
-        let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--database", database, "--data"]);
-        command.arg(data).args(["--request-limit", "100000", "--log-level", "warn"]);
-        command.env_remove("AUSCULT_ADVISORIES").env("AUSCULT_DATA", data);
-        let mut process = command.stdout(Stdio::piped()).spawn().context("start the server")?;
-        let output = BufReader::new(process.stdout.take().context("read what it says")?);
-        let (mut url, mut set_up) = (None, None);
-        for line in output.lines().map_while(Result::ok) {
-            if line.starts_with("first administrator") {
-                set_up = line.split(' ').next_back().map(str::to_owned);
-            }
-            url = line.strip_prefix("auscult answers at ").map(str::to_owned);
-            if url.is_some() {
-                break;
-            }
-        }
-        let Some(url) = url else { bail!("the server ended: {}", process.wait()?) };
-        Ok(Self { url, started_in: begun.elapsed(), set_up, data: data.to_owned(), process })
-    }
-
-    /// The certificate that it made.
-    pub(crate) fn certificate(&self) -> PathBuf {
-        self.data.join("certificate.pem")
+        let is = Serving::start(program, database, data, &[]);
+        Self { is, started_in: begun.elapsed() }
     }
 
     /// Somebody with connections that stay open; nobody yet.
-    fn nobody(&self) -> anyhow::Result<Client> {
-        let pem = fs::read(self.certificate()).context("read the certificate")?;
-        let certificate = Certificate::from_pem(&pem)?.to_owned();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&[certificate]))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(ANSWER_MAX))
-            .build();
-        let agent = config.new_agent();
-        Ok(Client { agent, url: self.url.clone(), cookie: String::new() })
+    fn nobody(&self) -> Client {
+        let agent = self.is.agent(ANSWER_MAX);
+        Client { agent, url: self.is.url.clone(), cookie: String::new() }
     }
 
     /// Makes the first administrator.
     pub(crate) fn administrator(&self) -> anyhow::Result<Client> {
-        let link = self.set_up.as_ref().context("the server has an administrator already")?;
+        let link = self.is.set_up.as_ref().context("the server has an administrator already")?;
         let token = link.split_once("token=").context("the link has no token")?.1;
         let password = PASSWORD.replace(' ', "+");
         let form = format!(
             "token={token}&name=root&display_name=Ada&password={password}&again={password}"
         );
-        let nobody = self.nobody()?;
+        let nobody = self.nobody();
         let kind = "application/x-www-form-urlencoded";
         let said = nobody.send("POST", "/set-up", kind, form.as_bytes())?.done()?;
         let cookie = said.cookie.context("no session began")?;
@@ -116,24 +75,17 @@ impl Server {
     }
 
     /// The same administrator, signed in at a server that was started again.
-    pub(crate) fn with(&self, other: &Client) -> anyhow::Result<Client> {
-        Ok(Client { cookie: other.cookie.clone(), ..self.nobody()? })
+    pub(crate) fn with(&self, other: &Client) -> Client {
+        Client { cookie: other.cookie.clone(), ..self.nobody() }
     }
 
     /// The most memory that it ever had, in MiB.
     pub(crate) fn peak_mib(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.is.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         let kibibytes: f64 = number.context("no VmHWM")?.parse()?;
         Ok(kibibytes / 1024.0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

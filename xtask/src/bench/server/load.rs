@@ -50,7 +50,7 @@ pub(super) fn load<'a>(
     snapshots: &'a [PathBuf; 2],
     size: Size,
 ) -> anyhow::Result<Loaded<'a>> {
-    let server = Server::start(program, database, folder)?;
+    let server = Server::start(program, database, folder);
     let client = server.administrator()?;
     let [snapshot, _] = snapshots;
     client.upload("/api/v1/snapshots?older=true", &std::fs::read(snapshot)?)?;

@@ -1,18 +1,12 @@
 //! A running server, and somebody who talks to it.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{io::Read as _, ops::Deref, path::Path, time::Duration};
 
-use auscult_testkit::Postgres;
+use auscult_testkit::{Postgres, Serving};
 use serde_json::Value;
 use ureq::{
     Agent,
     http::{Request, Response},
-    tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
 };
 
 use crate::support::root;
@@ -21,12 +15,14 @@ use crate::support::root;
 pub(super) const PASSWORD: &str = "vier Wagen im Nebel";
 
 /// A server process with a database of its own.
-pub(super) struct Server {
-    pub(super) url: String,
-    /// The link to the first administrator.
-    pub(super) set_up: Option<String>,
-    pub(super) data: PathBuf,
-    process: Child,
+pub(super) struct Server(Serving);
+
+impl Deref for Server {
+    type Target = Serving;
+
+    fn deref(&self) -> &Serving {
+        &self.0
+    }
 }
 
 /// What a server said.
@@ -63,47 +59,17 @@ pub(super) fn databases() -> Vec<(String, tempfile::TempDir)> {
 }
 
 impl Server {
-    pub(super) fn start(database: &str, data: &std::path::Path) -> Self {
+    pub(super) fn start(database: &str, data: &Path) -> Self {
         Self::start_with(database, data, &[])
     }
 
-    pub(super) fn start_with(database: &str, data: &std::path::Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--database", database, "--data"]);
-        command.arg(data).args(["--request-limit", "100000", "--log-level", "warn"]).args(more);
-        command.env_remove("AUSCULT_ADVISORIES").env("AUSCULT_DATA", data);
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let output = BufReader::new(process.stdout.take().expect("a pipe"));
-        let (mut url, mut set_up) = (None, None);
-        for line in output.lines().map_while(Result::ok) {
-            if line.starts_with("first administrator") {
-                set_up = line.split(' ').next_back().map(str::to_owned);
-            }
-            url = line.strip_prefix("auscult answers at ").map(str::to_owned);
-            if url.is_some() {
-                break;
-            }
-        }
-        let url = url.expect("the server answers");
-        Self { url, set_up, data: data.into(), process }
+    pub(super) fn start_with(database: &str, data: &Path, more: &[&str]) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_auscult"));
+        Self(Serving::start(program, database, data, more))
     }
 
-    /// Trusts the certificate that the server made, and nothing else.
     fn agent(&self) -> Agent {
-        let pem = std::fs::read(self.data.join("certificate.pem")).expect("it is kept");
-        let certificate = Certificate::from_pem(&pem).expect("a certificate").to_owned();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&[certificate]))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(Duration::from_mins(2)))
-            .build();
-        config.new_agent()
+        self.0.agent(Duration::from_mins(2))
     }
 
     /// Sends a request with these headers.
@@ -190,21 +156,14 @@ impl Server {
 
     /// The same, and waits until it is gone.
     pub(super) fn kill(&mut self) {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
+        self.0.process.kill().expect("it runs");
+        self.0.process.wait().expect("it ends");
     }
 
     /// Asks it to stop, and returns its exit code.
     pub(super) fn stop(&mut self) -> Option<i32> {
         rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).expect("it runs");
-        self.process.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.0.process.wait().expect("it ends").code()
     }
 }
 
