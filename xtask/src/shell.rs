@@ -9,13 +9,13 @@ use std::{
 use anyhow::{Context as _, bail};
 
 /// The project's root.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// The shared folder with corpus, feeds and conformance suites, if it is there:
 /// `$AUSCULT_SHARED`, or `shared` beside the project.
-pub(crate) fn shared() -> Option<PathBuf> {
+pub fn shared() -> Option<PathBuf> {
     let folder = std::env::var_os("AUSCULT_SHARED")
         .map_or_else(|| root().join("..").join("shared"), PathBuf::from);
     folder.is_dir().then_some(folder)
@@ -24,12 +24,12 @@ pub(crate) fn shared() -> Option<PathBuf> {
 /// Runs a program in the project's root, its words separated by spaces, and fails if it does.
 /// Cargo keeps nothing for a next, slightly different build: that would double the disk that a run
 /// of every check needs.
-pub(crate) fn run(words: &str) -> anyhow::Result<()> {
+pub fn run(words: &str) -> anyhow::Result<()> {
     run_with(words, &[])
 }
 
 /// The same with more in its environment.
-pub(crate) fn run_with(words: &str, environment: &[(&str, &OsStr)]) -> anyhow::Result<()> {
+pub fn run_with(words: &str, environment: &[(&str, &OsStr)]) -> anyhow::Result<()> {
     println!("$ {words}");
     let mut words = words.split(' ');
     let program = words.next().context("run nothing")?;
@@ -44,7 +44,7 @@ pub(crate) fn run_with(words: &str, environment: &[(&str, &OsStr)]) -> anyhow::R
 }
 
 /// Runs a command and returns what it writes; its last messages tell why it failed.
-pub(crate) fn output_bytes(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+pub fn output_bytes(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command.output().with_context(|| format!("start {program}"))?;
     if !done.status.success() {
@@ -56,38 +56,48 @@ pub(crate) fn output_bytes(command: &mut Command) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Whether a program answers to this argument.
-pub(crate) fn answers(program: &str, argument: &str) -> bool {
+pub fn answers(program: &str, argument: &str) -> bool {
     let output = Command::new(program).arg(argument).output();
     output.is_ok_and(|output| output.status.success())
 }
 
+/// The program that a task uses: with `--tested` among its arguments the one that `cargo test` has just
+/// built, otherwise a release of it.
+pub fn program(arguments: &[String]) -> anyhow::Result<PathBuf> {
+    if arguments.iter().any(|argument| argument == "--tested") {
+        tested_program("auscult")
+    } else {
+        release_program()
+    }
+}
+
 /// Builds the program in release mode and returns its path.
-pub(crate) fn release_program() -> anyhow::Result<PathBuf> {
+pub fn release_program() -> anyhow::Result<PathBuf> {
     release_program_with("")
 }
 
 /// The same with features of Cargo's.
-pub(crate) fn release_program_with(features: &str) -> anyhow::Result<PathBuf> {
+pub fn release_program_with(features: &str) -> anyhow::Result<PathBuf> {
     let features = if features.is_empty() { String::new() } else { format!(" -F {features}") };
     run(&format!("cargo build --release --locked --package auscult{features}"))?;
     Ok(target().join("release").join("auscult"))
 }
 
-/// The program that `cargo test` has just built for its own use: with every check of arithmetic and
+/// A program that `cargo test` has just built for its own use: with every check of arithmetic and
 /// every assertion, slower than a release, and there without another build of everything.
-pub(crate) fn tested_program() -> anyhow::Result<PathBuf> {
-    let program = target().join("debug").join("auscult");
+pub fn tested_program(name: &str) -> anyhow::Result<PathBuf> {
+    let program = target().join("debug").join(name);
     anyhow::ensure!(program.is_file(), "cargo test left no {}", program.display());
     Ok(program)
 }
 
 /// Where Cargo builds.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// The files that git tracks.
-pub(crate) fn tracked() -> anyhow::Result<Vec<PathBuf>> {
+pub fn tracked() -> anyhow::Result<Vec<PathBuf>> {
     let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let output = output.context("start git")?;
     if !output.status.success() {
@@ -98,7 +108,7 @@ pub(crate) fn tracked() -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Every regular file below a folder; links are not followed.
-pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder);
@@ -116,7 +126,7 @@ pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Installs the Debian packages whose program is not there, or says what is missing.
-pub(crate) fn install_debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
+pub fn install_debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<&str> = programs
         .iter()
         .filter(|(program, _)| !is_installed(program))

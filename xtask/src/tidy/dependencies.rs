@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::Complaint;
-use crate::shell::root;
+use xtask::shell::root;
 
 /// Each crate with the crates of this project that it may name, not counting tests.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -55,8 +55,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auscult-version",
         ],
     ),
+    ("xtask", &[]),
     (
-        "xtask",
+        "workbench",
         &[
             "auscult-advisory",
             "auscult-inspect",
@@ -82,8 +83,9 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
     ("auscult-store", &["sqlx", "tokio"]),
     ("auscult-server", &["axum", "hyper", "ldap3", "lettre", "openidconnect", "tokio", "ureq"]),
     ("auscult", &["tokio", "ureq"]),
-    // Benchmarks and checks of the interface ask a server that they started.
-    ("xtask", &["ureq"]),
+    // Tests, benchmarks and checks of the interface ask a server that they started.
+    ("auscult-testkit", &["ureq"]),
+    ("workbench", &["ureq"]),
 ];
 
 pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
@@ -93,7 +95,7 @@ pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
         .map(|entry| entry.path().join("Cargo.toml"))
         .filter(|path| path.is_file())
         .collect();
-    manifests.push(root().join("xtask").join("Cargo.toml"));
+    manifests.extend(["workbench", "xtask"].map(|name| root().join(name).join("Cargo.toml")));
     manifests.sort();
     for path in manifests {
         let text = std::fs::read_to_string(&path).context("read a manifest")?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 
 use super::Complaint;
-use crate::shell::{root, shared, tracked};
+use xtask::shell::{root, shared, tracked};
 
 pub(crate) fn check() -> anyhow::Result<Vec<Complaint>> {
     let Some(shared) = shared() else {

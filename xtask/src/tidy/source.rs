@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::Complaint;
-use crate::shell::{root, tracked};
+use xtask::shell::{root, tracked};
 
 /// Longest function in lines, from its signature to its closing brace.
 const FUNCTION_LINES_MAX: usize = 70;
