@@ -73,6 +73,17 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
     })
 }
 
+/// Whether nothing but its components is known of a build, as of an SBOM: what [`assess`] says of a
+/// finding then depends on that finding alone, whatever else the build holds.
+pub fn is_bare(facts: &Facts) -> bool {
+    facts.binaries.is_empty()
+        && facts.owned.is_empty()
+        && facts.kernels.is_empty()
+        && facts.features.is_empty()
+        && facts.operation.roots().is_empty()
+        && facts.operation.module_releases().next().is_none()
+}
+
 /// Joins a capture of a running unit to the facts: tells in each finding what was seen of its
 /// component, and what the two say of each other. It closes nothing and opens nothing.
 pub fn join_capture(facts: &Facts, capture: &Capture, findings: &mut [Finding]) -> RuntimeView {

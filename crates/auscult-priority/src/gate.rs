@@ -20,7 +20,7 @@ use crate::policy::{Policy, Rule};
 #[derive(Clone, Debug)]
 pub struct GateInput<'a> {
     /// The findings with their decisions.
-    pub findings: &'a [Finding],
+    pub findings: Vec<&'a Finding>,
     /// How much of the image was read.
     pub coverage: &'a Coverage,
     /// What went wrong while reading it.
@@ -102,6 +102,7 @@ fn counted<'a>(policy: &'a Policy, input: &'a GateInput<'_>) -> impl Iterator<It
     input
         .findings
         .iter()
+        .copied()
         .filter(|finding| needs_decision(finding) && !is_ignored(finding, policy, input.as_of))
 }
 

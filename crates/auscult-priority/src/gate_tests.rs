@@ -61,7 +61,7 @@ impl Case {
 
     fn input(&self) -> GateInput<'_> {
         GateInput {
-            findings: &self.findings,
+            findings: self.findings.iter().collect(),
             coverage: &self.coverage,
             problems: &self.problems,
             components: self.components,

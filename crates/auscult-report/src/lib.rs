@@ -21,7 +21,7 @@ pub use diff::{DIFF_SCHEMA, Difference, Side};
 pub use format::{OutputFormat, UnavailableFormat};
 pub use html::html;
 pub use json::{SCAN_SCHEMA, json, write_json};
-pub use rank::{compare, makers, primary, urgency};
+pub use rank::{compare, makers, primary, sort, urgency};
 pub use result::{Assessment, ScanResult, Unmatched};
 pub use table::{TableOptions, explain, table};
 pub use text::clean;

@@ -4,7 +4,10 @@
 //! It only orders what `auscult-priority` decided; it decides nothing. A finding without a
 //! decision stands before all others, as a missing answer must not hide it.
 
-use std::cmp::{Ordering, Reverse};
+use std::{
+    borrow::Borrow,
+    cmp::{Ordering, Reverse},
+};
 
 use auscult_model::{Exploitation, Finding, NetworkReach, Outcome, Perspective, RiskDecision};
 use rayon::prelude::*;
@@ -63,15 +66,18 @@ pub fn compare(a: &Finding, b: &Finding) -> Ordering {
 }
 
 /// Puts findings into their order.
-pub(crate) fn sort(findings: &mut Vec<Finding>) {
+pub fn sort<T: Borrow<Finding> + Send + Sync>(findings: &mut Vec<T>) {
     // What costs the most is told once for each, and each is moved once: a kernel has thousands.
-    let mut order: Vec<_> =
-        findings.par_iter().enumerate().map(|(at, finding)| (urgencies(finding), at)).collect();
-    let name = |at: usize| findings.get(at).map(names);
+    let mut order: Vec<_> = findings
+        .par_iter()
+        .enumerate()
+        .map(|(at, finding)| (urgencies(finding.borrow()), at))
+        .collect();
+    let name = |at: usize| findings.get(at).map(|finding| names(finding.borrow()));
     order.par_sort_by(|(one, at), (other, other_at)| {
         one.cmp(other).then_with(|| name(*at).cmp(&name(*other_at)))
     });
-    let mut given: Vec<Option<Finding>> = std::mem::take(findings).into_iter().map(Some).collect();
+    let mut given: Vec<Option<T>> = std::mem::take(findings).into_iter().map(Some).collect();
     findings.extend(order.iter().filter_map(|(_, at)| given.get_mut(*at)?.take()));
 }
 

@@ -3,13 +3,21 @@
 //! The program implements this, so that the server does not depend on it and has no opinion on how
 //! hostile bytes are read.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    any::Any,
+    borrow::Borrow,
+    fs::File,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use auscult_fleet::Table;
-use auscult_model::{Decisions, Facts, SnapshotInfo};
+use auscult_model::{Decisions, Facts, Finding, SnapshotInfo, Verdict};
 use auscult_report::ScanResult;
 use auscult_store::BuildKind;
 use jiff::{Timestamp, civil::Date};
+
+use crate::summary::Touch;
 
 /// Inspects what was uploaded and opens snapshots of advisories. Every function may take long and
 /// is called where waiting does no harm.
@@ -19,6 +27,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Reads an inventory of devices as a table, in such a process, too.
     fn read_table(&self, input: File) -> Result<Table, EngineError>;
+
+    /// What a build is, where nothing but its components bears on what is found in it. It holds for
+    /// every snapshot.
+    fn bare(&self, facts: &Facts) -> Option<Bare>;
 
     /// Opens a snapshot and looks at every byte of it; the one that the program carries or that it
     /// was told to use where no file is given.
@@ -68,11 +80,60 @@ pub trait Judge: Send + Sync + 'static {
     /// Findings, decisions and the gate's verdict on this day, in the order in which they are shown.
     fn judge(&self, facts: Facts, said: Decisions, as_of: Date) -> Result<ScanResult, EngineError>;
 
+    /// The same in short for a build that nobody decided anything about.
+    fn outline(&self, build: &Bare, as_of: Date) -> Result<Outline, EngineError>;
+
     /// Whether the snapshot holds any record of a vulnerability, by any of its ids.
     fn knows(&self, vulnerability: &str) -> Result<bool, EngineError>;
 
     /// Title and description of a vulnerability, where the snapshot holds them.
     fn prose(&self, vulnerability: &str) -> Result<Option<(String, String)>, EngineError>;
+}
+
+/// A build of which only components are known. What it holds is the engine's affair; copies share it.
+#[derive(Clone)]
+pub struct Bare(pub Arc<dyn Any + Send + Sync>);
+
+/// A judged build in short.
+#[derive(Debug)]
+pub struct Outline {
+    /// Findings in the order in which they are shown. They do not say where their component lies.
+    pub findings: Vec<SharedFinding>,
+    /// Components of which the snapshot holds no record.
+    pub without_data: usize,
+    /// Components that could not be matched in full, as their version is unknown.
+    pub without_version: usize,
+    /// The gate's verdict.
+    pub verdict: Verdict,
+}
+
+/// A finding of many builds: they have its component in common, and nothing else bears on it. Copies
+/// are one value.
+#[derive(Clone, Debug)]
+pub struct SharedFinding(Arc<Noted>);
+
+#[derive(Debug)]
+struct Noted {
+    finding: Finding,
+    touch: OnceLock<Arc<Touch>>,
+}
+
+impl SharedFinding {
+    /// A finding that was judged.
+    pub fn of(finding: Finding) -> Self {
+        Self(Arc::new(Noted { finding, touch: OnceLock::new() }))
+    }
+
+    /// What lists need of it, made once.
+    pub(crate) fn touch(&self, make: impl FnOnce() -> Arc<Touch>) -> Arc<Touch> {
+        Arc::clone(self.0.touch.get_or_init(make))
+    }
+}
+
+impl Borrow<Finding> for SharedFinding {
+    fn borrow(&self) -> &Finding {
+        &self.0.finding
+    }
 }
 
 /// Why the program could not do what the server asked.

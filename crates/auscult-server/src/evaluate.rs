@@ -2,7 +2,8 @@
 //! decisions of its product, and today.
 //!
 //! A result is a function of its [`Basis`] and kept in memory under it; another basis is another
-//! result, so nothing kept is ever stale. One build is judged at a time, so that pages stay quick.
+//! result, so nothing kept is ever stale. What builds have in common is matched once (the judge recalls
+//! it), and not more builds are judged at a time than there are processors, so that pages stay quick.
 
 use std::{
     collections::HashMap,
@@ -18,7 +19,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tokio::sync::Semaphore;
 
 use crate::{
-    engine::Judge,
+    engine::{Bare, Judge},
     problem::{Answer, Problem},
     state::App,
     summary::{Shared, Summary},
@@ -26,6 +27,8 @@ use crate::{
 
 /// Whole results that are kept; an image of a Linux device has a few megabytes.
 const RESULTS_MAX: usize = 24;
+/// Builds that are remembered by their components alone.
+const BARE_MAX: usize = 10_000;
 /// Largest facts that are read.
 const FACTS_BYTES_MAX: usize = 1 << 30;
 
@@ -85,6 +88,16 @@ struct Results {
     whole: Vec<Arc<Evaluated>>,
     /// What lists need of every build, with what it was computed from.
     summaries: HashMap<BuildId, (Basis, Arc<Summary>)>,
+    /// Builds of which only components are known, by their facts; none for those of which more is.
+    bare: HashMap<Sha256, Option<BareBuild>>,
+}
+
+/// Such a build, with the names and versions of its components.
+type BareBuild = (Bare, Vec<Arc<(String, String)>>);
+
+/// Builds that are judged at a time.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Today, in UTC.
@@ -98,7 +111,7 @@ impl Evaluator {
             advisories: tokio::sync::Mutex::default(),
             results: Mutex::default(),
             shared: Arc::default(),
-            turn: Semaphore::new(1),
+            turn: Semaphore::new(processors()),
         }
     }
 
@@ -138,22 +151,6 @@ impl Evaluator {
         self.advisories.lock().await.insert(organisation, Arc::new(opened));
     }
 
-    /// What a build is judged by at this moment; none where its facts are not known yet.
-    async fn basis(
-        &self,
-        app: &App,
-        organisation: OrganisationId,
-        build: &Build,
-        advisories: &Advisories,
-    ) -> Answer<Option<(Basis, Decisions)>> {
-        let BuildState::Ready(facts) = build.state else { return Ok(None) };
-        let decisions = decisions(app, organisation, build.product).await?;
-        let snapshot = advisories.info().root;
-        let said = digest_of(&decisions)?;
-        let basis = Basis { facts, snapshot, decisions: said, as_of: today() };
-        Ok(Some((basis, decisions)))
-    }
-
     /// Judges a build, or returns what is known; none where its facts are not known yet.
     pub(crate) async fn evaluate(
         &self,
@@ -161,32 +158,101 @@ impl Evaluator {
         organisation: OrganisationId,
         build: &Build,
     ) -> Answer<Option<Arc<Evaluated>>> {
-        let advisories = self.advisories(app, organisation).await?;
-        let basis = self.basis(app, organisation, build, &advisories).await?;
-        let Some((basis, said)) = basis else { return Ok(None) };
+        let mut viewer = self.viewer(app, organisation).await?;
+        let Some(ground) = viewer.ground(build).await? else { return Ok(None) };
+        self.judge(app, organisation, build.id, ground).await.map(Some)
+    }
+
+    /// Judges a build on this ground, or returns what is known.
+    pub(crate) async fn judge(
+        &self,
+        app: &App,
+        organisation: OrganisationId,
+        build: BuildId,
+        ground: Ground,
+    ) -> Answer<Arc<Evaluated>> {
+        let Ground { basis, advisories, said } = ground;
         if let Some(known) = self.known(&basis) {
-            self.keep(build.id, &known);
-            return Ok(Some(known));
+            self.keep(build, &known);
+            return Ok(known);
         }
         let failed = |error| Problem::internal("wait for a turn to judge", &error);
         let _turn = self.turn.acquire().await.map_err(failed)?;
         if let Some(known) = self.known(&basis) {
-            return Ok(Some(known));
+            self.keep(build, &known);
+            return Ok(known);
         }
         let bytes = app.store.get_blob(organisation, basis.facts, FACTS_BYTES_MAX).await?;
         let start = Instant::now();
         let shared = Arc::clone(&self.shared);
         let judged = blocking("judge the build", move || {
-            let facts: Facts = serde_json::from_slice(&bytes)
-                .map_err(|error| Problem::internal("read the facts", &error))?;
+            let facts = read_facts(&bytes)?;
+            let said = Decisions::clone(&said);
             let result = advisories.judge.judge(facts, said, basis.as_of)?;
             let summary = Arc::new(Summary::of(&result, &shared));
             Ok::<_, Problem>(Arc::new(Evaluated { basis, result, summary }))
         });
         let judged = judged.await??;
         app.metrics.judgement(start.elapsed());
-        self.keep(build.id, &judged);
-        Ok(Some(judged))
+        self.keep(build, &judged);
+        Ok(judged)
+    }
+
+    /// Judges a build in short, where that is enough: nobody waits for its findings.
+    pub(crate) async fn summarise(
+        &self,
+        app: &App,
+        organisation: OrganisationId,
+        build: BuildId,
+        ground: Ground,
+    ) -> Answer<()> {
+        if !ground.said.decisions.is_empty() {
+            return self.judge(app, organisation, build, ground).await.map(drop);
+        }
+        let failed = |error| Problem::internal("wait for a turn to judge", &error);
+        let turn = self.turn.acquire().await.map_err(failed)?;
+        let (basis, judge) = (ground.basis, Arc::clone(&ground.advisories.judge));
+        let Some((bare, components)) = self.bare(app, organisation, basis.facts).await? else {
+            drop(turn);
+            return self.judge(app, organisation, build, ground).await.map(drop);
+        };
+        let start = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        let outlined = blocking("judge the build", move || {
+            let outline = judge.outline(&bare, basis.as_of)?;
+            Ok::<_, Problem>(Summary::of_outline(components, outline, &shared))
+        });
+        let summary = outlined.await??;
+        app.metrics.judgement(start.elapsed());
+        self.results().summaries.insert(build, (basis, Arc::new(summary)));
+        Ok(())
+    }
+
+    /// A build of which only components are known, read once; none where more is.
+    async fn bare(
+        &self,
+        app: &App,
+        organisation: OrganisationId,
+        facts: Sha256,
+    ) -> Answer<Option<BareBuild>> {
+        if let Some(known) = self.results().bare.get(&facts) {
+            return Ok(known.clone());
+        }
+        let bytes = app.store.get_blob(organisation, facts, FACTS_BYTES_MAX).await?;
+        let (engine, shared) = (Arc::clone(&app.engine), Arc::clone(&self.shared));
+        let read = blocking("read the facts", move || {
+            let mut facts = read_facts(&bytes)?;
+            facts.canonicalise();
+            let bare = engine.bare(&facts);
+            Ok::<_, Problem>(bare.map(|bare| (bare, shared.components(&facts))))
+        });
+        let read = read.await??;
+        let mut results = self.results();
+        if results.bare.len() >= BARE_MAX {
+            results.bare.clear();
+        }
+        results.bare.insert(facts, read.clone());
+        Ok(read)
     }
 
     /// Looks at many builds: what is the same for all of them is read once.
@@ -195,8 +261,8 @@ impl Evaluator {
         app: &'a App,
         organisation: OrganisationId,
     ) -> Answer<Viewer<'a>> {
-        let snapshot = self.advisories(app, organisation).await?.info().root;
-        Ok(Viewer { app, organisation, snapshot, decisions: HashMap::new() })
+        let advisories = self.advisories(app, organisation).await?;
+        Ok(Viewer { app, organisation, advisories, as_of: today(), decisions: HashMap::new() })
     }
 
     fn kept_summary(&self, build: BuildId, basis: &Basis) -> Option<Arc<Summary>> {
@@ -225,13 +291,21 @@ impl Evaluator {
     }
 }
 
-/// Summaries of many builds of one organisation.
+/// What a build is judged on.
+pub(crate) struct Ground {
+    basis: Basis,
+    advisories: Arc<Advisories>,
+    said: Arc<Decisions>,
+}
+
+/// Looks at many builds of one organisation, all by the same advisories and on the same day.
 pub(crate) struct Viewer<'a> {
     app: &'a App,
     organisation: OrganisationId,
-    snapshot: Sha256,
-    /// Digests of what is decided, by product.
-    decisions: HashMap<ProductId, Sha256>,
+    advisories: Arc<Advisories>,
+    as_of: Date,
+    /// What is decided, by product, with its digest.
+    decisions: HashMap<ProductId, (Sha256, Arc<Decisions>)>,
 }
 
 impl Viewer<'_> {
@@ -242,19 +316,41 @@ impl Viewer<'_> {
 
     /// The same, with what it was computed from.
     pub(crate) async fn judged(&mut self, build: &Build) -> Answer<Option<(Basis, Arc<Summary>)>> {
-        let BuildState::Ready(facts) = build.state else { return Ok(None) };
-        let known = self.decisions.get(&build.product).copied();
-        let said = if let Some(known) = known {
-            known
-        } else {
-            let said = decisions(self.app, self.organisation, build.product).await?;
-            digest_of(&said)?
-        };
-        self.decisions.insert(build.product, said);
-        let basis = Basis { facts, snapshot: self.snapshot, decisions: said, as_of: today() };
+        let Some(Ground { basis, .. }) = self.ground(build).await? else { return Ok(None) };
         let kept = self.app.evaluator.kept_summary(build.id, &basis);
         Ok(kept.map(|summary| (basis, summary)))
     }
+
+    /// What a build is judged on; none where its facts are not known yet.
+    async fn ground(&mut self, build: &Build) -> Answer<Option<Ground>> {
+        let BuildState::Ready(facts) = build.state else { return Ok(None) };
+        let (decisions, said) = self.decided(build.product).await?;
+        let (snapshot, as_of) = (self.advisories.info().root, self.as_of);
+        let basis = Basis { facts, snapshot, decisions, as_of };
+        Ok(Some(Ground { basis, advisories: Arc::clone(&self.advisories), said }))
+    }
+
+    /// What is decided for a product, read once.
+    async fn decided(&mut self, product: ProductId) -> Answer<(Sha256, Arc<Decisions>)> {
+        if let Some(known) = self.decisions.get(&product) {
+            return Ok(known.clone());
+        }
+        let said = decisions(self.app, self.organisation, product).await?;
+        let decided = (digest_of(&said)?, Arc::new(said));
+        self.decisions.insert(product, decided.clone());
+        Ok(decided)
+    }
+
+    /// What a build is to be judged on; none where it was judged on that, or cannot be yet.
+    pub(crate) async fn wanting(&mut self, build: &Build) -> Answer<Option<Ground>> {
+        let ground = self.ground(build).await?;
+        let kept = |ground: &Ground| self.app.evaluator.kept_summary(build.id, &ground.basis);
+        Ok(ground.filter(|ground| kept(ground).is_none()))
+    }
+}
+
+fn read_facts(bytes: &[u8]) -> Answer<Facts> {
+    serde_json::from_slice(bytes).map_err(|error| Problem::internal("read the facts", &error))
 }
 
 fn digest_of(decisions: &Decisions) -> Answer<Sha256> {

@@ -29,6 +29,6 @@ mod throttle;
 mod worklist;
 
 pub use access::{Access, ENDPOINTS, Endpoint, Permission, Role};
-pub use engine::{Engine, EngineError, Judge, Papers, Verified};
+pub use engine::{Bare, Engine, EngineError, Judge, Outline, Papers, SharedFinding, Verified};
 pub use serve::{Error, Started, serve};
 pub use settings::{CertificateSource, LogFormat, Settings, start_log};

@@ -1,10 +1,10 @@
 //! What every handler works with: the store, the engine, and what may be forgotten at any time.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use auscult_store::{AuditEvent, OrganisationId, Store};
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     access::Identity, engine::Engine, evaluate::Evaluator, metrics::Metrics, monitor::Compared,
@@ -26,15 +26,46 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) throttle: Throttle,
     /// Rung when there is work.
-    pub(crate) work: Notify,
-    /// Rung when a job came to an end.
-    pub(crate) done: Notify,
+    pub(crate) work: Bell,
+    /// Rung when something changed by which builds are judged, as when a job came to an end.
+    pub(crate) changed: Bell,
     /// What was compared with what was told of it.
     pub(crate) compared: Compared,
     /// Rung when a change of a build was recorded.
-    pub(crate) told: Notify,
+    pub(crate) told: Bell,
     /// True once the server stops.
     pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// A bell that nobody misses: whoever listens hears what was rung since the last time that it heard it,
+/// even where it was busy then.
+#[derive(Default)]
+pub(crate) struct Bell(watch::Sender<u64>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.send_modify(|rung| *rung = rung.wrapping_add(1));
+    }
+
+    /// Listens from now on.
+    pub(crate) fn listen(&self) -> Listener {
+        Listener(self.0.subscribe())
+    }
+}
+
+/// Somebody who listens to a bell.
+pub(crate) struct Listener(watch::Receiver<u64>);
+
+impl Listener {
+    /// Waits until it is rung, and no longer than this.
+    pub(crate) async fn wait(&mut self, at_most: Duration) {
+        let _ = timeout(at_most, self.0.changed()).await;
+    }
+
+    /// Whether it was rung since the last wait.
+    pub(crate) fn is_rung(&self) -> bool {
+        self.0.has_changed().unwrap_or(true)
+    }
 }
 
 impl App {
@@ -49,10 +80,10 @@ impl App {
             evaluator: Evaluator::new(),
             metrics: Metrics::default(),
             throttle,
-            work: Notify::new(),
-            done: Notify::new(),
+            work: Bell::default(),
+            changed: Bell::default(),
             compared: Compared::default(),
-            told: Notify::new(),
+            told: Bell::default(),
             stopping: watch::Sender::new(false),
             store,
             engine,

@@ -4,16 +4,19 @@
 //! all of them ([`Shared`]). Otherwise the memory for thousands of builds would be that of their copies.
 
 use std::{
+    borrow::Borrow as _,
     collections::HashSet,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use auscult_model::{Finding, Outcome, Severity, Verdict, VerdictOutcome};
+use auscult_model::{Facts, Finding, Outcome, Severity, Verdict, VerdictOutcome};
 use auscult_report::{ScanResult, makers, primary, urgency};
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::engine::Outline;
 
 /// A judged build in short.
 #[derive(Clone, Debug)]
@@ -114,18 +117,56 @@ struct Pools {
     touches: Pool<Touch>,
 }
 
+impl Shared {
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Name and version of each component.
+    pub(crate) fn components(&self, facts: &Facts) -> Vec<Arc<(String, String)>> {
+        let mut pools = self.pools();
+        let components = facts.components.iter();
+        let components = components.map(|one| (one.name.clone(), one.version.to_string()));
+        components.map(|one| pools.components.one(one)).collect()
+    }
+}
+
 impl Summary {
     pub(crate) fn of(result: &ScanResult, shared: &Shared) -> Self {
         let not_judged = || Verdict { outcome: VerdictOutcome::Inconclusive, reasons: Vec::new() };
-        let mut pools = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let components = result.facts.components.iter();
-        let components = components.map(|one| (one.name.clone(), one.version.to_string()));
+        let assessment = result.assessment.known();
+        let counts = Counts {
+            components: result.facts.components.len(),
+            components_without_data: assessment.map_or(0, |one| one.no_data.len()),
+            components_without_version: assessment.map_or(0, |one| one.version_unknown.len()),
+            ..Counts::of(result.findings().iter())
+        };
+        let components = shared.components(&result.facts);
+        let mut pools = shared.pools();
         Self {
             verdict: result.verdict.clone().unwrap_or_else(not_judged),
-            counts: count(result),
-            components: components.map(|one| pools.components.one(one)).collect(),
+            counts,
+            components,
             touches: result.findings().iter().map(|one| pools.touches.one(touch(one))).collect(),
         }
+    }
+
+    /// The same of a build that was judged in short.
+    pub(crate) fn of_outline(
+        components: Vec<Arc<(String, String)>>,
+        outline: Outline,
+        shared: &Shared,
+    ) -> Self {
+        let findings = || outline.findings.iter().map(|one| (one, one.borrow()));
+        let counts = Counts {
+            components: components.len(),
+            components_without_data: outline.without_data,
+            components_without_version: outline.without_version,
+            ..Counts::of(findings().map(|(_, finding)| finding))
+        };
+        let one = |finding| shared.pools().touches.one(touch(finding));
+        let touches = findings().map(|(shared, finding)| shared.touch(|| one(finding)));
+        Self { touches: touches.collect(), counts, components, verdict: outline.verdict }
     }
 }
 
@@ -143,35 +184,36 @@ fn touch(finding: &Finding) -> Touch {
     }
 }
 
-fn count(result: &ScanResult) -> Counts {
-    let assessment = result.assessment.known();
-    let mut counts = Counts {
-        components: result.facts.components.len(),
-        components_without_data: assessment.map_or(0, |one| one.no_data.len()),
-        components_without_version: assessment.map_or(0, |one| one.version_unknown.len()),
-        findings: result.findings().len(),
-        ..Counts::default()
-    };
-    for finding in result.findings() {
-        let strength = finding.vex.strength.as_deref();
-        counts.decided += usize::from(strength == Some(auscult_assess::DECIDED));
-        if !finding.vex.status.is_open() {
-            continue;
+impl Counts {
+    /// What is counted of findings.
+    fn of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Self {
+        let mut counts = Self::default();
+        for finding in findings {
+            counts.take(finding);
         }
-        counts.open += 1;
-        counts.known_exploited += usize::from(finding.kev.is_some());
+        counts
+    }
+
+    fn take(&mut self, finding: &Finding) {
+        let strength = finding.vex.strength.as_deref();
+        self.findings += 1;
+        self.decided += usize::from(strength == Some(auscult_assess::DECIDED));
+        if !finding.vex.status.is_open() {
+            return;
+        }
+        self.open += 1;
+        self.known_exploited += usize::from(finding.kev.is_some());
         match primary(finding).map(|decision| decision.outcome) {
-            Some(Outcome::Immediate) | None => counts.immediate += 1,
-            Some(Outcome::OutOfCycle) => counts.out_of_cycle += 1,
-            Some(Outcome::Scheduled) => counts.scheduled += 1,
+            Some(Outcome::Immediate) | None => self.immediate += 1,
+            Some(Outcome::OutOfCycle) => self.out_of_cycle += 1,
+            Some(Outcome::Scheduled) => self.scheduled += 1,
             Some(_) => {}
         }
         let makers = makers(finding).map(|decision| decision.outcome);
-        counts.uncontrolled += usize::from(makers == Some(Outcome::Uncontrolled));
+        self.uncontrolled += usize::from(makers == Some(Outcome::Uncontrolled));
         let severity = finding.severity();
-        counts.critical += usize::from(severity.is_none_or(|one| one == Severity::Critical));
+        self.critical += usize::from(severity.is_none_or(|one| one == Severity::Critical));
     }
-    counts
 }
 
 /// The word of a value that is written as one.

@@ -4,7 +4,7 @@
 //! one source, the same library found by a package database and by its SBOM. A vulnerability of
 //! that product is one finding with several places, not forty findings.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use auscult_model::{Component, Finding, Origin};
 use rayon::prelude::*;
@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use crate::{
     Result, Snapshot,
     matching::{
-        MatchOutcome, Platform, match_group,
+        MatchOutcome, Recall, match_group, place,
+        recall::{Alike, Surroundings},
         subject::{Subject, Told},
     },
 };
@@ -34,34 +35,106 @@ pub struct Matched<'a> {
 /// # Errors
 /// A part of the snapshot that is asked for is damaged.
 pub fn match_build<'a>(snapshot: &Snapshot, components: &'a [Component]) -> Result<Matched<'a>> {
-    let platform = Platform::of(components);
-    let keys: Vec<_> = components
-        .par_iter()
-        .map(|component| Identity::of(snapshot, component))
-        .collect::<Result<_>>()?;
-    let mut groups: BTreeMap<Identity, Vec<&Component>> = BTreeMap::new();
-    for (key, component) in keys.into_iter().zip(components) {
-        groups.entry(key).or_default().push(component);
+    let parts = components.iter().map(|component| (component, None)).collect();
+    Ok(Matched::of(groups(snapshot, None, parts)?))
+}
+
+/// The same for one of many builds: what was said about its components before is not asked again.
+///
+/// # Errors
+/// As [`match_build`].
+pub fn match_build_recalling<'a>(
+    snapshot: &Snapshot,
+    recall: &Recall,
+    components: &'a [Component],
+) -> Result<Matched<'a>> {
+    let alike = |component| (component, Some(Arc::new(Alike::of(component))));
+    Ok(Matched::of(groups(snapshot, Some(recall), components.iter().map(alike).collect())?))
+}
+
+/// The components of a build in groups, each with what is said about it: findings do not say where
+/// their component lies. An outcome is the same value for every build that has it, for as long as it
+/// is recalled.
+///
+/// # Errors
+/// As [`match_build`].
+pub fn match_groups<'a>(
+    snapshot: &Snapshot,
+    recall: &Recall,
+    components: &'a [Arc<Alike>],
+) -> Result<Vec<Group<'a>>> {
+    let parts = components.iter().map(|alike| (alike.component(), Some(Arc::clone(alike))));
+    groups(snapshot, Some(recall), parts.collect())
+}
+
+/// Components that are the same to a snapshot, the one that stands for them first, and what it says.
+pub type Group<'a> = (Vec<&'a Component>, Arc<MatchOutcome>);
+
+/// A component of a build, and as the recall knows it.
+type Part<'a> = (&'a Component, Option<Arc<Alike>>);
+
+fn groups<'a>(
+    snapshot: &Snapshot,
+    recall: Option<&Recall>,
+    parts: Vec<Part<'a>>,
+) -> Result<Vec<Group<'a>>> {
+    let recall = recall.filter(|recall| recall.is_of(snapshot));
+    let surroundings = Surroundings::of(parts.iter().map(|(component, _)| *component).collect());
+    let identified = |(component, alike): Part<'a>| -> Result<_> {
+        let identity = Identity::of(snapshot, recall.zip(alike.as_ref()), component)?;
+        Ok((identity, (component, alike)))
+    };
+    let parts: Vec<(Identity, Part<'_>)> = match recall {
+        // What is recalled is there at once.
+        Some(_) => parts.into_iter().map(identified).collect::<Result<_>>()?,
+        None => parts.into_par_iter().map(identified).collect::<Result<_>>()?,
+    };
+    let mut by_identity: BTreeMap<Identity, Vec<Part<'_>>> = BTreeMap::new();
+    for (identity, part) in parts {
+        by_identity.entry(identity).or_default().push(part);
     }
-    let groups: Vec<Vec<&Component>> = groups.into_values().map(lead_first).collect();
-    let outcomes: Vec<_> = groups
-        .par_iter()
-        .filter_map(|group| group.first().map(|lead| (group, lead)))
-        .map(|(group, lead)| Ok((group, match_group(snapshot, lead, group, &platform)?)))
-        .collect::<Result<_>>()?;
-    let mut matched = Matched::default();
-    for (group, outcome) in outcomes {
-        matched.take(group, outcome);
+    let (mut said, mut unsaid) = (Vec::new(), Vec::new());
+    for (number, parts) in by_identity.into_values().map(lead_first).enumerate() {
+        let (group, alike): (Vec<&Component>, Vec<_>) = parts.into_iter().unzip();
+        let alike: Vec<Arc<Alike>> = alike.into_iter().flatten().collect();
+        match recall.and_then(|recall| recall.outcome(&alike, &surroundings)) {
+            Some(outcome) => said.push((number, (group, outcome))),
+            None => unsaid.push((number, group, alike)),
+        }
     }
-    matched.findings.par_sort_by(|one, other| {
-        (&one.component, &one.version, &one.id).cmp(&(&other.component, &other.version, &other.id))
+    let asked = unsaid.into_par_iter().map(|(number, group, alike)| {
+        let (outcome, by_platform) = match_group(
+            snapshot,
+            &group,
+            alike.first().map(|alike| alike.trust()),
+            surroundings.platform(),
+        )?;
+        let outcome = Arc::new(outcome);
+        if let Some(recall) = recall {
+            recall.keep(alike, by_platform.then(|| surroundings.platform()), &outcome);
+        }
+        Ok((number, (group, outcome)))
     });
-    Ok(matched)
+    said.extend(asked.collect::<Result<Vec<_>>>()?);
+    said.sort_by_key(|(number, _)| *number);
+    Ok(said.into_iter().map(|(_, group)| group).collect())
 }
 
 impl<'a> Matched<'a> {
-    fn take(&mut self, group: &[&'a Component], outcome: MatchOutcome) {
-        match outcome {
+    fn of(groups: Vec<Group<'a>>) -> Self {
+        let mut matched = Self::default();
+        for (group, outcome) in groups {
+            matched.take(&group, outcome);
+        }
+        matched.findings.par_sort_by(|one, other| {
+            let other = (&other.component, &other.version, &other.id);
+            (&one.component, &one.version, &one.id).cmp(&other)
+        });
+        matched
+    }
+
+    fn take(&mut self, group: &[&'a Component], outcome: Arc<MatchOutcome>) {
+        match Arc::unwrap_or_clone(outcome) {
             MatchOutcome::NoMatch { .. } => {}
             MatchOutcome::NoData => self.no_data.extend(group),
             MatchOutcome::VersionUnknown { advisories_for_product, names_known } => {
@@ -73,12 +146,8 @@ impl<'a> Matched<'a> {
                 let native = group.first().is_some_and(|lead| !is_for_all_machines(lead));
                 let others = group.iter().skip(1).filter(|c| !native || !is_for_all_machines(c));
                 let others = others.filter_map(|c| c.evidence.first());
-                let places: Vec<_> = others.map(|evidence| evidence.locator.clone()).collect();
-                for finding in findings.iter_mut().filter(|_| !places.is_empty()) {
-                    finding.locators.extend(places.iter().cloned());
-                    finding.locators.sort();
-                    finding.locators.dedup();
-                }
+                let lead = group.iter().take(1).flat_map(|lead| &lead.evidence);
+                place(&mut findings, lead.chain(others));
                 self.findings.extend(findings);
             }
         }
@@ -92,45 +161,78 @@ fn is_for_all_machines(component: &Component) -> bool {
     matches!(architecture.as_deref(), Some("all" | "noarch" | "any"))
 }
 
+/// The names under which a snapshot knows a component, and what else makes it the same as another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Names {
+    known: Vec<String>,
+    version: Told,
+    /// Environments, such as `python`, that decide which claims under a shared name count.
+    targets: Vec<String>,
+}
+
 /// What makes two components the same to a snapshot: the names under which it knows them, the
 /// version, and the distribution's package, whose repairs count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
-    names: Vec<String>,
-    version: Told,
-    /// Environments, such as `python`, that decide which claims under a shared name count.
-    targets: Vec<String>,
+    names: Arc<Names>,
     /// Distribution, source package and its version, or the component itself where no source
     /// knows it: what nobody knows is never the same.
     package: Vec<String>,
 }
 
-impl Identity {
+impl Names {
     fn of(snapshot: &Snapshot, component: &Component) -> Result<Self> {
         let subject = Subject::of(component);
-        let mut names = Vec::new();
+        let mut known = Vec::new();
         for name in &subject.names {
             if snapshot.knows(&name.key)? {
-                names.push(name.key.clone());
+                known.push(name.key.clone());
             }
         }
-        names.sort();
-        let unknown = names.is_empty() || subject.version == Told::Nothing;
-        let kernel = names.iter().any(|name| name == "k:linux");
+        known.sort();
+        let kernel = known.iter().any(|name| name == "k:linux");
         let version = match subject.version {
             Told::Exact(version) if kernel => Told::Exact(kernel_release(&version).to_owned()),
             Told::Part(known) if kernel => Told::Part(kernel_release(&known).to_owned()),
             told => told,
         };
-        let package = if unknown {
+        let mut targets = subject.targets;
+        targets.sort();
+        targets.dedup();
+        Ok(Self { known, version, targets })
+    }
+
+    fn recalled(
+        snapshot: &Snapshot,
+        recall: &Recall,
+        alike: &Arc<Alike>,
+        component: &Component,
+    ) -> Result<Arc<Self>> {
+        if let Some(known) = recall.names(alike) {
+            return Ok(known);
+        }
+        let names = Arc::new(Self::of(snapshot, component)?);
+        recall.keep_names(alike, &names);
+        Ok(names)
+    }
+}
+
+impl Identity {
+    fn of(
+        snapshot: &Snapshot,
+        recall: Option<(&Recall, &Arc<Alike>)>,
+        component: &Component,
+    ) -> Result<Self> {
+        let names = match recall {
+            Some((recall, alike)) => Names::recalled(snapshot, recall, alike, component)?,
+            None => Arc::new(Names::of(snapshot, component)?),
+        };
+        let package = if names.known.is_empty() || names.version == Told::Nothing {
             vec![component.name.clone(), format!("{:?}", component.evidence)]
         } else {
             source_package(component)
         };
-        let mut targets = subject.targets;
-        targets.sort();
-        targets.dedup();
-        Ok(Self { names, version, targets, package })
+        Ok(Self { names, package })
     }
 }
 
@@ -159,13 +261,13 @@ fn source_package(component: &Component) -> Vec<String> {
 
 /// The component that stands for the group comes first: one read from a structure, then a native
 /// package, then the shortest name.
-fn lead_first(mut group: Vec<&Component>) -> Vec<&Component> {
+fn lead_first(mut group: Vec<Part<'_>>) -> Vec<Part<'_>> {
     let rank = |component: &Component| match component.origin {
         Origin::Structure => 0,
         Origin::Package { .. } => 1,
         Origin::Signature { .. } | Origin::FileName | Origin::Sbom => 2,
     };
-    group.sort_by_key(|component| {
+    group.sort_by_key(|(component, _)| {
         let data = is_for_all_machines(component);
         (rank(component), data, component.name.len(), component.name.clone())
     });

@@ -54,6 +54,8 @@ struct Case<'a> {
 #[derive(Default)]
 pub(crate) struct Gathered<'a> {
     cases: BTreeMap<&'a str, Case<'a>>,
+    /// Whether the platform was asked about any claim.
+    pub(crate) by_platform: bool,
 }
 
 impl<'a> Gathered<'a> {
@@ -84,6 +86,7 @@ impl<'a> Gathered<'a> {
             }
         };
         let mut confidence = 90_u8.saturating_sub(name.doubt);
+        self.by_platform |= !claim.conditions.is_empty();
         for one_of in &claim.conditions {
             match platform.holds(one_of) {
                 Holds::Yes => continue,
@@ -187,17 +190,13 @@ fn finding(
         range @ VersionClaim::Range { .. } => Version(range.to_string()),
         VersionClaim::Unknown(_) => Version(String::new()),
     };
-    let mut locators: Vec<_> =
-        component.evidence.iter().map(|evidence| evidence.locator.clone()).collect();
-    locators.sort();
-    locators.dedup();
     Ok(Finding {
         aliases: vulnerability.aliases.iter().cloned().map(AdvisoryId).collect(),
         component: component.name.clone(),
         version,
         purl: component.purl.as_ref().map(ToString::to_string),
-        locators,
-        matches: matches(snapshot, component, case.hits),
+        locators: Vec::new(),
+        matches: matches(snapshot, subject.trust, case.hits),
         vex,
         kev: kev_entry(&exploits),
         epss: snapshot.epss(id)?,
@@ -236,9 +235,7 @@ fn vex(case: &Case<'_>) -> Vex {
 }
 
 /// The hits as matches: one per record and name, the surest first.
-fn matches(snapshot: &Snapshot, component: &Component, hits: Vec<Hit<'_>>) -> Vec<AffectedMatch> {
-    // A component without traces was stated by somebody; nothing speaks against it.
-    let trust = if component.evidence.is_empty() { 100 } else { component.confidence() };
+fn matches(snapshot: &Snapshot, trust: u8, hits: Vec<Hit<'_>>) -> Vec<AffectedMatch> {
     let mut matches: Vec<AffectedMatch> = Vec::with_capacity(hits.len());
     for hit in hits {
         let limit = if hit.open { OPEN_CONFIDENCE_MAX } else { 100 };

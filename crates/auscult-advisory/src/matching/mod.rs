@@ -8,12 +8,14 @@ mod build;
 mod distribution;
 mod gather;
 mod platform;
+mod recall;
 mod subject;
 mod support;
 
-use auscult_model::{Component, Finding};
-pub use build::{Matched, match_build};
+use auscult_model::{Component, Evidence, Finding};
+pub use build::{Group, Matched, match_build, match_build_recalling, match_groups};
 pub use platform::Platform;
+pub use recall::{Alike, Recall};
 pub use support::support;
 
 use crate::{
@@ -59,17 +61,51 @@ pub fn match_component_on(
     component: &Component,
     platform: &Platform,
 ) -> Result<MatchOutcome> {
-    match_group(snapshot, component, &[component], platform)
+    let (mut outcome, _) = match_group(snapshot, &[component], None, platform)?;
+    if let MatchOutcome::Matches(findings) = &mut outcome {
+        place(findings, component.evidence.iter());
+    }
+    Ok(outcome)
 }
 
-/// Matches the component that leads a group of packages of one source.
+impl MatchOutcome {
+    /// What was found; none where nothing was, or nobody can say.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Matches(findings) => findings,
+            Self::NoMatch { .. } | Self::VersionUnknown { .. } | Self::NoData => &[],
+        }
+    }
+}
+
+/// Says of findings where their component lies.
+fn place<'a>(findings: &mut [Finding], evidence: impl Iterator<Item = &'a Evidence>) {
+    let mut locators: Vec<_> = evidence.map(|one| one.locator.clone()).collect();
+    locators.sort();
+    locators.dedup();
+    for finding in findings {
+        finding.locators.clone_from(&locators);
+    }
+}
+
+/// How far the traces of a component can be trusted, in percent.
+fn trust(component: &Component) -> u8 {
+    // One without traces was stated by somebody; nothing speaks against it.
+    if component.evidence.is_empty() { 100 } else { component.confidence() }
+}
+
+/// Matches the first component of a group of packages of one source, with the trust in its traces where
+/// these are not at hand. Tells, too, whether that depends on the platform. Findings do not say where the
+/// component lies.
 fn match_group(
     snapshot: &Snapshot,
-    component: &Component,
     group: &[&Component],
+    trust: Option<u8>,
     platform: &Platform,
-) -> Result<MatchOutcome> {
-    let subject = Subject::of(component);
+) -> Result<(MatchOutcome, bool)> {
+    let Some(&component) = group.first() else { return Ok((MatchOutcome::NoData, false)) };
+    let mut subject = Subject::of(component);
+    subject.trust = trust.unwrap_or(subject.trust);
     let mut gathered = Gathered::default();
     let mut names_known = Vec::new();
     let decided = distribution::decide(snapshot, component, group, &mut names_known)?;
@@ -89,21 +125,24 @@ fn match_group(
     names_known.sort();
     names_known.dedup();
     if names_known.is_empty() {
-        return Ok(MatchOutcome::NoData);
+        return Ok((MatchOutcome::NoData, false));
     }
+    let by_platform = gathered.by_platform;
     if subject.version == Told::Nothing {
         let advisories_for_product = gathered.count_ids();
-        return Ok(MatchOutcome::VersionUnknown { advisories_for_product, names_known });
+        let outcome = MatchOutcome::VersionUnknown { advisories_for_product, names_known };
+        return Ok((outcome, by_platform));
     }
     for (claim, verdict) in decided.affected {
         gathered.add_distribution(&claim, verdict);
     }
     let findings = gathered.into_findings(snapshot, component, &subject)?;
-    Ok(if findings.is_empty() {
+    let outcome = if findings.is_empty() {
         MatchOutcome::NoMatch { names_known }
     } else {
         MatchOutcome::Matches(findings)
-    })
+    };
+    Ok((outcome, by_platform))
 }
 
 /// The id of a claim's record.

@@ -25,7 +25,7 @@ const OTHER_SYSTEMS: &[&str] = &[
 ];
 
 /// The components of a device, by the names that advisories use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Platform {
     /// `vendor:product` of everything that is there.
     names: BTreeSet<String>,
@@ -43,6 +43,10 @@ pub(crate) enum Holds {
 impl Platform {
     /// The platform that these components make.
     pub fn of(components: &[Component]) -> Self {
+        Self::of_all(components.iter())
+    }
+
+    pub(super) fn of_all<'a>(components: impl Iterator<Item = &'a Component>) -> Self {
         let mut names = BTreeSet::new();
         for component in components {
             let given = component.cpes.iter().filter_map(|cpe| Name::parse(&cpe.0));

@@ -62,6 +62,8 @@ pub(crate) struct Subject {
     pub(crate) names: Vec<LookupName>,
     /// The version that upstream ranges are compared with.
     pub(crate) version: Told,
+    /// How far the traces of the component can be trusted, in percent.
+    pub(super) trust: u8,
     /// The package comes from a distribution that repairs without new upstream versions.
     pub(crate) may_be_backported: bool,
     /// Target software of its CPE names and the world of its ecosystem.
@@ -99,7 +101,7 @@ impl Subject {
         targets.extend(ecosystem.map(|(_, target)| (*target).to_owned()));
         let version = Told::of(component, &given);
         let may_be_backported = database(component).is_some_and(|d| matches!(d, "dpkg" | "rpm"));
-        Self { names: names.0, version, may_be_backported, targets }
+        Self { names: names.0, version, trust: super::trust(component), may_be_backported, targets }
     }
 
     /// Tells whether a claim can be about this component: not about hardware, and not about a

@@ -3,7 +3,9 @@
 use auscult_advisory::{
     BuildOptions, MatchOutcome, Platform, Snapshot, build, match_component, match_component_on,
 };
-use auscult_model::{Component, Exploitation, Finding, Origin, Version, VersionClaim, VexStatus};
+use auscult_model::{
+    Component, Exploitation, Finding, Locator, Origin, Version, VersionClaim, VexStatus,
+};
 
 use crate::{component, package, with_cpe};
 
@@ -372,5 +374,62 @@ fn an_announcement_of_several_vulnerabilities_is_about_each() {
             let matched = auscult_advisory::match_build(&snapshot, &packages).unwrap();
             assert_eq!(matched.findings.len(), expected, "{list} {:?}", matched.findings);
         }
+    }
+}
+
+/// What was said of a component in one build is said of the same component in another one, with the
+/// places where it lies there; and what depends on the surroundings is asked again in others.
+#[test]
+fn what_is_recalled_is_what_would_be_matched() {
+    let configurations = r#"[{"operator":"AND","nodes":[
+        {"operator":"OR","cpeMatch":[{"vulnerable":true,
+         "criteria":"cpe:2.3:a:acme:widget:*:*:*:*:*:*:*:*","versionEndExcluding":"2.0"}]},
+        {"operator":"OR","cpeMatch":[{"vulnerable":false,
+         "criteria":"cpe:2.3:a:acme:gadget:-:*:*:*:*:*:*:*"}]}]}]"#;
+    let nvd = nvd("CVE-2026-0002", configurations);
+    let snapshot = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX)), ("b.json", &nvd)]);
+    let widget = with_cpe(component("widget", "1.0"), "cpe:2.3:a:acme:widget:1.0:*:*:*:*:*:*:*");
+    let gadget = with_cpe(component("gadget", "1.0"), "cpe:2.3:a:acme:gadget:1.0:*:*:*:*:*:*:*");
+    let mut elsewhere = component("busybox", "1.21.0");
+    for evidence in &mut elsewhere.evidence {
+        evidence.locator = Locator::image().at(0x1000);
+    }
+    let doubtful = {
+        let mut one = component("busybox", "1.21.0");
+        one.evidence.iter_mut().for_each(|evidence| evidence.confidence = 20);
+        one
+    };
+    let busybox = component("busybox", "1.21.0");
+    let builds = [
+        vec![busybox.clone(), widget.clone()],
+        vec![elsewhere.clone(), widget.clone(), gadget.clone()],
+        vec![elsewhere, busybox.clone(), component("nobody", "1.0")],
+        vec![doubtful, component("busybox", "9.0"), gadget],
+        vec![busybox, widget],
+    ];
+    let recall = auscult_advisory::Recall::of(&snapshot);
+    for round in 0..2 {
+        for (number, build) in builds.iter().enumerate() {
+            let recalled =
+                auscult_advisory::match_build_recalling(&snapshot, &recall, build).unwrap();
+            let matched = auscult_advisory::match_build(&snapshot, build).unwrap();
+            assert_eq!(recalled.findings, matched.findings, "build {number}, round {round}");
+            assert_eq!(recalled.no_data, matched.no_data, "build {number}, round {round}");
+            assert!(round > 0 || number == 3 || !matched.findings.is_empty(), "build {number}");
+        }
+    }
+}
+
+/// A memory of one snapshot says nothing of another one.
+#[test]
+fn another_snapshot_is_asked_anew() {
+    let first = snapshot(&[("a.json", &cve5("CVE-2026-0001", BUSYBOX))]);
+    let second = snapshot(&[("a.json", &cve5("CVE-2026-0009", BUSYBOX))]);
+    let recall = auscult_advisory::Recall::of(&first);
+    let build = [component("busybox", "1.21.0")];
+    for (snapshot, id) in [(&first, "CVE-2026-0001"), (&second, "CVE-2026-0009")] {
+        let matched = auscult_advisory::match_build_recalling(snapshot, &recall, &build).unwrap();
+        let ids: Vec<_> = matched.findings.iter().map(|finding| finding.id.0.as_str()).collect();
+        assert_eq!(ids, [id]);
     }
 }

@@ -14,7 +14,6 @@ use axum::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -73,6 +72,7 @@ pub(crate) async fn wait(
     seconds: u64,
 ) -> Answer<Build> {
     let deadline = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+    let mut changed = app.changed.listen();
     loop {
         let build = app.store.build(organisation, id).await?;
         let build = build.ok_or_else(|| Problem::not_found("build"))?;
@@ -80,7 +80,7 @@ pub(crate) async fn wait(
         if is_over || Instant::now() >= deadline || *app.stopping.borrow() {
             return Ok(build);
         }
-        let _ = timeout(LOOK, app.done.notified()).await;
+        changed.wait(LOOK).await;
     }
 }
 
@@ -176,7 +176,7 @@ pub(crate) async fn again(app: &App, who: &Identity, build: &Build) -> Answer<()
     let job = app.store.job_of_build(who.organisation, build.id).await?.ok_or_else(conflict)?;
     app.store.revive(who.organisation, job.id, Timestamp::now()).await?;
     app.record(who, "retry-build", &build.id.to_string(), json!({})).await?;
-    app.work.notify_one();
+    app.work.ring();
     Ok(())
 }
 

@@ -137,7 +137,7 @@ pub(crate) async fn decide(
     } else {
         app.store.withdraw_decision(organisation, product, &what, seen, &actor, now).await?
     };
-    app.done.notify_waiters();
+    app.changed.ring();
     Ok(revision)
 }
 

@@ -123,6 +123,6 @@ pub(crate) async fn take<E>(
     app.evaluator.take_up(who.organisation, opened).await;
     let detail = json!({ "date": info.date.to_string(), "coverage": info.coverage });
     app.record(who, "load-snapshot", &info.root.to_string(), detail).await?;
-    app.done.notify_waiters();
+    app.changed.ring();
     Ok(())
 }

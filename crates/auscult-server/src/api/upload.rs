@@ -122,7 +122,7 @@ pub(crate) async fn take<E>(
         let id = uploaded.build.id.to_string();
         let detail = json!({ "label": given.label, "sha256": blob.sha256.to_string() });
         app.record(who, "upload-build", &id, detail).await?;
-        app.work.notify_one();
+        app.work.ring();
     }
     Ok((uploaded.build, uploaded.is_new))
 }

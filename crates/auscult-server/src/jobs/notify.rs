@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use auscult_store::{Completion, Lease, NewJob, OrganisationId, Priority, RuleId};
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 use crate::{
     monitor::{
@@ -29,13 +28,13 @@ const EVENTS_MAX: u32 = 5_000;
 
 /// Enqueues a job for each rule that is due, again and again.
 pub(super) async fn schedule(app: App) {
-    let mut stopping = app.stopping.subscribe();
+    let (mut stopping, mut told) = (app.stopping.subscribe(), app.told.listen());
     while !*stopping.borrow() {
         if let Err(problem) = schedule_once(&app).await {
             tracing::warn!(detail = problem.detail, "rules could not be looked through");
         }
         tokio::select! {
-            _ = timeout(LOOK, app.told.notified()) => {}
+            () = told.wait(LOOK) => {}
             _ = stopping.changed() => {}
         }
     }
@@ -59,7 +58,7 @@ async fn schedule_once(app: &App) -> Answer<()> {
             let Some(slot) = due else { continue };
             // Of all replicas that see it, one makes the job: its name is the same for all.
             app.store.enqueue(organisation, &new_job(id, slot), now).await?;
-            app.work.notify_waiters();
+            app.work.ring();
         }
     }
     Ok(())

@@ -1,12 +1,18 @@
 //! What nobody asks for: tidying up, and judging builds before somebody looks.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use auscult_store::{Build, BuildFilter, BuildState, OrganisationId, PageRequest, Result};
+use auscult_store::{Build, BuildFilter, OrganisationId, PageRequest, Result};
+use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use crate::{evaluate::Viewer, monitor, problem::Answer, state::App};
+use crate::{
+    evaluate::processors,
+    monitor,
+    problem::Answer,
+    state::{App, Listener},
+};
 
 /// How often things are tidied up.
 const TIDY: Duration = Duration::from_mins(10);
@@ -16,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const UPLOAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// How long failed sign-ins and jobs that are done are remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So long changes are told at least before builds are judged anew.
+const TELL: Duration = Duration::from_secs(2);
 /// Builds that are listed at once.
 const BUILDS_AT_ONCE: u32 = 200;
 
@@ -50,59 +58,83 @@ async fn tidy_once(app: &App) -> Result<()> {
 
 /// Judges every build that is not judged by what holds now, so that lists and where-used are whole.
 pub(super) async fn judge_ahead(app: App) {
-    let mut stopping = app.stopping.subscribe();
+    let (mut stopping, mut changed) = (app.stopping.subscribe(), app.changed.listen());
     while !*stopping.borrow() {
-        if let Err(problem) = judge_all(&app).await {
+        if let Err(problem) = judge_all(&app, &changed).await {
             tracing::warn!(detail = problem.detail, "judging ahead failed");
         }
         tokio::select! {
-            _ = timeout(LOOK, app.done.notified()) => {}
+            () = changed.wait(LOOK) => {}
             _ = stopping.changed() => {}
         }
     }
 }
 
-async fn judge_all(app: &App) -> Answer<()> {
+/// First judges all, so that their numbers are there soon; then tells what became different.
+async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
     for organisation in app.store.organisations().await? {
-        let mut request = PageRequest::first(BUILDS_AT_ONCE);
-        loop {
-            let page = app.store.builds(organisation.id, BuildFilter::All, &request).await?;
-            if page.items.is_empty() {
-                break;
-            }
-            let mut viewer = app.evaluator.viewer(app, organisation.id).await?;
-            for build in &page.items {
-                if *app.stopping.borrow() {
+        for task in [Task::Judge, Task::Tell] {
+            let begun = Instant::now();
+            let mut request = PageRequest::first(BUILDS_AT_ONCE);
+            loop {
+                let page = app.store.builds(organisation.id, BuildFilter::All, &request).await?;
+                match task {
+                    Task::Judge => judge(app, organisation.id, &page.items).await?,
+                    Task::Tell => tell(app, organisation.id, &page.items).await?,
+                }
+                // What was told stays told; what has to be judged anew comes before the rest.
+                let is_late = matches!(task, Task::Tell) && begun.elapsed() > TELL;
+                if *app.stopping.borrow() || is_late && changed.is_rung() {
                     return Ok(());
                 }
-                // One that cannot be judged is told, and keeps nobody from judging the others.
-                if let Err(problem) = judge(app, organisation.id, &mut viewer, build).await {
-                    let detail = problem.detail;
-                    tracing::warn!(build = %build.id, detail, "a build could not be judged");
-                }
+                let Some(next) = page.next else { break };
+                request.after = Some(next);
             }
-            let Some(next) = page.next else { break };
-            request.after = Some(next);
         }
     }
     Ok(())
 }
 
-/// Judges a build, where it is not judged by what holds now, and tells what became different.
-async fn judge(
-    app: &App,
-    organisation: OrganisationId,
-    viewer: &mut Viewer<'_>,
-    build: &Build,
-) -> Answer<()> {
-    if !matches!(build.state, BuildState::Ready(_)) {
-        return Ok(());
+/// What is done with all builds.
+#[derive(Clone, Copy)]
+enum Task {
+    Judge,
+    Tell,
+}
+
+/// Judges those that are not judged by what holds now, some at a time.
+async fn judge(app: &App, organisation: OrganisationId, builds: &[Build]) -> Answer<()> {
+    let mut viewer = app.evaluator.viewer(app, organisation).await?;
+    let mut to_judge = Vec::new();
+    for build in builds {
+        to_judge.extend(viewer.wanting(build).await?.map(|ground| (build.id, ground)));
     }
-    let mut judged = viewer.judged(build).await?;
-    if judged.is_none() {
-        let anew = app.evaluator.evaluate(app, organisation, build).await?;
-        judged = anew.map(|anew| (anew.basis, Arc::clone(&anew.summary)));
+    let work = to_judge.into_iter().map(|(build, ground)| async move {
+        if *app.stopping.borrow() {
+            return;
+        }
+        // One that cannot be judged is told, and keeps nobody from judging the others.
+        if let Err(problem) = app.evaluator.summarise(app, organisation, build, ground).await {
+            tracing::warn!(%build, detail = problem.detail, "a build could not be judged");
+        }
+    });
+    // One more than are judged at a time: its facts are read meanwhile.
+    stream::iter(work).for_each_concurrent(processors() + 1, |one| one).await;
+    Ok(())
+}
+
+/// Tells what became different for builds that were judged.
+async fn tell(app: &App, organisation: OrganisationId, builds: &[Build]) -> Answer<()> {
+    let mut viewer = app.evaluator.viewer(app, organisation).await?;
+    for build in builds {
+        if *app.stopping.borrow() {
+            return Ok(());
+        }
+        let Some((basis, summary)) = viewer.judged(build).await? else { continue };
+        if let Err(problem) = monitor::compare(app, organisation, build, basis, &summary).await {
+            let detail = problem.detail;
+            tracing::warn!(build = %build.id, detail, "what changed could not be recorded");
+        }
     }
-    let Some((basis, summary)) = judged else { return Ok(()) };
-    monitor::compare(app, organisation, build, basis, &summary).await
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use auscult_store::{Completion, Error, Lease, LeaseRequest};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::{inspect, notify};
 use crate::{
@@ -38,13 +38,13 @@ enum Ended {
 /// Does jobs of one kind until the server stops.
 pub(super) async fn run(app: App, name: String, kind: &str) {
     let request = LeaseRequest { kinds: vec![kind.to_owned()], worker: name, duration: LEASE };
-    let mut stopping = app.stopping.subscribe();
+    let (mut stopping, mut rung) = (app.stopping.subscribe(), app.work.listen());
     while !*stopping.borrow() {
         match app.store.lease(&request, Timestamp::now()).await {
             Ok(Some(lease)) => work(&app, lease).await,
             Ok(None) => {
                 tokio::select! {
-                    _ = timeout(LOOK, app.work.notified()) => {}
+                    () = rung.wait(LOOK) => {}
                     _ = stopping.changed() => {}
                 }
             }
@@ -86,7 +86,7 @@ async fn work(app: &App, mut lease: Lease) {
         (Ended::Lost, _) => tracing::warn!(%job, "a job was lost to another worker"),
         (Ended::Stopped, _) => tracing::info!(%job, "a job is given back"),
     }
-    app.done.notify_waiters();
+    app.changed.ring();
 }
 
 /// Does the job while its lease is kept; whichever ends first decides.

@@ -26,7 +26,7 @@ use self::{
     told::{Difference, State},
 };
 use crate::{
-    evaluate::Basis,
+    evaluate::{Basis, blocking},
     problem::{Answer, Problem},
     state::App,
     summary::Summary,
@@ -76,9 +76,14 @@ pub(crate) async fn compare(
     if app.compared.has(build.id, &basis) {
         return Ok(());
     }
-    let state = State::of(summary);
-    let text = state.text()?;
-    let digest = Sha256::of(&text);
+    let whole = Arc::clone(summary);
+    let written = blocking("write what is told", move || {
+        let state = State::of(&whole);
+        let text = state.text()?;
+        let digest = Sha256::of(&text);
+        Ok::<_, Problem>((state, text, digest))
+    });
+    let (state, text, digest) = written.await??;
     for _ in 0..ATTEMPTS {
         let was = app.store.told(organisation, build.id).await?;
         if was.as_ref().is_some_and(|was| was.digest == digest) {
@@ -104,7 +109,7 @@ pub(crate) async fn compare(
             app.compared.keep(build.id, basis);
             if event.is_some() {
                 tracing::info!(build = %build.id, changes = changes.changes.len(), "a build changed");
-                app.told.notify_waiters();
+                app.told.ring();
             }
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use auscult_advisory::Snapshot;
+use auscult_advisory::{Recall, Snapshot};
 use auscult_assess::{Capture, Stated};
 use auscult_model::{
     Component, DECISIONS_SCHEMA, Decisions, DeviceContext, Facts, Finding, InputKind, Known, Limits,
@@ -120,7 +120,7 @@ impl Question {
         assess(
             snapshot,
             facts,
-            &Judging { as_of: *as_of, context: context.as_ref(), stated, tables },
+            &Judging { as_of: *as_of, context: context.as_ref(), stated, tables, recall: None },
         )
     }
 }
@@ -131,6 +131,8 @@ pub(super) struct Judging<'a> {
     pub(super) context: Option<&'a DeviceContext>,
     pub(super) stated: &'a Stated,
     pub(super) tables: &'a DecisionPolicy,
+    /// What the same snapshot said of the components of other builds.
+    pub(super) recall: Option<&'a Recall>,
 }
 
 /// Judges facts by a snapshot.
@@ -142,7 +144,12 @@ pub(super) fn assess(
     let info = snapshot.info();
     let policy = by.tables.for_snapshot(Some(&info));
     let (matched, support) = rayon::join(
-        || auscult_advisory::match_build(snapshot, &facts.components),
+        || match by.recall {
+            Some(recall) => {
+                auscult_advisory::match_build_recalling(snapshot, recall, &facts.components)
+            }
+            None => auscult_advisory::match_build(snapshot, &facts.components),
+        },
         || auscult_advisory::support(snapshot, facts, by.as_of),
     );
     let matched = matched?;
@@ -161,7 +168,7 @@ pub(super) fn assess(
     Ok(assessment)
 }
 
-fn without_data(component: &Component) -> Unmatched {
+pub(super) fn without_data(component: &Component) -> Unmatched {
     Unmatched {
         name: component.name.clone(),
         version: component.version.to_string(),
@@ -169,7 +176,9 @@ fn without_data(component: &Component) -> Unmatched {
     }
 }
 
-fn without_version((component, count, names): &(&Component, u64, Vec<String>)) -> Unmatched {
+pub(super) fn without_version(
+    (component, count, names): &(&Component, u64, Vec<String>),
+) -> Unmatched {
     let names = names.join(", ");
     Unmatched {
         name: component.name.clone(),

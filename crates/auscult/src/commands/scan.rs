@@ -88,7 +88,7 @@ pub(super) fn verdict(
     let decided = findings.filter(|one| one.vex.strength.as_deref() == Some(DECIDED));
     let decided: BTreeSet<FindingKey> = decided.map(FindingKey::of).collect();
     let input = GateInput {
-        findings: result.findings(),
+        findings: result.findings().iter().collect(),
         coverage: &result.facts.coverage,
         problems: &result.facts.problems,
         components: result.facts.components.len(),

@@ -8,19 +8,20 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use auscult_advisory::Snapshot;
+use auscult_advisory::{Recall, Snapshot};
 use auscult_assess::Stated;
 use auscult_fleet::Table;
 use auscult_model::{Decisions, FACTS_SCHEMA, Facts, InputKind, Known, Limits, SnapshotInfo};
 use auscult_priority::{DecisionPolicy, Policy};
 use auscult_report::ScanResult;
-use auscult_server::{Engine, EngineError, Judge, Papers, Verified};
+use auscult_server::{Bare, Engine, EngineError, Judge, Outline, Papers, Verified};
 use auscult_store::BuildKind;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     super::{judge, scan},
     check_in,
+    outline::{self, Components, Outlines},
 };
 use crate::{failure::Hinted, target::Target, worker};
 
@@ -30,6 +31,8 @@ pub(super) struct Program {
     /// Threads of one inspection.
     pub(super) threads: usize,
     pub(super) policy: Policy,
+    /// Components of builds of which nothing else is known.
+    pub(super) components: Components,
     /// The snapshot that the user named, for as long as none is loaded.
     pub(super) advisories: Option<PathBuf>,
 }
@@ -49,6 +52,10 @@ impl Engine for Program {
         read.map_err(|error| told(&error))?.map_err(refused)
     }
 
+    fn bare(&self, facts: &Facts) -> Option<Bare> {
+        self.components.bare(facts)
+    }
+
     fn open_snapshot(&self, file: Option<&Path>) -> Result<Arc<dyn Judge>, EngineError> {
         let opened = match file {
             Some(file) => opened(file),
@@ -56,7 +63,8 @@ impl Engine for Program {
         };
         let snapshot = opened.map_err(|error| told(&error))?;
         let info = snapshot.info();
-        Ok(Arc::new(ByPolicy { snapshot, info, policy: self.policy.clone() }))
+        let (recall, outlines) = (Recall::of(&snapshot), Outlines::default());
+        Ok(Arc::new(ByPolicy { snapshot, info, recall, outlines, policy: self.policy.clone() }))
     }
 
     fn check_reference(&self, manifest: &[u8]) -> Result<(), EngineError> {
@@ -113,6 +121,8 @@ fn read_facts(mut input: File) -> anyhow::Result<Facts> {
 struct ByPolicy {
     snapshot: Snapshot,
     info: SnapshotInfo,
+    recall: Recall,
+    outlines: Outlines,
     policy: Policy,
 }
 
@@ -123,6 +133,17 @@ impl Judge for ByPolicy {
 
     fn judge(&self, facts: Facts, said: Decisions, as_of: Date) -> Result<ScanResult, EngineError> {
         self.judged(facts, said, as_of).map_err(|error| told(&error))
+    }
+
+    fn outline(&self, build: &Bare, as_of: Date) -> Result<Outline, EngineError> {
+        let judging = outline::Judging {
+            snapshot: &self.snapshot,
+            info: &self.info,
+            recall: &self.recall,
+            policy: &self.policy,
+            as_of,
+        };
+        self.outlines.outline(&judging, build).map_err(|error| told(&error))
     }
 
     fn knows(&self, vulnerability: &str) -> Result<bool, EngineError> {
@@ -139,7 +160,8 @@ impl ByPolicy {
     fn judged(&self, facts: Facts, said: Decisions, as_of: Date) -> anyhow::Result<ScanResult> {
         let stated = Stated { decisions: said.decisions, ..Stated::default() };
         let tables = DecisionPolicy::default();
-        let by = judge::Judging { as_of, context: None, stated: &stated, tables: &tables };
+        let (context, stated, tables) = (None, &stated, &tables);
+        let by = judge::Judging { as_of, context, stated, tables, recall: Some(&self.recall) };
         let judge = |facts: &Facts| {
             let assessment = judge::assess(&self.snapshot, facts, &by);
             assessment.map(Known::Known).context("match the advisories")

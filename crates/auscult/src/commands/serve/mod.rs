@@ -2,6 +2,7 @@
 
 mod check_in;
 mod engine;
+mod outline;
 
 use std::{io::Write as _, num::NonZero, sync::Arc, time::Duration};
 
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         limits: super::limits(&arguments.limits),
         threads,
         policy,
+        components: outline::Components::default(),
         advisories: arguments.advisories.clone(),
     };
     // Whoever named an unusable snapshot hears of it now.

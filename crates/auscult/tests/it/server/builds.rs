@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Client, Server, busybox, databases, image};
+use super::{
+    monitoring::wait,
+    support::{Client, Server, busybox, databases, image},
+};
 use crate::support::{auscult, sample, stdout, text};
 
 fn upload(client: &Client<'_>, product: &str, label: &str, body: &[u8]) -> Value {
@@ -230,4 +233,49 @@ fn the_description_is_openapi_and_the_audit_log_holds() {
     assert_eq!(actions, ["set-up", "make-product", "upload-build"]);
     let verified = client.get("/api/v1/audit/verify").json();
     assert_eq!((&verified["is_whole"], &verified["entries"]), (&json!(true), &json!(3)));
+}
+
+/// What lists say of a build whose findings nobody has asked for yet is what they say afterwards: the one
+/// is put together of what many builds share, the other is judged as a whole.
+#[test]
+fn a_build_in_short_is_the_build_as_a_whole() {
+    for (database, folder) in databases() {
+        let server = Server::start(&database, folder.path());
+        let root = server.set_up();
+        let client = server.as_session(&root);
+        let product = client.product("Pump");
+        for (label, busybox, openssl) in [("1", "1.30.0", "1.0.1f"), ("2", "1.30.0", "3.0.1")] {
+            let part = |name: &str, vendor: &str, version: &str| {
+                json!({ "type": "library", "name": name, "version": version,
+                    "cpe": format!("cpe:2.3:a:{vendor}:{name}:{version}:*:*:*:*:*:*:*") })
+            };
+            let zlib = part("zlib", "zlib", "1.2.11");
+            let mut again = zlib.clone();
+            again["purl"] = json!("pkg:generic/zlib@1.2.11");
+            let parts = json!([part("busybox", "busybox", busybox), zlib, again,
+                part("openssl", "openssl", openssl), part("nobody-knows-it", "nobody", "1.0"),
+                { "type": "operating-system", "name": "linux", "version": "5.10.100",
+                  "cpe": "cpe:2.3:o:linux:linux_kernel:5.10.100:*:*:*:*:*:*:*" },
+                { "type": "library", "name": "curl" }]);
+            let sbom =
+                json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": parts });
+            let path = format!("/api/v1/products/{product}/builds?label={label}&kind=sbom");
+            let said = client.upload(&path, sbom.to_string().as_bytes());
+            assert_eq!(said.status, 201, "{}", said.body);
+        }
+        let list = || client.get("/api/v1/builds").json()["items"].clone();
+        let is_judged = |one: &Value| one["evaluation"]["counts"]["findings"].as_u64() > Some(10);
+        wait("the judgement of both", || list().as_array()?.iter().all(is_judged).then_some(()));
+        let seen = || {
+            let uses = client.get("/api/v1/where-used?q=CVE-2018-25032").json();
+            (list(), client.get("/api/v1/worklist?limit=1000").json(), uses)
+        };
+        let in_short = seen();
+        for build in in_short.0.as_array().expect("a list") {
+            let whole = client.get(&format!("/api/v1/builds/{}", id(build))).json();
+            assert_eq!(whole["evaluation"], build["evaluation"]);
+        }
+        assert_eq!(in_short, seen());
+        assert_eq!(in_short.2["uses"].as_array().map(Vec::len), Some(2), "{}", in_short.2);
+    }
 }

@@ -21,7 +21,7 @@ use super::{
 const ARRIVAL_MAX: Duration = Duration::from_mins(1);
 
 /// Asks again and again until there is an answer.
-fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(super) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
