@@ -9,6 +9,7 @@
 mod data;
 mod load;
 mod parts;
+mod verification;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ const PARTS: &[(&str, Part)] = &[
     ("pages", parts::pages),
     ("delta", parts::delta),
     ("images", parts::images),
+    ("verification", verification::verification),
 ];
 
 /// How much data there is.

@@ -18,7 +18,7 @@ fn changed(change: impl FnOnce(Tree) -> Tree) -> Vec<u8> {
     flash(&change(root()))
 }
 
-fn append(mut tree: Tree, path: &str, text: &str) -> Tree {
+pub(super) fn append(mut tree: Tree, path: &str, text: &str) -> Tree {
     for entry in &mut tree.entries {
         if entry.path == path.as_bytes()
             && let auscult_testkit::EntryKind::File(content) = &mut entry.kind
@@ -95,9 +95,8 @@ fn bytes_between_behind_and_missing_are_found() {
 #[test]
 fn old_and_unknown_builds_do_not_pass() {
     let bench = Bench::new();
-    let old = changed(|tree| append(tree, "bin/tool", "# older\n"));
-    fs::write(bench.at("old.img"), &old).expect("write the old image");
-    bench.manifest("old.img", "old", &["--build-id", "build-1", "--svn", "1"]);
+    bench.old_build();
+    let old = fs::read(bench.at("old.img")).expect("read the old image");
     let reference = bench.at("old");
     let (exit, verdict) = verify(&bench, &old, &["--reference", text(&reference)]);
     assert_eq!((exit, &verdict["build"]["build_id"]), (3, &"build-1".into()));

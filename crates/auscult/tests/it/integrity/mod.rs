@@ -17,7 +17,7 @@ use auscult_testkit::{
     squashfs::{SquashfsOptions, squashfs},
 };
 use serde_json::Value;
-pub(crate) use tampering::KINDS;
+pub(crate) use tampering::kinds;
 
 use crate::support::{auscult, code, stderr, text};
 
@@ -54,6 +54,11 @@ fn root() -> Tree {
         (entry.uid, entry.gid) = (user.as_raw(), group.as_raw());
     }
     tree
+}
+
+/// The root file system of the build before.
+fn older() -> Tree {
+    image::append(root(), "bin/tool", "# older\n")
 }
 
 /// A boot loader, erased flash, the root file system, erased flash.
@@ -135,9 +140,24 @@ impl Bench {
 
     /// A unit of the build, as a directory.
     pub(crate) fn unit(&self, name: &str) -> PathBuf {
+        self.unfolded(name, &root())
+    }
+
+    /// Writes the image and the signed reference of an older build.
+    pub(crate) fn old_build(&self) {
+        fs::write(self.at("old.img"), flash(&older())).expect("write the old image");
+        self.manifest("old.img", "old", &["--build-id", "build-1", "--svn", "1"]);
+    }
+
+    /// A unit of that build.
+    pub(crate) fn old_unit(&self, name: &str) -> PathBuf {
+        self.unfolded(name, &older())
+    }
+
+    fn unfolded(&self, name: &str, tree: &Tree) -> PathBuf {
         let path = self.at(name);
         fs::create_dir(&path).expect("create the unit");
-        unfold(&root(), &path);
+        unfold(tree, &path);
         path
     }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
-    os::unix::fs::symlink,
+    os::unix::fs::{chown, symlink},
     path::Path,
 };
 
@@ -43,7 +43,7 @@ fn pipe(root: &Path, path: &str) {
     rustix::fs::mknodat(rustix::fs::CWD, root.join(path), kind, mode, 0).expect("make a pipe");
 }
 
-pub(crate) const KINDS: &[Kind] = &[
+const KINDS: &[Kind] = &[
     (
         |at| write(at, "bin/tool", "#!/bin/sh\necho fool\n"),
         "content-changed",
@@ -174,11 +174,24 @@ pub(crate) const KINDS: &[Kind] = &[
     (|at| write(at, "etc/limits", "rate=9\n"), "config-changed", "/etc/limits", "may not set it"),
 ];
 
+/// All kinds that can be tried here.
+pub(crate) fn kinds() -> Vec<Kind> {
+    let mut kinds = KINDS.to_vec();
+    if rustix::process::getuid().is_root() {
+        let give_away =
+            |at: &Path| chown(at.join("bin/tool"), Some(4242), None).expect("give it away");
+        kinds.push((give_away, "owner-changed", "/bin/tool", "owner 4242"));
+    } else {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: only root can give a file to somebody else");
+    }
+    kinds
+}
+
 #[test]
 fn every_kind_of_tampering_with_files_is_found_with_its_own_reason() {
     let bench = Bench::new();
     assert!(KINDS.len() >= 25);
-    for (number, (tamper, code, path, reason)) in KINDS.iter().enumerate() {
+    for (number, (tamper, code, path, reason)) in kinds().iter().enumerate() {
         let unit = bench.unit(&format!("unit-{number}"));
         tamper(&unit);
         let (exit, verdict) = bench.verify(&unit, &[]);

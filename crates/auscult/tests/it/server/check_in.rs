@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::{Client, PASSWORD, Said, Server, busybox, databases};
 use crate::{
-    integrity::{Bench, KINDS, done},
+    integrity::{Bench, done, kinds},
     support::text,
 };
 
@@ -160,13 +160,19 @@ fn whatever_was_done_to_a_device_has_it_held() {
     let (client, bench) = (server.as_session(&root), Bench::new());
     let station = Station::new(&client, &bench);
     let key = bench.at("bench");
-    assert!(KINDS.len() >= 20, "{}", KINDS.len());
-    for (number, (tamper, code, path, _)) in KINDS.iter().enumerate() {
+    for (number, (tamper, code, path, _)) in kinds().iter().enumerate() {
         let unit = bench.unit(&format!("unit-{number}"));
         tamper(&unit);
         station.challenge(&station.device);
         station.assert_held(&station.measure(&unit, &["--key", text(&key)]), code, path);
     }
+    // An older build, as it was made.
+    bench.old_build();
+    let manifest = fs::read(bench.at("old")).expect("it was made");
+    assert_eq!(station.reference(&manifest).status, 201);
+    station.challenge(&station.device);
+    let evidence = station.measure(&bench.old_unit("old-unit"), &["--key", text(&key)]);
+    station.assert_held(&evidence, "rollback", "build-2 has 2");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     support::{Client, Said, Server, databases},
 };
 use crate::{
-    integrity::{Bench, KINDS},
+    integrity::{Bench, kinds},
     support::text,
 };
 
@@ -60,7 +60,7 @@ fn the_sign_over_a_device_says_whether_it_may_be_connected() {
             fs::write(bench.at("challenge"), challenge.body).expect("write the challenge");
             station.measure(unit, &["--key", text(&key)])
         };
-        let (tamper, _, path, _) = KINDS.first().expect("a kind");
+        let (tamper, _, path, _) = kinds().remove(0);
         let unit = bench.unit("tampered");
         tamper(&unit);
         let evidence = challenged(&unit);

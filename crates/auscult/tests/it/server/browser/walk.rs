@@ -15,7 +15,7 @@ use super::{
     look::Look,
 };
 use crate::{
-    integrity::{Bench, KINDS, done},
+    integrity::{Bench, done, kinds},
     support::text,
 };
 
@@ -309,13 +309,16 @@ impl<'a> Walk<'a> {
         browser.click("It is back");
         self.assert_shows("NOT VERIFIED");
         self.seen("station-returned");
-        let (tamper, _, changed, _) = KINDS.first().expect("a kind");
-        let unit = bench.unit("tampered");
-        tamper(&unit);
-        self.verify(&bench, &unit);
-        self.assert_shows("HOLD");
-        self.assert_shows(changed);
-        self.seen("station-hold");
+        for (number, (tamper, _, changed, reason)) in kinds().iter().enumerate() {
+            let unit = bench.unit(&format!("tampered-{number}"));
+            tamper(&unit);
+            self.held(&bench, &unit, &[changed, reason]);
+            if number == 0 {
+                self.seen("station-hold");
+            }
+            browser.click("Verify again");
+        }
+        self.held(&bench, &bench.old_unit("older"), &["rollback", "build-2 has 2"]);
         browser.click("Verify again");
         self.verify(&bench, &bench.unit("clean"));
         self.assert_shows("PASS");
@@ -324,6 +327,15 @@ impl<'a> Walk<'a> {
         browser.click("Release");
         self.assert_shows("IN SERVICE");
         self.seen("station-released");
+    }
+
+    /// A unit is held, and the page says why.
+    fn held(&self, bench: &Bench, unit: &Path, why: &[&str]) {
+        self.verify(bench, unit);
+        self.assert_shows("HOLD");
+        for words in why {
+            self.assert_shows(words);
+        }
     }
 
     /// Trusts the keys of the maker and of the bench, and gives the build its reference.
@@ -352,6 +364,13 @@ impl<'a> Walk<'a> {
         browser.click("Add it");
         self.assert_shows("root on");
         self.seen("references");
+        browser.click("Builds");
+        browser.click("1.0");
+        browser.click("References");
+        bench.old_build();
+        browser.attach("Signed reference manifest", &bench.at("old"));
+        browser.click("Add it");
+        self.assert_shows("root on");
     }
 
     /// Asks the device, measures it, and hands the evidence in.
