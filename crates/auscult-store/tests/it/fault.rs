@@ -67,13 +67,13 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     on_each(async |database| {
         let (organisation, product) = database.product().await;
         let mut heard = Acknowledged::default();
-        for round in 0..KILLS {
+        // On a busy machine a child says little before it is killed; others say more.
+        let is_enough = |heard: &Acknowledged| heard.blobs.len() > 50 && heard.completed.len() > 50;
+        let mut rounds = 0..10 * KILLS;
+        while let Some(round) = rounds.next().filter(|round| *round < KILLS || !is_enough(&heard)) {
             kill_one(&database.url, round, &mut heard);
         }
-        assert!(
-            heard.blobs.len() > 50 && heard.completed.len() > 50,
-            "the children did too little"
-        );
+        assert!(is_enough(&heard), "the children did too little");
         check(&database, organisation.id, product.id, &heard).await;
     });
 }
