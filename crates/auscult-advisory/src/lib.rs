@@ -26,8 +26,8 @@ pub use device::{DeviceMatch, DeviceOutcome, DeviceStatus, match_device};
 pub use error::{Error, Result};
 pub use feeds::disclosure::check_disclosure;
 pub use matching::{
-    Alike, Group, MatchOutcome, Matched, Platform, Recall, match_build, match_build_recalling,
-    match_component, match_component_on, match_groups, support,
+    Alike, Group, MatchOutcome, Matched, Platform, Recall, match_build, match_component,
+    match_component_on, match_groups, support,
 };
 pub use snapshot::{
     AdvisoryView, ClaimView, ExploitSign, Snapshot, StatementView, YearCoverage, regression,

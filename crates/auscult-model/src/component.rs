@@ -120,7 +120,7 @@ pub enum Origin {
 }
 
 /// A component of the image: its code is there, or a program there links to it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Component {
     /// The usual name, lower case, such as `busybox`.
     pub name: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Locator;
 
 /// One trace of a component in the image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Evidence {
     /// Where the trace is.
     pub locator: Locator,

@@ -14,7 +14,9 @@ use std::{
 
 use auscult_model::{Decisions, Facts, Sha256, SnapshotInfo};
 use auscult_report::ScanResult;
-use auscult_store::{AdvisorySnapshot, Build, BuildId, BuildState, OrganisationId, ProductId};
+use auscult_store::{
+    AdvisorySnapshot, Build, BuildId, BuildKind, BuildState, OrganisationId, ProductId,
+};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tokio::sync::Semaphore;
 
@@ -172,14 +174,12 @@ impl Evaluator {
         ground: Ground,
     ) -> Answer<Arc<Evaluated>> {
         let Ground { basis, advisories, said } = ground;
-        if let Some(known) = self.known(&basis) {
-            self.keep(build, &known);
+        if let Some(known) = self.known(build, &basis) {
             return Ok(known);
         }
         let failed = |error| Problem::internal("wait for a turn to judge", &error);
         let _turn = self.turn.acquire().await.map_err(failed)?;
-        if let Some(known) = self.known(&basis) {
-            self.keep(build, &known);
+        if let Some(known) = self.known(build, &basis) {
             return Ok(known);
         }
         let bytes = app.store.get_blob(organisation, basis.facts, FACTS_BYTES_MAX).await?;
@@ -187,7 +187,7 @@ impl Evaluator {
         let shared = Arc::clone(&self.shared);
         let judged = blocking("judge the build", move || {
             let facts = read_facts(&bytes)?;
-            let said = Decisions::clone(&said);
+            let said = Arc::unwrap_or_clone(said);
             let result = advisories.judge.judge(facts, said, basis.as_of)?;
             let summary = Arc::new(Summary::of(&result, &shared));
             Ok::<_, Problem>(Arc::new(Evaluated { basis, result, summary }))
@@ -203,18 +203,19 @@ impl Evaluator {
         &self,
         app: &App,
         organisation: OrganisationId,
-        build: BuildId,
+        build: &Build,
         ground: Ground,
     ) -> Answer<()> {
-        if !ground.said.decisions.is_empty() {
-            return self.judge(app, organisation, build, ground).await.map(drop);
+        // Of an image more than its components is known, but for one that nobody can read.
+        if build.kind == BuildKind::Image || !ground.said.decisions.is_empty() {
+            return self.judge(app, organisation, build.id, ground).await.map(drop);
         }
         let failed = |error| Problem::internal("wait for a turn to judge", &error);
         let turn = self.turn.acquire().await.map_err(failed)?;
         let (basis, judge) = (ground.basis, Arc::clone(&ground.advisories.judge));
         let Some((bare, components)) = self.bare(app, organisation, basis.facts).await? else {
             drop(turn);
-            return self.judge(app, organisation, build, ground).await.map(drop);
+            return self.judge(app, organisation, build.id, ground).await.map(drop);
         };
         let start = Instant::now();
         let shared = Arc::clone(&self.shared);
@@ -224,7 +225,7 @@ impl Evaluator {
         });
         let summary = outlined.await??;
         app.metrics.judgement(start.elapsed());
-        self.results().summaries.insert(build, (basis, Arc::new(summary)));
+        self.results().summaries.insert(build.id, (basis, Arc::new(summary)));
         Ok(())
     }
 
@@ -271,11 +272,13 @@ impl Evaluator {
         found.filter(|(known, _)| known == basis).map(|(_, summary)| Arc::clone(summary))
     }
 
-    fn known(&self, basis: &Basis) -> Option<Arc<Evaluated>> {
+    /// What was judged on this, of this build or of another with the same facts.
+    fn known(&self, build: BuildId, basis: &Basis) -> Option<Arc<Evaluated>> {
         let mut results = self.results();
         let at = results.whole.iter().position(|one| one.basis == *basis)?;
         let found = results.whole.remove(at);
         results.whole.push(Arc::clone(&found));
+        results.summaries.insert(build, (*basis, Arc::clone(&found.summary)));
         Some(found)
     }
 

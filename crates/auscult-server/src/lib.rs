@@ -19,6 +19,7 @@ mod metrics;
 mod monitor;
 mod outbound;
 mod pages;
+mod pool;
 mod problem;
 mod router;
 mod serve;
@@ -30,5 +31,6 @@ mod worklist;
 
 pub use access::{Access, ENDPOINTS, Endpoint, Permission, Role};
 pub use engine::{Bare, Engine, EngineError, Judge, Outline, Papers, SharedFinding, Verified};
+pub use pool::Pool;
 pub use serve::{Error, Started, serve};
 pub use settings::{CertificateSource, LogFormat, Settings, start_log};

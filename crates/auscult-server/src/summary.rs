@@ -5,8 +5,6 @@
 
 use std::{
     borrow::Borrow as _,
-    collections::HashSet,
-    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,7 +14,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::Outline;
+use crate::{engine::Outline, pool::Pool};
 
 /// A judged build in short.
 #[derive(Clone, Debug)]
@@ -73,38 +71,6 @@ pub(crate) struct Counts {
     pub(crate) critical: usize,
     /// Decided by somebody, open or not.
     pub(crate) decided: usize,
-}
-
-/// Values that are equal are one.
-#[derive(Debug)]
-struct Pool<T> {
-    values: HashSet<Arc<T>>,
-    /// So many values are looked through for those that nobody has any more.
-    look_at: usize,
-}
-
-impl<T: Eq + Hash> Pool<T> {
-    /// With fewer values there is nothing to be won.
-    const LOOK_AT_MIN: usize = 10_000;
-
-    fn one(&mut self, value: T) -> Arc<T> {
-        if let Some(known) = self.values.get(&value) {
-            return Arc::clone(known);
-        }
-        if self.values.len() >= self.look_at {
-            self.values.retain(|value| Arc::strong_count(value) > 1);
-            self.look_at = Self::LOOK_AT_MIN.max(self.values.len() * 2);
-        }
-        let value = Arc::new(value);
-        self.values.insert(Arc::clone(&value));
-        value
-    }
-}
-
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
-        Self { values: HashSet::new(), look_at: 0 }
-    }
 }
 
 /// What summaries have in common.
@@ -227,23 +193,4 @@ pub(crate) fn word(value: &impl Serialize) -> String {
 /// What the hospital's table makes of a finding.
 pub(crate) fn outcome_of(finding: &Finding) -> String {
     primary(finding).map_or_else(|| "not decided".to_owned(), |one| word(&one.outcome))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::Pool;
-
-    #[test]
-    fn equal_values_are_one_and_go_when_nobody_has_them() {
-        let mut pool = Pool::default();
-        let kept = pool.one("kept".to_owned());
-        assert!(Arc::ptr_eq(&kept, &pool.one("kept".to_owned())));
-        for number in 0..3 * Pool::<String>::LOOK_AT_MIN {
-            pool.one(number.to_string());
-        }
-        assert!(pool.values.len() <= Pool::<String>::LOOK_AT_MIN, "{}", pool.values.len());
-        assert!(Arc::ptr_eq(&kept, &pool.one("kept".to_owned())));
-    }
 }

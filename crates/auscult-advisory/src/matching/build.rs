@@ -30,26 +30,18 @@ pub struct Matched<'a> {
     pub version_unknown: Vec<(&'a Component, u64, Vec<String>)>,
 }
 
-/// Matches all components of a build.
+/// Matches all components of a build; where it is one of many, what was said about them before is not
+/// asked again.
 ///
 /// # Errors
 /// A part of the snapshot that is asked for is damaged.
-pub fn match_build<'a>(snapshot: &Snapshot, components: &'a [Component]) -> Result<Matched<'a>> {
-    let parts = components.iter().map(|component| (component, None)).collect();
-    Ok(Matched::of(groups(snapshot, None, parts)?))
-}
-
-/// The same for one of many builds: what was said about its components before is not asked again.
-///
-/// # Errors
-/// As [`match_build`].
-pub fn match_build_recalling<'a>(
+pub fn match_build<'a>(
     snapshot: &Snapshot,
-    recall: &Recall,
+    recall: Option<&Recall>,
     components: &'a [Component],
 ) -> Result<Matched<'a>> {
-    let alike = |component| (component, Some(Arc::new(Alike::of(component))));
-    Ok(Matched::of(groups(snapshot, Some(recall), components.iter().map(alike).collect())?))
+    let part = |component| (component, recall.map(|_| Arc::new(Alike::of(component))));
+    Ok(Matched::of(groups(snapshot, recall, components.iter().map(part).collect())?))
 }
 
 /// The components of a build in groups, each with what is said about it: findings do not say where

@@ -13,7 +13,7 @@ mod subject;
 mod support;
 
 use auscult_model::{Component, Evidence, Finding};
-pub use build::{Group, Matched, match_build, match_build_recalling, match_groups};
+pub use build::{Group, Matched, match_build, match_groups};
 pub use platform::Platform;
 pub use recall::{Alike, Recall};
 pub use support::support;

@@ -5,7 +5,7 @@
 //! into the findings of each build afterwards.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -18,7 +18,7 @@ use crate::Snapshot;
 const FINDINGS_KEPT: usize = 50_000;
 
 /// A component without what says where it was found, and how far its traces can be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Alike {
     component: Component,
     trust: u8,
@@ -77,8 +77,8 @@ struct Said {
 
 #[derive(Default)]
 struct Kept {
-    names: BTreeMap<Arc<Alike>, Arc<Names>>,
-    said: BTreeMap<Vec<Arc<Alike>>, Vec<Said>>,
+    names: HashMap<Arc<Alike>, Arc<Names>>,
+    said: HashMap<Vec<Arc<Alike>>, Vec<Said>>,
     findings: usize,
 }
 

@@ -149,7 +149,7 @@ fn component(row: &Row, release: &str, source: String) -> Component {
 
 /// The names of the packages in which each CVE is reported.
 fn reported(snapshot: &Snapshot, components: &[Component]) -> BTreeSet<(String, String)> {
-    let matched = match_build(snapshot, components).unwrap();
+    let matched = match_build(snapshot, None, components).unwrap();
     let sure = matched.findings.iter().filter(|one| one.vex.status == VexStatus::Affected);
     let places = sure.flat_map(|one| {
         let paths = one.locators.iter().filter_map(|locator| Some(locator.path()?.to_string()));

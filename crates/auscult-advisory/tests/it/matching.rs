@@ -308,7 +308,7 @@ fn the_world_of_a_component_decides_which_claims_it_shares() {
         "cpe:2.3:a:acme:widget:1.0:*:*:*:*:python:*:*",
     );
     let components = [native, python];
-    let matched = auscult_advisory::match_build(&snapshot, &components).unwrap();
+    let matched = auscult_advisory::match_build(&snapshot, None, &components).unwrap();
     let found: Vec<_> = matched.findings.iter().map(|finding| finding.component.as_str()).collect();
     assert_eq!(found, ["widget-for-python"]);
 }
@@ -347,7 +347,7 @@ fn packages_of_one_source_share_the_repairs_that_are_announced_by_one_of_them() 
             }
             one
         });
-        let matched = auscult_advisory::match_build(&snapshot, &packages).unwrap();
+        let matched = auscult_advisory::match_build(&snapshot, None, &packages).unwrap();
         assert_eq!(matched.findings.len(), expected, "{:?}", matched.findings);
     }
 }
@@ -371,7 +371,7 @@ fn an_announcement_of_several_vulnerabilities_is_about_each() {
         let snapshot = snapshot(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
         for (version, expected) in [("1.21.0-4.el9", 0), ("1.21.0-3.el9", 2)] {
             let packages = [package("busybox", version, "rpm", Some("rocky-9.4"))];
-            let matched = auscult_advisory::match_build(&snapshot, &packages).unwrap();
+            let matched = auscult_advisory::match_build(&snapshot, None, &packages).unwrap();
             assert_eq!(matched.findings.len(), expected, "{list} {:?}", matched.findings);
         }
     }
@@ -410,9 +410,8 @@ fn what_is_recalled_is_what_would_be_matched() {
     let recall = auscult_advisory::Recall::of(&snapshot);
     for round in 0..2 {
         for (number, build) in builds.iter().enumerate() {
-            let recalled =
-                auscult_advisory::match_build_recalling(&snapshot, &recall, build).unwrap();
-            let matched = auscult_advisory::match_build(&snapshot, build).unwrap();
+            let recalled = auscult_advisory::match_build(&snapshot, Some(&recall), build).unwrap();
+            let matched = auscult_advisory::match_build(&snapshot, None, build).unwrap();
             assert_eq!(recalled.findings, matched.findings, "build {number}, round {round}");
             assert_eq!(recalled.no_data, matched.no_data, "build {number}, round {round}");
             assert!(round > 0 || number == 3 || !matched.findings.is_empty(), "build {number}");
@@ -428,7 +427,7 @@ fn another_snapshot_is_asked_anew() {
     let recall = auscult_advisory::Recall::of(&first);
     let build = [component("busybox", "1.21.0")];
     for (snapshot, id) in [(&first, "CVE-2026-0001"), (&second, "CVE-2026-0009")] {
-        let matched = auscult_advisory::match_build_recalling(snapshot, &recall, &build).unwrap();
+        let matched = auscult_advisory::match_build(snapshot, Some(&recall), &build).unwrap();
         let ids: Vec<_> = matched.findings.iter().map(|finding| finding.id.0.as_str()).collect();
         assert_eq!(ids, [id]);
     }

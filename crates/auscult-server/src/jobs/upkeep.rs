@@ -107,7 +107,7 @@ async fn judge(app: &App, organisation: OrganisationId, builds: &[Build]) -> Ans
     let mut viewer = app.evaluator.viewer(app, organisation).await?;
     let mut to_judge = Vec::new();
     for build in builds {
-        to_judge.extend(viewer.wanting(build).await?.map(|ground| (build.id, ground)));
+        to_judge.extend(viewer.wanting(build).await?.map(|ground| (build, ground)));
     }
     let work = to_judge.into_iter().map(|(build, ground)| async move {
         if *app.stopping.borrow() {
@@ -115,7 +115,8 @@ async fn judge(app: &App, organisation: OrganisationId, builds: &[Build]) -> Ans
         }
         // One that cannot be judged is told, and keeps nobody from judging the others.
         if let Err(problem) = app.evaluator.summarise(app, organisation, build, ground).await {
-            tracing::warn!(%build, detail = problem.detail, "a build could not be judged");
+            let detail = problem.detail;
+            tracing::warn!(build = %build.id, detail, "a build could not be judged");
         }
     });
     // One more than are judged at a time: its facts are read meanwhile.

@@ -144,12 +144,7 @@ pub(super) fn assess(
     let info = snapshot.info();
     let policy = by.tables.for_snapshot(Some(&info));
     let (matched, support) = rayon::join(
-        || match by.recall {
-            Some(recall) => {
-                auscult_advisory::match_build_recalling(snapshot, recall, &facts.components)
-            }
-            None => auscult_advisory::match_build(snapshot, &facts.components),
-        },
+        || auscult_advisory::match_build(snapshot, by.recall, &facts.components),
         || auscult_advisory::support(snapshot, facts, by.as_of),
     );
     let matched = matched?;

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use auscult_testkit::Postgres;
-
 use xtask::shell::release_program;
 
 use crate::serving::{Client, Server};

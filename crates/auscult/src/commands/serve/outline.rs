@@ -12,15 +12,13 @@ use auscult_advisory::{Alike, MatchOutcome, Recall, Snapshot};
 use auscult_model::{Facts, Finding, SnapshotInfo};
 use auscult_priority::{Decider, DecisionPolicy, GateInput, Policy};
 use auscult_report::Unmatched;
-use auscult_server::{Bare, Outline, SharedFinding};
+use auscult_server::{Bare, Outline, Pool, SharedFinding};
 use jiff::civil::Date;
 
 use super::super::judge;
 
 /// Findings that are kept, about 2 kB each.
 const FINDINGS_MAX: usize = 100_000;
-/// With fewer components there is nothing to be won by looking for those that no build has any more.
-const COMPONENTS_MIN: usize = 10_000;
 
 /// A build of which only components are known.
 struct Build {
@@ -29,31 +27,9 @@ struct Build {
     rest: Facts,
 }
 
-/// Components of all such builds: equal ones are one.
+/// Components of all such builds.
 #[derive(Default)]
-pub(super) struct Components(Mutex<Pool>);
-
-#[derive(Default)]
-struct Pool {
-    components: BTreeSet<Arc<Alike>>,
-    /// So many are looked through for those that no build has any more.
-    look_at: usize,
-}
-
-impl Pool {
-    fn one(&mut self, alike: Alike) -> Arc<Alike> {
-        if let Some(known) = self.components.get(&alike) {
-            return Arc::clone(known);
-        }
-        if self.components.len() >= self.look_at {
-            self.components.retain(|one| Arc::strong_count(one) > 1);
-            self.look_at = COMPONENTS_MIN.max(self.components.len() * 2);
-        }
-        let alike = Arc::new(alike);
-        self.components.insert(Arc::clone(&alike));
-        alike
-    }
-}
+pub(super) struct Components(Mutex<Pool<Alike>>);
 
 impl Components {
     /// The build, where nothing but its components bears on what is found in it.
