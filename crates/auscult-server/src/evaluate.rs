@@ -22,9 +22,11 @@ use tokio::sync::Semaphore;
 
 use crate::{
     engine::{Bare, Judge},
+    mirror::{Decided, Mirror},
     problem::{Answer, Problem},
     state::App,
     summary::{Shared, Summary},
+    worklist::Works,
 };
 
 /// Whole results that are kept; an image of a Linux device has a few megabytes.
@@ -80,7 +82,9 @@ impl Advisories {
 pub(crate) struct Evaluator {
     advisories: tokio::sync::Mutex<HashMap<OrganisationId, Arc<Advisories>>>,
     results: Mutex<Results>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) mirror: Mirror,
+    pub(crate) works: Works,
     turn: Semaphore,
 }
 
@@ -92,6 +96,16 @@ struct Results {
     summaries: HashMap<BuildId, (Basis, Arc<Summary>)>,
     /// Builds of which only components are known, by their facts; none for those of which more is.
     bare: HashMap<Sha256, Option<BareBuild>>,
+}
+
+impl Results {
+    /// Keeps the summary of a build. One that is there already for the same basis stays: whoever has it
+    /// sees that nothing changed.
+    fn remember(&mut self, build: BuildId, basis: Basis, summary: &Arc<Summary>) {
+        if self.summaries.get(&build).is_none_or(|(known, _)| *known != basis) {
+            self.summaries.insert(build, (basis, Arc::clone(summary)));
+        }
+    }
 }
 
 /// Such a build, with the names and versions of its components.
@@ -113,6 +127,8 @@ impl Evaluator {
             advisories: tokio::sync::Mutex::default(),
             results: Mutex::default(),
             shared: Arc::default(),
+            mirror: Mirror::default(),
+            works: Works::default(),
             turn: Semaphore::new(processors()),
         }
     }
@@ -225,7 +241,7 @@ impl Evaluator {
         });
         let summary = outlined.await??;
         app.metrics.judgement(start.elapsed());
-        self.results().summaries.insert(build.id, (basis, Arc::new(summary)));
+        self.results().remember(build.id, basis, &Arc::new(summary));
         Ok(())
     }
 
@@ -263,7 +279,9 @@ impl Evaluator {
         organisation: OrganisationId,
     ) -> Answer<Viewer<'a>> {
         let advisories = self.advisories(app, organisation).await?;
-        Ok(Viewer { app, organisation, advisories, as_of: today(), decisions: HashMap::new() })
+        let revisions = app.store.decision_revisions(organisation).await?;
+        let decided = HashMap::new();
+        Ok(Viewer { app, organisation, advisories, as_of: today(), revisions, decided })
     }
 
     fn kept_summary(&self, build: BuildId, basis: &Basis) -> Option<Arc<Summary>> {
@@ -278,13 +296,13 @@ impl Evaluator {
         let at = results.whole.iter().position(|one| one.basis == *basis)?;
         let found = results.whole.remove(at);
         results.whole.push(Arc::clone(&found));
-        results.summaries.insert(build, (*basis, Arc::clone(&found.summary)));
+        results.remember(build, *basis, &found.summary);
         Some(found)
     }
 
     fn keep(&self, build: BuildId, judged: &Arc<Evaluated>) {
         let mut results = self.results();
-        results.summaries.insert(build, (judged.basis, Arc::clone(&judged.summary)));
+        results.remember(build, judged.basis, &judged.summary);
         if results.whole.iter().all(|one| one.basis != judged.basis) {
             results.whole.push(Arc::clone(judged));
         }
@@ -307,8 +325,10 @@ pub(crate) struct Viewer<'a> {
     organisation: OrganisationId,
     advisories: Arc<Advisories>,
     as_of: Date,
-    /// What is decided, by product, with its digest.
-    decisions: HashMap<ProductId, (Sha256, Arc<Decisions>)>,
+    /// Revisions of decisions, by product.
+    revisions: HashMap<ProductId, u64>,
+    /// What is decided, by product.
+    decided: HashMap<ProductId, Decided>,
 }
 
 impl Viewer<'_> {
@@ -327,20 +347,21 @@ impl Viewer<'_> {
     /// What a build is judged on; none where its facts are not known yet.
     async fn ground(&mut self, build: &Build) -> Answer<Option<Ground>> {
         let BuildState::Ready(facts) = build.state else { return Ok(None) };
-        let (decisions, said) = self.decided(build.product).await?;
+        let Decided { digest, decisions, .. } = self.decided(build.product).await?;
         let (snapshot, as_of) = (self.advisories.info().root, self.as_of);
-        let basis = Basis { facts, snapshot, decisions, as_of };
-        Ok(Some(Ground { basis, advisories: Arc::clone(&self.advisories), said }))
+        let basis = Basis { facts, snapshot, decisions: digest, as_of };
+        Ok(Some(Ground { basis, advisories: Arc::clone(&self.advisories), said: decisions }))
     }
 
-    /// What is decided for a product, read once.
-    async fn decided(&mut self, product: ProductId) -> Answer<(Sha256, Arc<Decisions>)> {
-        if let Some(known) = self.decisions.get(&product) {
+    /// What is decided for a product, looked up once.
+    async fn decided(&mut self, product: ProductId) -> Answer<Decided> {
+        if let Some(known) = self.decided.get(&product) {
             return Ok(known.clone());
         }
-        let said = decisions(self.app, self.organisation, product).await?;
-        let decided = (digest_of(&said)?, Arc::new(said));
-        self.decisions.insert(product, decided.clone());
+        let revisions = self.revisions.get(&product).copied().unwrap_or(0);
+        let mirror = &self.app.evaluator.mirror;
+        let decided = mirror.decided(self.app, self.organisation, product, revisions).await?;
+        self.decided.insert(product, decided.clone());
         Ok(decided)
     }
 
@@ -354,12 +375,6 @@ impl Viewer<'_> {
 
 fn read_facts(bytes: &[u8]) -> Answer<Facts> {
     serde_json::from_slice(bytes).map_err(|error| Problem::internal("read the facts", &error))
-}
-
-fn digest_of(decisions: &Decisions) -> Answer<Sha256> {
-    let text = serde_json::to_vec(decisions);
-    let text = text.map_err(|error| Problem::internal("read the decisions", &error))?;
-    Ok(Sha256::of(&text))
 }
 
 /// What is decided for a product now.

@@ -8,13 +8,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use auscult_model::VerdictOutcome;
 use auscult_store::{
-    Build, BuildFilter, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId,
+    Build, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId,
 };
 
 use crate::{
     problem::Answer,
     state::App,
-    summary::{Summary, Touch},
+    summary::{Named, Summary, Touch},
 };
 
 /// Entries that are read at once.
@@ -30,7 +30,7 @@ pub(crate) struct Fleet {
 /// A build with what it comes to.
 #[derive(Clone)]
 pub(crate) struct Row {
-    pub(crate) build: Build,
+    pub(crate) build: Arc<Build>,
     pub(crate) product: String,
     /// None where it is not inspected, or not judged yet by what holds now.
     pub(crate) summary: Option<Arc<Summary>>,
@@ -57,7 +57,7 @@ impl Row {
 }
 
 /// How many devices are known to run which build; under none, those whose build is unknown.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeviceCounts(HashMap<Option<BuildId>, u64>);
 
 impl DeviceCounts {
@@ -81,14 +81,7 @@ pub(crate) async fn wards(
     organisation: OrganisationId,
     builds: &[BuildId],
 ) -> Answer<Vec<DevicesAtPlace>> {
-    let mut counted: HashMap<(Option<String>, Option<String>), u64> = HashMap::new();
-    for build in builds {
-        for one in app.store.places_of_build(organisation, *build).await? {
-            *counted.entry((one.site, one.department)).or_default() += one.devices;
-        }
-    }
-    let place = |((site, department), devices)| DevicesAtPlace { site, department, devices };
-    let mut wards: Vec<DevicesAtPlace> = counted.into_iter().map(place).collect();
+    let mut wards = app.store.places_of_builds(organisation, builds).await?;
     wards.sort_unstable_by(|one, other| {
         other.devices.cmp(&one.devices).then_with(|| one.cmp(other))
     });
@@ -115,16 +108,10 @@ impl Fleet {
         let products = products(app, organisation).await?;
         let mut viewer = app.evaluator.viewer(app, organisation).await?;
         let mut rows = Vec::new();
-        let mut request = PageRequest::first(AT_ONCE);
-        loop {
-            let page = app.store.builds(organisation, BuildFilter::All, &request).await?;
-            for build in page.items {
-                let summary = viewer.summary(&build).await?;
-                let product = products.get(&build.product).cloned().unwrap_or_default();
-                rows.push(Row { build, product, summary });
-            }
-            let Some(next) = page.next else { break };
-            request.after = Some(next);
+        for build in app.evaluator.mirror.builds(app, organisation).await? {
+            let summary = viewer.summary(&build).await?;
+            let product = products.get(&build.product).cloned().unwrap_or_default();
+            rows.push(Row { build, product, summary });
         }
         Ok(Self { rows, products })
     }
@@ -135,17 +122,16 @@ impl Fleet {
     }
 
     /// Builds that a vulnerability touches, by any of its ids, or that hold a component of this name.
-    pub(crate) fn where_used(&self, wanted: &str) -> Vec<Use<'_>> {
-        let is_it = |text: &str| text.eq_ignore_ascii_case(wanted);
+    pub(crate) fn where_used(&self, app: &App, wanted: &str) -> Vec<Use<'_>> {
+        let named = Named::of(&app.evaluator.shared, wanted);
         let found = self.rows.iter().filter_map(|row| {
             let summary = row.summary.as_ref()?;
-            let touches = summary.touches.iter().map(AsRef::as_ref);
-            let touches: Vec<&Touch> = touches
-                .filter(|one: &&Touch| is_it(&one.component) || one.ids.iter().any(|id| is_it(id)))
-                .collect();
-            let named = summary.components.iter().map(AsRef::as_ref);
-            let named = named.filter(|(name, _): &&(String, String)| is_it(name));
-            let mut versions: Vec<&str> = named.map(|(_, version)| version.as_str()).collect();
+            let touches = summary.touches.iter().filter(|one| named.is_touch(one));
+            let touches: Vec<&Touch> = touches.map(AsRef::as_ref).collect();
+            let components = summary.components.iter().filter(|one| named.is_component(one));
+            let components = components.map(AsRef::as_ref);
+            let mut versions: Vec<&str> =
+                components.map(|(_, version): &(String, String)| version.as_str()).collect();
             versions.extend(touches.iter().map(|touch| touch.version.as_str()));
             versions.sort_unstable();
             versions.dedup();

@@ -16,6 +16,7 @@ mod fleet;
 mod jobs;
 mod listen;
 mod metrics;
+mod mirror;
 mod monitor;
 mod outbound;
 mod pages;

@@ -27,6 +27,15 @@ impl<T: Eq + Hash> Pool<T> {
         self.values.insert(Arc::clone(&value));
         value
     }
+
+    /// Where those are that this holds of, in the order of their addresses: so that many builds are
+    /// looked through by comparing addresses alone.
+    pub fn addresses(&self, is_wanted: impl Fn(&T) -> bool) -> Vec<*const T> {
+        let wanted = self.values.iter().filter(|value| is_wanted(value));
+        let mut addresses: Vec<*const T> = wanted.map(Arc::as_ptr).collect();
+        addresses.sort_unstable();
+        addresses
+    }
 }
 
 impl<T> Default for Pool<T> {

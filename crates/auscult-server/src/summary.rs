@@ -97,6 +97,34 @@ impl Shared {
     }
 }
 
+/// What all builds have of one name, each in the order of the addresses.
+pub(crate) struct Named {
+    components: Vec<*const (String, String)>,
+    touches: Vec<*const Touch>,
+}
+
+impl Named {
+    /// The findings of a vulnerability, by any of its ids, or of a component, and the component.
+    pub(crate) fn of(shared: &Shared, wanted: &str) -> Self {
+        let is_it = |text: &str| text.eq_ignore_ascii_case(wanted);
+        let is_touch =
+            |one: &Touch| is_it(&one.component) || one.ids.iter().any(|id: &String| is_it(id));
+        let pools = shared.pools();
+        Self {
+            components: pools.components.addresses(|(name, _)| is_it(name)),
+            touches: pools.touches.addresses(is_touch),
+        }
+    }
+
+    pub(crate) fn is_component(&self, one: &Arc<(String, String)>) -> bool {
+        self.components.binary_search(&Arc::as_ptr(one)).is_ok()
+    }
+
+    pub(crate) fn is_touch(&self, one: &Arc<Touch>) -> bool {
+        self.touches.binary_search(&Arc::as_ptr(one)).is_ok()
+    }
+}
+
 impl Summary {
     pub(crate) fn of(result: &ScanResult, shared: &Shared) -> Self {
         let not_judged = || Verdict { outcome: VerdictOutcome::Inconclusive, reasons: Vec::new() };

@@ -2,18 +2,19 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use auscult_store::{BuildId, OrganisationId, ProductId};
 use jiff::civil::Date;
 
 use crate::{
+    evaluate::blocking,
     fleet::{DeviceCounts, Fleet, Row},
     problem::Answer,
     state::App,
-    summary::Touch,
+    summary::{Summary, Touch},
 };
 
 /// A vulnerability that is open in at least one build.
@@ -29,21 +30,19 @@ pub(crate) struct Work {
     pub(crate) due: Option<Date>,
     /// Components with their versions.
     pub(crate) components: BTreeSet<(String, String)>,
+    /// The builds, the newest first.
     pub(crate) builds: Vec<BuildId>,
     pub(crate) products: BTreeSet<ProductId>,
-    /// Devices that are known to run one of the builds.
-    pub(crate) devices: u64,
     /// The foremost place of it in the order of a build.
     place: usize,
 }
 
 /// All of it, what comes first at the beginning.
 pub(crate) struct Worklist {
-    pub(crate) works: Vec<Work>,
+    pub(crate) works: Arc<Vec<Arc<Work>>>,
     /// Builds of which nobody can say, as they are not inspected or not judged yet.
     pub(crate) silent: usize,
-    /// Devices of which nobody knows the build: each may have any of it.
-    pub(crate) devices_of_unknown_build: u64,
+    pub(crate) devices: DeviceCounts,
     pub(crate) fleet: Fleet,
 }
 
@@ -51,47 +50,109 @@ impl Worklist {
     pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
         let fleet = Fleet::of(app, organisation).await?;
         let devices = DeviceCounts::of(app, organisation).await?;
-        let works = works(&fleet.rows, &devices);
-        Ok(Self {
-            works,
-            silent: fleet.silent(),
-            devices_of_unknown_build: devices.of_unknown_build(),
-            fleet,
-        })
+        let works = app.evaluator.works.of(organisation, &fleet.rows).await?;
+        Ok(Self { works, silent: fleet.silent(), devices, fleet })
     }
 }
 
-/// Puts findings of one vulnerability together, and the vulnerabilities into their order: the outcome,
-/// known exploitation, then the foremost place among the findings of a build, which counts with all else.
-///
-/// Builds have findings in common, which are one in memory: only the first time is one looked at.
-fn works(rows: &[Row], devices: &DeviceCounts) -> Vec<Work> {
-    let mut works: Vec<Work> = Vec::new();
-    let mut by_id: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut by_touch: HashMap<*const Touch, usize> = HashMap::new();
-    for row in rows {
-        let Some(summary) = &row.summary else { continue };
-        let count = devices.running(row.build.id);
-        for (place, touch) in summary.touches.iter().enumerate().filter(|(_, one)| one.is_open) {
-            let known = by_touch.get(&Arc::as_ptr(touch)).copied();
+/// What was put together for each organisation, so that the next question looks only at builds that are
+/// new since.
+#[derive(Default)]
+pub(crate) struct Works(Mutex<HashMap<OrganisationId, Arc<Mutex<Gathered>>>>);
+
+impl Works {
+    /// The work of these builds: each vulnerability once, in the order of the outcome, known
+    /// exploitation, then the foremost place among the findings of a build, which counts with all else.
+    async fn of(&self, organisation: OrganisationId, rows: &[Row]) -> Answer<Arc<Vec<Arc<Work>>>> {
+        let gathered = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(organisation).or_default())
+        };
+        let judged = rows.iter().filter_map(|row| {
+            let (id, product) = (row.build.id, row.build.product);
+            row.summary.as_ref().map(|summary| Judged { id, product, summary: Arc::clone(summary) })
+        });
+        let judged: Vec<Judged> = judged.collect();
+        let put_together = blocking("put the worklist together", move || {
+            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+            gathered.bring_up_to(&judged);
+            Arc::clone(&gathered.list)
+        });
+        put_together.await
+    }
+}
+
+/// A build that was judged.
+struct Judged {
+    id: BuildId,
+    product: ProductId,
+    summary: Arc<Summary>,
+}
+
+/// What is known of the work of some builds.
+#[derive(Default)]
+struct Gathered {
+    /// The builds that were taken in, each as it was then. What is kept by address belongs to them.
+    builds: HashMap<BuildId, Arc<Summary>>,
+    works: Vec<Arc<Work>>,
+    by_id: HashMap<String, usize>,
+    /// Builds have findings in common, which are one in memory: only the first time is one looked at.
+    by_touch: HashMap<usize, usize>,
+    list: Arc<Vec<Arc<Work>>>,
+}
+
+impl Gathered {
+    /// Takes in what is new. Where a build is gone or came to something else, all is put together anew.
+    fn bring_up_to(&mut self, judged: &[Judged]) {
+        let is_known = |one: &&Judged| {
+            self.builds.get(&one.id).is_some_and(|known| Arc::ptr_eq(known, &one.summary))
+        };
+        let known = judged.iter().filter(is_known).count();
+        if known == judged.len() && known == self.builds.len() {
+            return;
+        }
+        if known < self.builds.len() {
+            *self = Self::default();
+        }
+        for one in judged {
+            if !self.builds.contains_key(&one.id) {
+                self.take(one);
+            }
+        }
+        let mut list = self.works.clone();
+        list.sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
+        self.list = Arc::new(list);
+    }
+
+    fn take(&mut self, judged: &Judged) {
+        for (place, touch) in judged.summary.touches.iter().enumerate() {
+            if !touch.is_open {
+                continue;
+            }
+            let address = Arc::as_ptr(touch).addr();
+            let known = self.by_touch.get(&address).copied();
             let Some(id) = touch.ids.first() else { continue };
-            let at = known.unwrap_or_else(|| {
-                *by_id.entry(id).or_insert_with(|| {
-                    works.push(Work::of(id, touch, place));
-                    works.len() - 1
-                })
-            });
-            let Some(work) = works.get_mut(at) else { continue };
+            let at = known.unwrap_or_else(|| self.place_of(id, touch, place));
+            let Some(work) = self.works.get_mut(at) else { continue };
+            let work = Arc::make_mut(work);
             if known.is_none() {
-                by_touch.insert(Arc::as_ptr(touch), at);
+                self.by_touch.insert(address, at);
                 work.take_in(touch);
             }
-            work.add(row, place, count);
+            work.add(judged, place);
         }
+        self.builds.insert(judged.id, Arc::clone(&judged.summary));
     }
-    works.sort_by(|one, other| one.id.cmp(&other.id));
-    works.sort_by_key(|work| (Reverse(work.urgency), !work.is_exploited, work.place));
-    works
+
+    fn place_of(&mut self, id: &str, touch: &Touch, place: usize) -> usize {
+        if let Some(at) = self.by_id.get(id) {
+            return *at;
+        }
+        let at = self.works.len();
+        self.works.push(Arc::new(Work::of(id, touch, place)));
+        self.by_id.insert(id.to_owned(), at);
+        at
+    }
 }
 
 impl Work {
@@ -105,9 +166,13 @@ impl Work {
             components: BTreeSet::new(),
             builds: Vec::new(),
             products: BTreeSet::new(),
-            devices: 0,
             place,
         }
+    }
+
+    /// What lists are sorted by.
+    fn rank(&self) -> (Reverse<u8>, bool, usize, &str) {
+        (Reverse(self.urgency), !self.is_exploited, self.place, &self.id)
     }
 
     /// Takes in a finding that is new to it.
@@ -122,19 +187,88 @@ impl Work {
     }
 
     /// Takes in that a build has it, at this place of its findings.
-    fn add(&mut self, row: &Row, place: usize, devices: u64) {
-        self.products.insert(row.build.product);
+    fn add(&mut self, judged: &Judged, place: usize) {
         self.place = self.place.min(place);
-        // Findings of one build come one after the other.
-        if self.builds.last() != Some(&row.build.id) {
-            self.builds.push(row.build.id);
-            self.devices += devices;
+        // Most come in their order; a build with several of its findings comes more than once.
+        if let Err(at) = self.builds.binary_search_by(|known| judged.id.cmp(known)) {
+            self.builds.insert(at, judged.id);
+            self.products.insert(judged.product);
         }
+    }
+
+    /// Devices that are known to run one of the builds.
+    pub(crate) fn devices(&self, counts: &DeviceCounts) -> u64 {
+        self.builds.iter().map(|build| counts.running(*build)).sum()
     }
 
     /// Its components in words.
     pub(crate) fn components_text(&self) -> String {
         let named = self.components.iter().map(|(name, version)| format!("{name} {version}"));
         named.collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use auscult_model::{Verdict, VerdictOutcome};
+    use auscult_store::{BuildId, ProductId};
+
+    use super::{Gathered, Judged, Work};
+    use crate::summary::{Counts, Summary, Touch};
+
+    fn touch(number: usize) -> Arc<Touch> {
+        Arc::new(Touch {
+            // Two findings of one vulnerability are in different components.
+            ids: vec![format!("CVE-2099-{:04}", number / 2)],
+            component: format!("part{number}"),
+            version: "1.0".to_owned(),
+            is_open: number % 5 != 0,
+            outcome: format!("outcome {}", number % 3),
+            urgency: u8::try_from(number % 3).unwrap(),
+            is_exploited: number % 7 == 0,
+            due: None,
+        })
+    }
+
+    fn judged(touches: &[Arc<Touch>], step: usize) -> Judged {
+        let verdict = Verdict { outcome: VerdictOutcome::Fail, reasons: Vec::new() };
+        let touches = touches.iter().step_by(step).map(Arc::clone).collect();
+        let (counts, components) = (Counts::default(), Vec::new());
+        let summary = Arc::new(Summary { verdict, counts, components, touches });
+        let id: BuildId = format!("00000000-0000-7000-8000-{step:012}").parse().unwrap();
+        let product: ProductId = "00000000-0000-7000-8000-000000000000".parse().unwrap();
+        Judged { id, product, summary }
+    }
+
+    fn told(gathered: &Gathered) -> Vec<String> {
+        gathered.list.iter().map(|work: &Arc<Work>| format!("{work:?}")).collect()
+    }
+
+    #[test]
+    fn what_is_taken_in_bit_by_bit_is_what_all_at_once_comes_to() {
+        let touches: Vec<Arc<Touch>> = (0..60).map(touch).collect();
+        let mut all: Vec<Judged> = (1..6).map(|step| judged(&touches, step)).collect();
+        let mut bit_by_bit = Gathered::default();
+        for until in [1, 3, 3, 5] {
+            bit_by_bit.bring_up_to(&all[..until]);
+        }
+        let mut at_once = Gathered::default();
+        at_once.bring_up_to(&all);
+        assert_eq!(told(&bit_by_bit), told(&at_once));
+        assert!(at_once.list.iter().all(|work| work.builds.is_sorted_by(|one, next| one > next)));
+        // A list that somebody still reads stays as it was, and what a build had is gone with it.
+        let before = Arc::clone(&bit_by_bit.list);
+        all[0] = Judged { summary: judged(&[], 1).summary, ..judged(&touches, 1) };
+        all.remove(2);
+        bit_by_bit.bring_up_to(&all);
+        let mut anew = Gathered::default();
+        anew.bring_up_to(&all);
+        assert_eq!(told(&bit_by_bit), told(&anew));
+        assert_eq!(
+            before.iter().map(|work| format!("{work:?}")).collect::<Vec<_>>(),
+            told(&at_once)
+        );
     }
 }

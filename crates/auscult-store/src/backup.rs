@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 
 use crate::{
     Error, Result, Store,
-    database::{Database, Transaction, made_of_constants},
+    database::{Database, ROWS_AT_ONCE, Transaction, made_of_constants},
     migrations::{self, MIGRATIONS},
     tables::{Copying, TABLES},
     value::values,
@@ -112,15 +112,19 @@ async fn columns(from: &mut Transaction, table: &str) -> Result<Vec<String>> {
     rows.iter().map(|row| row.text("name")).collect()
 }
 
-/// Copies a table row by row; only a few rows are in memory at once.
+/// Copies a table; only some rows are in memory at once, and of those with contents one.
 async fn copy(copying: &Copying, from: &mut Transaction, to: &mut Transaction) -> Result<u64> {
-    let insert = made_of_constants(copying.insert());
+    let at_once = if copying.has_bytes() { 1 } else { ROWS_AT_ONCE };
     let mut rows = from.stream(made_of_constants(copying.select()), values![]);
-    let mut count = 0;
+    let (mut some, mut count) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        to.execute(insert.clone(), copying.values(&row)?).await?;
-        count += 1;
+        some.push(copying.values(&row)?);
+        if some.len() == at_once {
+            count += to.insert(&copying.into(), std::mem::take(&mut some), "").await?;
+        }
     }
+    count += to.insert(&copying.into(), some, "").await?;
+    to.analyse(copying.name()).await?;
     Ok(count)
 }
 

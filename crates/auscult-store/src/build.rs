@@ -101,6 +101,19 @@ pub struct Uploaded {
     pub is_new: bool,
 }
 
+/// Up to which change of a build somebody knows all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuildChange(i64);
+
+/// Builds that are new or different, in no order.
+#[derive(Clone, Debug)]
+pub struct ChangedBuilds {
+    /// They, as they are now.
+    pub builds: Vec<Build>,
+    /// What to ask with the next time.
+    pub last: BuildChange,
+}
+
 /// Which builds are wanted.
 #[derive(Clone, Copy, Debug)]
 pub enum BuildFilter {
@@ -124,11 +137,14 @@ impl Store {
         let mut transaction = self.database.begin("make a build").await?;
         check_references(&mut transaction, organisation, new).await?;
         let insert = "INSERT INTO build
-                (organisation, id, product, label, kind, input, state, created_at, changed_at)
-            VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7) ON CONFLICT DO NOTHING";
+                (organisation, id, product, label, kind, input, state, created_at, changed_at,
+                sequence)
+            VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8) ON CONFLICT DO NOTHING";
         let (label, kind) = (new.label.as_str(), new.kind.word());
         let id = BuildId::new(now);
-        let values = values![organisation, id, new.product, label, kind, new.input, now];
+        let sequence = next_in_sequence(&mut transaction, organisation).await?;
+        let mut values = values![organisation, id, new.product, label, kind, new.input, now];
+        values.extend(values![sequence]);
         let is_new = transaction.execute(insert, values).await? > 0;
         let select = "SELECT * FROM build
                       WHERE organisation = $1 AND product = $2 AND input = $3 AND kind = $4";
@@ -165,6 +181,24 @@ impl Store {
         let values = values![organisation, build];
         let row = self.database.row("find the job of a build", select, values).await?;
         row.as_ref().map(job).transpose()
+    }
+
+    /// Builds that are new or different since another call; all of them where there was none.
+    pub async fn builds_changed(
+        &self,
+        organisation: OrganisationId,
+        since: Option<BuildChange>,
+    ) -> Result<ChangedBuilds> {
+        let since = since.unwrap_or(BuildChange(-1));
+        let select = "SELECT * FROM build WHERE organisation = $1 AND sequence > $2";
+        let values = values![organisation, since.0];
+        let rows = self.database.rows("look for builds that changed", select, values).await?;
+        let mut changed = ChangedBuilds { builds: Vec::with_capacity(rows.len()), last: since };
+        for row in &rows {
+            changed.last = changed.last.max(BuildChange(row.int("sequence")?));
+            changed.builds.push(build(row)?);
+        }
+        Ok(changed)
     }
 
     /// Builds, the newest first.
@@ -239,11 +273,25 @@ pub(crate) async fn follow_job(
         BuildState::Ready(facts) => ("ready", Some(*facts), None),
         BuildState::Failed { reason } => ("failed", None, Some(reason.clone())),
     };
-    let update = "UPDATE build SET state = $3, facts = $4, reason = $5, changed_at = $6
+    let update = "UPDATE build
+                  SET state = $3, facts = $4, reason = $5, changed_at = $6, sequence = $7
                   WHERE organisation = $1 AND id = $2";
-    let values = values![organisation, id, word, facts, reason, now];
+    let sequence = next_in_sequence(transaction, organisation).await?;
+    let values = values![organisation, id, word, facts, reason, now, sequence];
     transaction.execute(update, values).await?;
     Ok(())
+}
+
+/// Counts a change of a build. Whoever counts next waits until this transaction has ended: so what has
+/// a number is seen by all before anything has a higher one.
+async fn next_in_sequence(
+    transaction: &mut Transaction,
+    organisation: OrganisationId,
+) -> Result<i64> {
+    let update = "UPDATE organisation SET build_sequence = build_sequence + 1 WHERE id = $1
+                  RETURNING build_sequence";
+    let row = transaction.row(update, values![organisation]).await?;
+    row.ok_or_else(|| Error::not_found("organisation", organisation))?.int("build_sequence")
 }
 
 fn build(row: &Row) -> Result<Build> {

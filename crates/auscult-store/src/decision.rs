@@ -4,6 +4,8 @@
 //! to the next one by being the product's, and holds there as long as the facts do that it relies on
 //! (`auscult_assess::Stated`). It is never changed: a later revision follows it.
 
+use std::collections::HashMap;
+
 use auscult_model::{DECISIONS_SCHEMA, Decision, Decisions, VexStatus};
 use jiff::Timestamp;
 
@@ -137,6 +139,19 @@ impl Store {
         audit::append(&mut transaction, organisation, &event, now).await?;
         transaction.commit().await?;
         Ok(expected + 1)
+    }
+
+    /// How many revisions of decisions there are, by product. None is changed or goes: where the number
+    /// is the same, so is all that was said.
+    pub async fn decision_revisions(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<HashMap<ProductId, u64>> {
+        let select = "SELECT product, COUNT(*) AS revisions FROM decision
+                      WHERE organisation = $1 GROUP BY product";
+        let values = values![organisation];
+        let rows = self.database.rows("count the decisions", select, values).await?;
+        rows.iter().map(|row| Ok((row.parsed("product")?, row.count("revisions")?))).collect()
     }
 
     /// What is decided for a product at a time, in the form of `--decisions`.

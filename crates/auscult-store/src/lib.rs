@@ -40,7 +40,9 @@ pub use attempts::{AttemptLimit, Attempts};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditVerdict};
 pub use backup::Restored;
 pub use blob::{BlobInfo, BlobReader, BlobWriter, CHUNK_SIZE};
-pub use build::{Build, BuildFilter, BuildKind, BuildState, NewBuild, Uploaded};
+pub use build::{
+    Build, BuildChange, BuildFilter, BuildKind, BuildState, ChangedBuilds, NewBuild, Uploaded,
+};
 pub use check_in::{KeptReference, NewVerification, TrustedKey, Verification};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use device::{

@@ -1,5 +1,7 @@
 //! Lists in pages: a cursor instead of an offset, and totals that say how exact they are.
 
+use sqlx::SqlSafeStr;
+
 use crate::{
     Error, Result,
     database::{Row, Transaction},
@@ -114,8 +116,8 @@ impl<T> Page<T> {
     pub(crate) async fn read(
         transaction: &mut Transaction,
         request: &PageRequest,
-        (select, values): (&'static str, Vec<Value>),
-        (count, counted): (&'static str, Vec<Value>),
+        (select, values): (impl SqlSafeStr, Vec<Value>),
+        (count, counted): (impl SqlSafeStr, Vec<Value>),
         item: fn(&Row) -> Result<T>,
         key: fn(&T) -> String,
     ) -> Result<Self> {

@@ -56,10 +56,18 @@ impl Copying {
         format!("SELECT {} FROM {}", self.names(), self.name)
     }
 
-    /// Made of constants of this file alone.
-    pub(crate) fn insert(&self) -> String {
-        let places: Vec<String> = (1..=self.columns.len()).map(|at| format!("${at}")).collect();
-        format!("INSERT INTO {} ({}) VALUES ({})", self.name, self.names(), places.join(", "))
+    /// The beginning of a statement that inserts. Made of constants of this file alone.
+    pub(crate) fn into(&self) -> String {
+        format!("INSERT INTO {} ({})", self.name, self.names())
+    }
+
+    /// Whether a row may hold a mebibyte.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.columns.iter().any(|(_, kind)| matches!(kind, Kind::Bytes))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The values of a row of [`Copying::select`].
@@ -81,7 +89,7 @@ macro_rules! table {
 
 /// In an order in which each names only those before it.
 pub(crate) const TABLES: &[Table] = &[
-    table!("organisation": id Text, name Text, created_at Int),
+    table!("organisation": id Text, name Text, created_at Int, build_sequence Int),
     table!("upload": organisation Text, content Text, started_at Int),
     table!("blob": organisation Text, sha256 Text, content Text, size Int, chunk_size Int,
         created_at Int),
@@ -89,7 +97,7 @@ pub(crate) const TABLES: &[Table] = &[
     table!("product": organisation Text, id Text, name Text, vendor Text, model Text, udi_di Text,
         created_at Int),
     table!("build": organisation Text, id Text, product Text, label Text, kind Text, input Text,
-        state Text, facts Text, reason Text, created_at Int, changed_at Int),
+        state Text, facts Text, reason Text, created_at Int, changed_at Int, sequence Int),
     table!("job": organisation Text, id Text, kind Text, name Text, priority Int, payload Text,
         build Text, state Text, due_at Int, attempts Int, attempts_max Int, fence Int, worker Text,
         progress_done Int, progress_total Int, progress_note Text, error Text, created_at Int,
@@ -112,8 +120,9 @@ pub(crate) const TABLES: &[Table] = &[
     table!("setup": organisation Text, done_at Int),
     table!("device": organisation Text, id Text, sorted_by Text, manufacturer Text, model Text,
         site Text, department Text, status Text, next_maintenance Text, end_of_support Text,
-        body Text, build Text, build_basis Text, build_why Text, custody Text, revision Int,
+        searched Text, body Text, build Text, build_basis Text, build_why Text, custody Text, revision Int,
         created_at Int, changed_at Int),
+    table!("device_count": organisation Text, build Text, site Text, department Text, devices Int),
     table!("device_identity": organisation Text, identity Text, device Text),
     table!("device_event": organisation Text, device Text, revision Int, at Int, actor Text,
         action Text, detail Text),

@@ -98,7 +98,7 @@ async fn page(
     let mut views = Vec::new();
     for build in &page.items {
         let summary = viewer.summary(build).await?;
-        let evaluation = summary.map(|summary| EvaluationView::of(&summary, &advisories));
+        let evaluation = summary.map(|summary| EvaluationView::in_list(&summary, &advisories));
         views.push(BuildView::of(build, None, evaluation));
     }
     let next = page.next.map(|next| next.as_str().to_owned());

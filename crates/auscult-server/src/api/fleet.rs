@@ -103,7 +103,7 @@ pub(crate) async fn where_used(
     let fleet = Fleet::of(&app, who.organisation).await?;
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
     let devices = DeviceCounts::of(&app, who.organisation).await?;
-    let uses = fleet.where_used(wanted);
+    let uses = fleet.where_used(&app, wanted);
     let wards = wards(&app, who.organisation, &with_devices(&uses, &devices)).await?;
     Ok(Json(WhereUsedView {
         uses: uses.iter().map(|found| UseView::of(found, &devices)).collect(),

@@ -217,6 +217,13 @@ impl EvaluationView {
             counts: summary.counts,
         }
     }
+
+    /// The same for a list, where the reasons of the verdict name no findings: a build may have thousands.
+    pub(crate) fn in_list(summary: &Summary, advisories: &Advisories) -> Self {
+        let mut view = Self::of(summary, advisories);
+        view.verdict.reasons.iter_mut().for_each(|reason| reason.findings.clear());
+        view
+    }
 }
 
 /// The answer of the gate.
@@ -237,7 +244,7 @@ pub(crate) struct ReasonView {
     pub(crate) rule: String,
     /// What was found.
     pub(crate) text: String,
-    /// The findings concerned, as `ID component version`.
+    /// The findings concerned, as `ID component version`; empty in lists of builds.
     pub(crate) findings: Vec<String>,
 }
 

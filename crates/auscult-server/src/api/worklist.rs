@@ -1,5 +1,7 @@
 //! What to do first, over all builds.
 
+use std::sync::Arc;
+
 use auscult_store::ProductId;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -11,10 +13,14 @@ use super::{
 };
 use crate::{
     access::Caller,
+    fleet::DeviceCounts,
     problem::{Answer, Problem, ProblemBody},
     state::App,
     worklist::{Work, Worklist},
 };
+
+/// Builds that an entry names.
+const NEWEST_MAX: usize = 20;
 
 /// Which part of the work is wanted: every part that is given holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
@@ -35,7 +41,7 @@ pub(crate) struct WorkFilter {
 
 impl WorkFilter {
     /// The work that is wanted, in its order.
-    pub(crate) fn chosen<'a>(&self, all: &'a [Work]) -> Answer<Vec<&'a Work>> {
+    pub(crate) fn chosen<'a>(&self, all: &'a [Arc<Work>]) -> Answer<Vec<&'a Work>> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let product = said(&self.product).map(|text| text.parse::<ProductId>()).transpose();
         let product = product.map_err(|_| Problem::not_found("product"))?;
@@ -51,7 +57,7 @@ impl WorkFilter {
                 && product.is_none_or(|product| work.products.contains(&product))
                 && text.as_ref().is_none_or(has)
         };
-        Ok(all.iter().filter(is_wanted).collect())
+        Ok(all.iter().map(AsRef::as_ref).filter(is_wanted).collect())
     }
 
     /// What a page was cut from: the next one must be of the same.
@@ -71,23 +77,27 @@ pub(crate) struct WorkView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) due: Option<String>,
     pub(crate) components: Vec<String>,
-    /// Ids of the builds in which it is open.
-    pub(crate) builds: Vec<String>,
+    /// Builds in which it is open.
+    pub(crate) builds: usize,
+    /// Ids of the newest of them, at most 20; `/api/v1/where-used` tells all.
+    pub(crate) newest_builds: Vec<String>,
     /// Devices that are known to run one of them.
     pub(crate) devices: u64,
 }
 
-impl From<&Work> for WorkView {
-    fn from(work: &Work) -> Self {
+impl WorkView {
+    fn of(work: &Work, devices: &DeviceCounts) -> Self {
         let component = |(name, version): &(String, String)| format!("{name} {version}");
+        let newest = work.builds.iter().take(NEWEST_MAX);
         Self {
             id: work.id.clone(),
             outcome: work.outcome.clone(),
             known_exploited: work.is_exploited,
             due: work.due.map(|due| due.to_string()),
             components: work.components.iter().map(component).collect(),
-            builds: work.builds.iter().map(ToString::to_string).collect(),
-            devices: work.devices,
+            builds: work.builds.len(),
+            newest_builds: newest.map(ToString::to_string).collect(),
+            devices: work.devices(devices),
         }
     }
 }
@@ -122,10 +132,10 @@ pub(crate) async fn worklist(
     let tag = WorkFilter::tag(chosen.len());
     let part = cut(&chosen, filter.after.as_deref(), limit as usize, &tag)?;
     Ok(Json(WorklistView {
-        items: part.items.iter().map(|work| WorkView::from(*work)).collect(),
+        items: part.items.iter().map(|work| WorkView::of(work, &list.devices)).collect(),
         next: part.next,
         total: part.total,
         unknown: list.silent,
-        devices_of_unknown_build: list.devices_of_unknown_build,
+        devices_of_unknown_build: list.devices.of_unknown_build(),
     }))
 }

@@ -1,8 +1,8 @@
 //! What nobody asks for: tidying up, and judging builds before somebody looks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use auscult_store::{Build, BuildFilter, OrganisationId, PageRequest, Result};
+use auscult_store::{Build, OrganisationId, Result};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
@@ -24,8 +24,8 @@ const UPLOAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// So long changes are told at least before builds are judged anew.
 const TELL: Duration = Duration::from_secs(2);
-/// Builds that are listed at once.
-const BUILDS_AT_ONCE: u32 = 200;
+/// Builds that are looked through at once.
+const BUILDS_AT_ONCE: usize = 200;
 
 /// Takes away what is of no use to anybody, again and again.
 pub(super) async fn tidy(app: App) {
@@ -73,37 +73,24 @@ pub(super) async fn judge_ahead(app: App) {
 /// First judges all, so that their numbers are there soon; then tells what became different.
 async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
     for organisation in app.store.organisations().await? {
-        for task in [Task::Judge, Task::Tell] {
-            let begun = Instant::now();
-            let mut request = PageRequest::first(BUILDS_AT_ONCE);
-            loop {
-                let page = app.store.builds(organisation.id, BuildFilter::All, &request).await?;
-                match task {
-                    Task::Judge => judge(app, organisation.id, &page.items).await?,
-                    Task::Tell => tell(app, organisation.id, &page.items).await?,
-                }
-                // What was told stays told; what has to be judged anew comes before the rest.
-                let is_late = matches!(task, Task::Tell) && begun.elapsed() > TELL;
-                if *app.stopping.borrow() || is_late && changed.is_rung() {
-                    return Ok(());
-                }
-                let Some(next) = page.next else { break };
-                request.after = Some(next);
+        let builds = app.evaluator.mirror.builds(app, organisation.id).await?;
+        for some in builds.chunks(BUILDS_AT_ONCE) {
+            judge(app, organisation.id, some).await?;
+        }
+        let begun = Instant::now();
+        for some in builds.chunks(BUILDS_AT_ONCE) {
+            tell(app, organisation.id, some).await?;
+            // What was told stays told; what has to be judged anew comes before the rest.
+            if *app.stopping.borrow() || begun.elapsed() > TELL && changed.is_rung() {
+                return Ok(());
             }
         }
     }
     Ok(())
 }
 
-/// What is done with all builds.
-#[derive(Clone, Copy)]
-enum Task {
-    Judge,
-    Tell,
-}
-
 /// Judges those that are not judged by what holds now, some at a time.
-async fn judge(app: &App, organisation: OrganisationId, builds: &[Build]) -> Answer<()> {
+async fn judge(app: &App, organisation: OrganisationId, builds: &[Arc<Build>]) -> Answer<()> {
     let mut viewer = app.evaluator.viewer(app, organisation).await?;
     let mut to_judge = Vec::new();
     for build in builds {
@@ -125,7 +112,7 @@ async fn judge(app: &App, organisation: OrganisationId, builds: &[Build]) -> Ans
 }
 
 /// Tells what became different for builds that were judged.
-async fn tell(app: &App, organisation: OrganisationId, builds: &[Build]) -> Answer<()> {
+async fn tell(app: &App, organisation: OrganisationId, builds: &[Arc<Build>]) -> Answer<()> {
     let mut viewer = app.evaluator.viewer(app, organisation).await?;
     for build in builds {
         if *app.stopping.borrow() {

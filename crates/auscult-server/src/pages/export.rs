@@ -107,7 +107,7 @@ pub(super) async fn worklist(
             work.due.map(|due| due.to_string()).unwrap_or_default(),
             work.components_text(),
             work.builds.len().to_string(),
-            work.devices.to_string(),
+            work.devices(&list.devices).to_string(),
         ]
     });
     let head = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
@@ -258,7 +258,7 @@ pub(super) async fn where_is(
     let fleet = Fleet::of(&app, who.organisation).await?;
     let devices = DeviceCounts::of(&app, who.organisation).await?;
     let wanted = wanted.q.trim();
-    let found = if wanted.is_empty() { Vec::new() } else { fleet.where_used(wanted) };
+    let found = if wanted.is_empty() { Vec::new() } else { fleet.where_used(&app, wanted) };
     let lines = found.iter().map(|found| {
         let row = UseRow::of(found, &devices);
         let open = found.touches.iter().filter(|touch| touch.is_open).count();

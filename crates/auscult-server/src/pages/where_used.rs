@@ -82,7 +82,7 @@ pub(super) async fn show(
     let fleet = Fleet::of(&app, who.organisation).await?;
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
     let is_asked = !wanted.is_empty() && wanted.len() <= 200;
-    let found = if is_asked { fleet.where_used(&wanted) } else { Vec::new() };
+    let found = if is_asked { fleet.where_used(&app, &wanted) } else { Vec::new() };
     let devices = DeviceCounts::of(&app, who.organisation).await?;
     let builds = with_devices(&found, &devices);
     let wards = wards(&app, who.organisation, &builds).await?;

@@ -11,6 +11,7 @@ use crate::{
     access::Caller,
     api::{Asked, WorkFilter, cut},
     evaluate::today,
+    fleet::DeviceCounts,
     problem::Answer,
     state::App,
     worklist::{Work, Worklist},
@@ -36,7 +37,7 @@ struct WorkRow {
 }
 
 impl WorkRow {
-    fn of(work: &Work) -> Self {
+    fn of(work: &Work, devices: &DeviceCounts) -> Self {
         let named = work.components.iter().take(NAMED);
         let named: Vec<String> = named.map(|(name, version)| format!("{name} {version}")).collect();
         Self {
@@ -54,7 +55,7 @@ impl WorkRow {
             components: named.join(", "),
             more: work.components.len().saturating_sub(NAMED),
             builds: work.builds.len(),
-            devices: work.devices,
+            devices: work.devices(devices),
         }
     }
 }
@@ -98,11 +99,11 @@ pub(super) async fn show(
     let named: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
     let page = WorklistPage {
         frame: Frame::of(&app, "Worklist", "/worklist", &who).await?,
-        rows: part.items.iter().map(|work| WorkRow::of(work)).collect(),
+        rows: part.items.iter().map(|work| WorkRow::of(work, &list.devices)).collect(),
         pager: Pager::of(&part, &named).with_file("/worklist.csv"),
         products: by_name(list.fleet.products),
         silent: list.silent,
-        devices_of_unknown_build: list.devices_of_unknown_build,
+        devices_of_unknown_build: list.devices.of_unknown_build(),
         filter: WorkFilter { after: None, ..filter },
     };
     render(&page)

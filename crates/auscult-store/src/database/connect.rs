@@ -21,6 +21,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rows that wait between SQLite's thread and the reader; rows of blobs have a mebibyte.
 const ROWS_WAITING: usize = 8;
 
+/// Memory of a connection for pages of SQLite, in kibibytes as it takes them: an import changes pages of
+/// many indexes at once, and would write and read each of them again and again.
+const WRITER_CACHE: &str = "-65536";
+const READER_CACHE: &str = "-8192";
+
 /// Switching a new file to its write-ahead log needs it alone, without waiting: so processes that
 /// start together try again, for three seconds at most.
 const OPENING_ATTEMPTS: u32 = 60;
@@ -67,7 +72,7 @@ impl Database {
             let pool = SqlitePoolOptions::new()
                 .max_connections(1)
                 .acquire_timeout(BUSY_TIMEOUT + ACQUIRE_TIMEOUT)
-                .connect_with(options.clone());
+                .connect_with(options.clone().pragma("cache_size", WRITER_CACHE));
             match pool.await.map_err(|error| Error::of_database(OPENING, error)) {
                 Ok(pool) => break pool,
                 Err(Error::Unavailable { .. }) if attempt < OPENING_ATTEMPTS => attempt += 1,
@@ -78,7 +83,7 @@ impl Database {
         let readers = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.pragma("cache_size", READER_CACHE));
         Ok(Self::Sqlite { readers, writer })
     }
 

@@ -20,6 +20,9 @@ pub(crate) use row::Row;
 
 use crate::{Error, Result, value::Value};
 
+/// Rows of one statement: SQLite takes 32,766 values, and no row has a hundred.
+pub(crate) const ROWS_AT_ONCE: usize = 200;
+
 /// Connections to one database.
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
@@ -58,6 +61,12 @@ macro_rules! bound {
 /// Takes a text as a statement that was put together here, of nothing that came from outside.
 pub(crate) fn made_of_constants(text: String) -> SqlStr {
     AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
+}
+
+/// So many placeholders from `$first` on, as they stand between parentheses.
+pub(crate) fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
+    places.join(", ")
 }
 
 impl Database {
@@ -167,6 +176,37 @@ impl Transaction {
             }
         };
         done.map_err(|error| Error::of_database(self.doing, error))
+    }
+
+    /// Inserts rows of as many values as `into` names columns, some hundred with one statement: of
+    /// thousands, each with its own way to PostgreSQL and back, most of the time would be the way.
+    /// `after` is what follows the rows, as `ON CONFLICT DO NOTHING`. Returns how many were inserted.
+    pub(crate) async fn insert(
+        &mut self,
+        into: &str,
+        rows: Vec<Vec<Value>>,
+        after: &str,
+    ) -> Result<u64> {
+        let mut inserted = 0;
+        let mut rows = rows.into_iter().peekable();
+        while let Some(columns) = rows.peek().map(Vec::len) {
+            let some: Vec<_> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+            let row = |number: usize| format!("({})", places(number * columns + 1, columns));
+            let places: Vec<String> = (0..some.len()).map(row).collect();
+            let statement = format!("{into} VALUES {} {after}", places.join(", "));
+            let values = some.into_iter().flatten().collect();
+            inserted += self.execute(made_of_constants(statement), values).await?;
+        }
+        Ok(inserted)
+    }
+
+    /// Has PostgreSQL look at a table that this transaction fills. It decided how it finds the rows that
+    /// foreign keys name while the table was empty, and would look through all of them for each.
+    pub(crate) async fn analyse(&mut self, table: &str) -> Result<()> {
+        if !self.is_sqlite() {
+            self.execute(made_of_constants(format!("ANALYZE {table}")), Vec::new()).await?;
+        }
+        Ok(())
     }
 
     /// Runs a text of several statements without values.

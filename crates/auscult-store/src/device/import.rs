@@ -1,21 +1,21 @@
 //! Many devices at once, all of them or none.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use auscult_model::{Device, DeviceIdentity};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{KeptDevice, change, insert, required};
+use super::{Counts, KeptDevice, change, device, insert};
 use crate::{
-    AuditEvent, DeviceId, OrganisationId, Result, Store, audit,
+    AuditEvent, DeviceId, OrganisationId, Result, Store, audit, database,
     value::{Value, check_name, check_text, values},
 };
 
 /// Bytes of what a device is recognised by: with the id behind it, it has to fit into a cursor.
 const KEY_BYTES_MAX: usize = 900;
 /// Identities that are asked for at once.
-const IDENTITIES_AT_ONCE: usize = 8;
+const IDENTITIES_AT_ONCE: usize = 64;
 /// Between the parts of an identity; no text of a device has it.
 const BETWEEN: char = '\u{1f}';
 
@@ -53,12 +53,12 @@ impl Store {
     ) -> Result<Imported> {
         check_name("actor", actor)?;
         let mut transaction = self.database.begin("import devices").await?;
+        let mut counts = Counts::default();
         for update in updates {
-            change(&mut transaction, organisation, update, actor, now).await?;
+            change(&mut transaction, organisation, update, (actor, now), &mut counts).await?;
         }
-        for device in new {
-            insert(&mut transaction, organisation, device, actor, now).await?;
-        }
+        insert(&mut transaction, organisation, new, (actor, now), &mut counts).await?;
+        counts.keep(&mut transaction, organisation).await?;
         let event = AuditEvent {
             actor: actor.to_owned(),
             action: "import-devices".to_owned(),
@@ -77,8 +77,11 @@ impl Store {
         identities: &[DeviceIdentity],
     ) -> Result<Vec<KeptDevice>> {
         let mut transaction = self.database.begin_reading("find devices").await?;
-        let select = "SELECT device FROM device_identity
-                      WHERE organisation = $1 AND identity IN ($2, $3, $4, $5, $6, $7, $8, $9)";
+        let select = database::made_of_constants(format!(
+            "SELECT * FROM device WHERE organisation = $1 AND id IN (SELECT device
+                FROM device_identity WHERE organisation = $1 AND identity IN ({}))",
+            database::places(2, IDENTITIES_AT_ONCE)
+        ));
         let mut found: BTreeMap<DeviceId, KeptDevice> = BTreeMap::new();
         for chunk in identities.chunks(IDENTITIES_AT_ONCE) {
             let mut keys = chunk.iter().map(key).collect::<Result<Vec<_>>>()?;
@@ -87,11 +90,9 @@ impl Store {
             keys.resize(IDENTITIES_AT_ONCE, last);
             let mut values = values![organisation];
             values.extend(keys.into_iter().map(Value::from));
-            for row in transaction.rows(select, values).await? {
-                let id: DeviceId = row.parsed("device")?;
-                if let Entry::Vacant(place) = found.entry(id) {
-                    place.insert(required(&mut transaction, organisation, id).await?);
-                }
+            for row in transaction.rows(select.clone(), values).await? {
+                let device = device(&row)?;
+                found.insert(device.id, device);
             }
         }
         Ok(found.into_values().collect())

@@ -2,9 +2,10 @@
 
 use jiff::civil::Date;
 
-use super::{KeptDevice, device, sorted_by};
+use super::{KeptDevice, device, indexed, sorted_by};
 use crate::{
     BuildId, OrganisationId, Page, PageRequest, Result, Store, Total,
+    database::made_of_constants,
     value::{Value, values},
 };
 
@@ -33,31 +34,6 @@ pub struct DeviceFilter {
     pub text: Option<String>,
 }
 
-/// Conditions that hold where their value is null.
-macro_rules! chosen {
-    () => {
-        "organisation = $1
-    AND ($2 IS NULL OR manufacturer = $2) AND ($3 IS NULL OR model = $3)
-    AND ($4 IS NULL OR site = $4) AND ($5 IS NULL OR department = $5)
-    AND ($6 IS NULL OR status = $6) AND ($7 IS NULL OR custody = $7)
-    AND ($8 IS NULL OR build_basis = $8) AND ($9 IS NULL OR build = $9)
-    AND ($10 IS NULL OR next_maintenance < $10)
-    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')"
-    };
-}
-
-const SELECT: &str = concat!(
-    "SELECT * FROM device WHERE ",
-    chosen!(),
-    " AND (sorted_by > $12 OR (sorted_by = $12 AND id > $13))
-    ORDER BY sorted_by, id LIMIT $14"
-);
-const COUNT: &str = concat!(
-    "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM device WHERE ",
-    chosen!(),
-    " LIMIT $12) AS listed"
-);
-
 impl Store {
     /// Devices, by their tag or whatever else they are first recognised by.
     pub async fn devices(
@@ -68,96 +44,94 @@ impl Store {
     ) -> Result<Page<KeptDevice>> {
         let after = request.key_or("")?;
         let (last, id) = after.rsplit_once('\n').unwrap_or_default();
-        let mut wanted = filter.values(organisation);
+        if let Some(few) = self.few(organisation, filter).await? {
+            let total = Total::Exact(few.len() as u64);
+            let place = |device: &KeptDevice| (sorted_by(&device.is), device.id.to_string());
+            let after = (last.to_owned(), id.to_owned());
+            let rest = few.into_iter().filter(|device| place(device) > after).collect();
+            return Ok(Page::of(request, rest, total, key));
+        }
+        let (chosen, values) = self::chosen(organisation, filter);
+        let place = values.len() + 1;
+        // In this form both databases begin at the key, however far into the list it is.
+        let select = format!(
+            "SELECT * FROM device WHERE {chosen} AND (sorted_by, id) > (${place}, ${})
+             ORDER BY sorted_by, id LIMIT ${}",
+            place + 1,
+            place + 2
+        );
+        let count = format!(
+            "SELECT COUNT(*) AS counted
+             FROM (SELECT 1 FROM device WHERE {chosen} LIMIT ${place}) AS listed"
+        );
+        let (mut wanted, mut counted) = (values.clone(), values);
         wanted.extend(values![last, id, request.rows()]);
-        let mut counted = filter.values(organisation);
         counted.extend(values![Total::rows()]);
+        let select = (made_of_constants(select), wanted);
+        let count = (made_of_constants(count), counted);
         let mut transaction = self.database.begin_reading("list the devices").await?;
-        Page::read(&mut transaction, request, (SELECT, wanted), (COUNT, counted), device, key).await
+        Page::read(&mut transaction, request, select, count, device, key).await
     }
 }
 
-impl DeviceFilter {
-    fn values(&self, organisation: OrganisationId) -> Vec<Value> {
-        let pattern = self.text.as_ref().map(|text| {
-            let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
-            format!("%{}%", escaped.replace('_', "!_"))
-        });
-        values![
-            organisation,
-            self.manufacturer.clone(),
-            self.model.clone(),
-            self.site.clone(),
-            self.department.clone(),
-            self.status.clone(),
-            self.custody.clone(),
-            self.basis.clone(),
-            self.build,
-            self.due_before.map(|day| day.to_string()),
-            pattern,
-        ]
+impl Store {
+    /// All devices in which a text stands, where they are not many; none where no text is looked for, or
+    /// where it stands in so many that those of a page are soon found in the order of the list.
+    async fn few(
+        &self,
+        organisation: OrganisationId,
+        filter: &DeviceFilter,
+    ) -> Result<Option<Vec<KeptDevice>>> {
+        const FEW: usize = 1_000;
+        if filter.text.is_none() {
+            return Ok(None);
+        }
+        let (chosen, mut values) = chosen(organisation, filter);
+        // Read as they lie there, devices come many times faster than in the order of an index.
+        let select = format!(
+            "SELECT * FROM device WHERE {} ORDER BY sorted_by, id LIMIT ${}",
+            chosen.replacen("organisation = ", "organisation || '' = ", 1),
+            values.len() + 1
+        );
+        values.push(Value::from(i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1)));
+        let select = made_of_constants(select);
+        let mut transaction = self.database.begin_reading("look for devices").await?;
+        let rows = transaction.rows(select, values).await?;
+        (rows.len() <= FEW).then(|| rows.iter().map(device).collect()).transpose()
     }
+}
+
+/// The conditions that are wanted, and their values. Those that are not wanted are left out: databases
+/// choose how they read before they know the values.
+fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<Value>) {
+    let pattern = filter.text.as_ref().map(|text| {
+        let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
+        format!("%{}%", escaped.replace('_', "!_"))
+    });
+    let text = |wanted: &Option<String>| wanted.as_deref().map(indexed);
+    let due = filter.due_before.map(|day| day.to_string());
+    let parts = [
+        ("manufacturer = $", text(&filter.manufacturer), ""),
+        ("model = $", text(&filter.model), ""),
+        ("site = $", text(&filter.site), ""),
+        ("department = $", text(&filter.department), ""),
+        ("status = $", text(&filter.status), ""),
+        ("custody = $", filter.custody.clone(), ""),
+        ("build_basis = $", filter.basis.clone(), ""),
+        ("build = $", filter.build.map(|build| build.to_string()), ""),
+        ("next_maintenance < $", due, ""),
+        ("searched LIKE $", pattern, " ESCAPE '!'"),
+    ];
+    let (mut text, mut values) = ("organisation = $1".to_owned(), values![organisation]);
+    for (before, value, after) in parts {
+        if let Some(value) = value {
+            values.push(Value::from(value));
+            text.push_str(&format!(" AND {before}{}{after}", values.len()));
+        }
+    }
+    (text, values)
 }
 
 fn key(device: &KeptDevice) -> String {
     format!("{}\n{}", sorted_by(&device.is), device.id)
-}
-
-/// How many devices run a build, and how that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DevicesOfBuild {
-    /// The build; none for the devices of which nobody knows it.
-    pub build: Option<BuildId>,
-    /// How many they are.
-    pub devices: u64,
-}
-
-/// Devices of a build in one place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DevicesAtPlace {
-    /// The site; none where it is unknown.
-    pub site: Option<String>,
-    /// The department, as a ward; none where it is unknown.
-    pub department: Option<String>,
-    /// How many they are.
-    pub devices: u64,
-}
-
-impl Store {
-    /// Counts the devices that are known to run a build, by place.
-    pub async fn places_of_build(
-        &self,
-        organisation: OrganisationId,
-        build: BuildId,
-    ) -> Result<Vec<DevicesAtPlace>> {
-        let select = "SELECT site, department, COUNT(*) AS devices FROM device
-            WHERE organisation = $1 AND build = $2 GROUP BY site, department
-            ORDER BY site, department";
-        let values = values![organisation, build];
-        let rows = self.database.rows("count devices by place", select, values).await?;
-        let counted = |row: &crate::database::Row| {
-            Ok(DevicesAtPlace {
-                site: row.text_or_null("site")?,
-                department: row.text_or_null("department")?,
-                devices: row.count("devices")?,
-            })
-        };
-        rows.iter().map(counted).collect()
-    }
-
-    /// Counts the devices of every build that any has, and those whose build is unknown.
-    pub async fn devices_by_build(
-        &self,
-        organisation: OrganisationId,
-    ) -> Result<Vec<DevicesOfBuild>> {
-        let select = "SELECT build, COUNT(*) AS devices FROM device
-                      WHERE organisation = $1 GROUP BY build";
-        let values = values![organisation];
-        let rows = self.database.rows("count devices by build", select, values).await?;
-        let counted = |row: &crate::database::Row| {
-            let build = row.parsed_or_null("build")?;
-            Ok(DevicesOfBuild { build, devices: row.count("devices")? })
-        };
-        rows.iter().map(counted).collect()
-    }
 }

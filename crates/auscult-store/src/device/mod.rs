@@ -1,5 +1,6 @@
 //! Units of the fleet: what is known of each, which build runs on it, and all that happened to it.
 
+mod count;
 mod custody;
 mod import;
 mod list;
@@ -7,20 +8,24 @@ mod mapping;
 mod verify;
 mod waiver;
 
+use std::slice;
+
 use auscult_model::{Device, DeviceField};
 use jiff::Timestamp;
 use serde_json::json;
 
+use count::Counts;
+pub use count::{DevicesAtPlace, DevicesOfBuild};
 pub use custody::{Custody, CustodyStep, Released};
 pub use import::{DeviceUpdate, Imported};
-pub use list::{DeviceFilter, DevicesAtPlace, DevicesOfBuild};
+pub use list::DeviceFilter;
 pub use mapping::SavedMapping;
 pub use waiver::{KeptWaiver, Waiver};
 
 use crate::{
     BuildId, DeviceId, Error, OrganisationId, Result, Store,
-    database::{Row, Transaction},
-    value::{check_name, check_text, values},
+    database::{ROWS_AT_ONCE, Row, Transaction},
+    value::{Value, check_name, check_text, values},
 };
 
 /// Bytes of what is known of a device.
@@ -128,7 +133,11 @@ impl Store {
     ) -> Result<KeptDevice> {
         check_name("actor", actor)?;
         let mut transaction = self.database.begin("make a device").await?;
-        let id = insert(&mut transaction, organisation, is, actor, now).await?;
+        let mut counts = Counts::default();
+        let new = slice::from_ref(is);
+        let ids = insert(&mut transaction, organisation, new, (actor, now), &mut counts).await?;
+        counts.keep(&mut transaction, organisation).await?;
+        let id = ids.first().copied().ok_or_else(|| Error::not_found("device", "new"))?;
         let device = required(&mut transaction, organisation, id).await?;
         transaction.commit().await?;
         Ok(device)
@@ -144,7 +153,9 @@ impl Store {
     ) -> Result<()> {
         check_name("actor", actor)?;
         let mut transaction = self.database.begin("change a device").await?;
-        change(&mut transaction, organisation, update, actor, now).await?;
+        let mut counts = Counts::default();
+        change(&mut transaction, organisation, update, (actor, now), &mut counts).await?;
+        counts.keep(&mut transaction, organisation).await?;
         transaction.commit().await
     }
 
@@ -172,6 +183,10 @@ impl Store {
         let detail = json!({ "old": told(&old.build), "new": told(build) });
         let doing = Doing { actor, action: "build", detail };
         record(&mut transaction, organisation, &old, &doing, now).await?;
+        let mut counts = Counts::default();
+        counts.take(&old.is, old.build.build(), -1);
+        counts.take(&old.is, build.build(), 1);
+        counts.keep(&mut transaction, organisation).await?;
         transaction.commit().await
     }
 
@@ -201,6 +216,11 @@ impl Store {
 }
 
 const SELECT: &str = "SELECT * FROM device WHERE organisation = $1 AND id = $2";
+const INSERT: &str = "INSERT INTO device (organisation, id, sorted_by, manufacturer, model, site,
+    department, status, next_maintenance, end_of_support, searched, body, build_basis, build_why,
+    custody, revision, created_at, changed_at)";
+const INSERT_EVENT: &str = "INSERT INTO device_event
+    (organisation, device, revision, at, actor, action, detail)";
 
 async fn required(
     transaction: &mut Transaction,
@@ -223,37 +243,55 @@ async fn check_build(
     }
 }
 
+/// Makes devices that are told of for the first time, some hundred with one statement.
 async fn insert(
     transaction: &mut Transaction,
     organisation: OrganisationId,
-    is: &Device,
-    actor: &str,
-    now: Timestamp,
-) -> Result<DeviceId> {
-    let body = body(is)?;
-    let id = DeviceId::new(now);
-    let statement = "INSERT INTO device (organisation, id, sorted_by, manufacturer, model, site,
-            department, status, next_maintenance, end_of_support, body, build, build_basis,
-            build_why, custody, revision, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, 'unknown', '', 'in-service', 1,
-            $12, $12)";
-    let mut row = values![organisation, id];
-    row.extend(columns(is));
-    row.extend(values![body, now]);
-    transaction.execute(statement, row).await?;
-    identify(transaction, organisation, id, is).await?;
-    let detail = json!({ "device": is });
-    append(transaction, organisation, id, 1, &Doing { actor, action: "create", detail }, now)
-        .await?;
-    Ok(id)
+    all: &[Device],
+    (actor, now): (&str, Timestamp),
+    counts: &mut Counts,
+) -> Result<Vec<DeviceId>> {
+    /// So many are few for whatever way a database finds them.
+    const FEW: usize = 1_000;
+    let mut ids = Vec::new();
+    for some in all.chunks(ROWS_AT_ONCE) {
+        if ids.len() == FEW {
+            transaction.analyse("device").await?;
+        }
+        let some: Vec<(DeviceId, &Device)> =
+            some.iter().map(|is| (DeviceId::new(now), is)).collect();
+        let (mut rows, mut events) = (Vec::new(), Vec::new());
+        for (id, is) in &some {
+            let mut row = values![organisation, *id];
+            row.extend(columns(is));
+            row.extend(values![
+                body(is)?,
+                "unknown",
+                "",
+                Custody::InService.word(),
+                1_i64,
+                now,
+                now
+            ]);
+            rows.push(row);
+            let doing = Doing { actor, action: "create", detail: json!({ "device": is }) };
+            events.push(event_row(organisation, *id, 1, &doing, now));
+            counts.take(is, None, 1);
+        }
+        transaction.insert(INSERT, rows, "").await?;
+        identify(transaction, organisation, &some).await?;
+        transaction.insert(INSERT_EVENT, events, "").await?;
+        ids.extend(some.into_iter().map(|(id, _)| id));
+    }
+    Ok(ids)
 }
 
 async fn change(
     transaction: &mut Transaction,
     organisation: OrganisationId,
     update: &DeviceUpdate,
-    actor: &str,
-    now: Timestamp,
+    (actor, now): (&str, Timestamp),
+    counts: &mut Counts,
 ) -> Result<()> {
     let DeviceUpdate { id, expected, is } = update;
     let body = body(is)?;
@@ -267,7 +305,8 @@ async fn change(
         return Ok(());
     }
     let statement = "UPDATE device SET sorted_by = $3, manufacturer = $4, model = $5, site = $6,
-            department = $7, status = $8, next_maintenance = $9, end_of_support = $10, body = $11
+            department = $7, status = $8, next_maintenance = $9, end_of_support = $10,
+            searched = $11, body = $12
         WHERE organisation = $1 AND id = $2";
     let mut row = values![organisation, *id];
     row.extend(columns(is));
@@ -276,8 +315,10 @@ async fn change(
     if old.is.identities() != is.identities() {
         let delete = "DELETE FROM device_identity WHERE organisation = $1 AND device = $2";
         transaction.execute(delete, values![organisation, *id]).await?;
-        identify(transaction, organisation, *id, is).await?;
+        identify(transaction, organisation, &[(*id, is)]).await?;
     }
+    counts.take(&old.is, old.build.build(), -1);
+    counts.take(is, old.build.build(), 1);
     let detail = json!({ "changes": changes });
     record(transaction, organisation, &old, &Doing { actor, action: "change", detail }, now).await
 }
@@ -310,27 +351,45 @@ async fn append(
     doing: &Doing<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    let insert = "INSERT INTO device_event
-            (organisation, device, revision, at, actor, action, detail)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let detail = doing.detail.to_string();
-    let values = values![organisation, id, revision, now, doing.actor, doing.action, detail];
-    transaction.execute(insert, values).await?;
+    let row = event_row(organisation, id, revision, doing, now);
+    transaction.insert(INSERT_EVENT, vec![row], "").await?;
     Ok(())
 }
 
-/// Takes the identities of a device, and refuses one that is another's.
+fn event_row(
+    organisation: OrganisationId,
+    id: DeviceId,
+    revision: i64,
+    doing: &Doing<'_>,
+    now: Timestamp,
+) -> Vec<Value> {
+    let detail = doing.detail.to_string();
+    values![organisation, id, revision, now, doing.actor, doing.action, detail]
+}
+
+/// Takes the identities of devices, and refuses one that is another's.
 async fn identify(
     transaction: &mut Transaction,
     organisation: OrganisationId,
-    id: DeviceId,
-    is: &Device,
+    some: &[(DeviceId, &Device)],
 ) -> Result<()> {
-    let insert = "INSERT INTO device_identity (organisation, identity, device)
-                  VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    for identity in is.identities() {
-        let key = import::key(&identity)?;
-        if transaction.execute(insert, values![organisation, key, id]).await? == 0 {
+    let into = "INSERT INTO device_identity (organisation, identity, device)";
+    let (mut rows, mut wanted) = (Vec::new(), Vec::new());
+    for (id, is) in some {
+        for identity in is.identities() {
+            let key = import::key(&identity)?;
+            rows.push(values![organisation, key.as_str(), *id]);
+            wanted.push((key, *id, identity));
+        }
+    }
+    if transaction.insert(into, rows, "ON CONFLICT DO NOTHING").await? == wanted.len() as u64 {
+        return Ok(());
+    }
+    let select = "SELECT device FROM device_identity WHERE organisation = $1 AND identity = $2";
+    for (key, id, identity) in wanted {
+        let owner = transaction.row(select, values![organisation, key]).await?;
+        let owner: Option<DeviceId> = owner.map(|row| row.parsed("device")).transpose()?;
+        if owner != Some(id) {
             return Err(Error::Exists { what: "device", name: identity.to_string() });
         }
     }
@@ -343,8 +402,8 @@ fn sorted_by(is: &Device) -> String {
 }
 
 /// What lists are chosen and sorted by, in the order of the columns.
-fn columns(is: &Device) -> Vec<crate::value::Value> {
-    let text = |field| is.get(field).map(ToString::to_string);
+fn columns(is: &Device) -> Vec<Value> {
+    let text = |field| is.get(field).map(|value| indexed(&value.to_string()));
     values![
         sorted_by(is),
         text(DeviceField::Manufacturer),
@@ -354,7 +413,23 @@ fn columns(is: &Device) -> Vec<crate::value::Value> {
         text(DeviceField::Status),
         text(DeviceField::NextMaintenance),
         text(DeviceField::EndOfSupport),
+        searched(is),
     ]
+}
+
+/// As much of a text as an index of PostgreSQL takes, beside what lists are sorted by.
+fn indexed(text: &str) -> String {
+    const BYTES_MAX: usize = 500;
+    let mut text = text.to_owned();
+    text.truncate(text.floor_char_boundary(BYTES_MAX));
+    text
+}
+
+/// What a text is looked for in: all that is known of a device, in small letters, a value a line.
+fn searched(is: &Device) -> String {
+    let values = DeviceField::ALL.iter().filter_map(|field| is.get(*field));
+    let values: Vec<String> = values.map(|value| value.to_string().to_lowercase()).collect();
+    values.join("\n")
 }
 
 fn body(is: &Device) -> Result<String> {

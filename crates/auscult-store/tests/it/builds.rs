@@ -139,3 +139,63 @@ fn builds_are_listed_newest_first_and_pages_do_not_shift() {
         assert_eq!(all.total, Total::Exact(6));
     });
 }
+
+#[test]
+fn who_knows_all_builds_is_told_only_what_became_different() {
+    on_each(async |database| {
+        let store = &database.store;
+        let (organisation, product) = database.product().await;
+        let of = organisation.id;
+        let build = async |content: &[u8], seconds| {
+            let blob = store.put_blob(of, content, at(seconds)).await.unwrap();
+            let new = upload(product.id, blob.sha256);
+            store.create_build(of, &new, at(seconds)).await.unwrap().build.id
+        };
+        let (first, second) = (build(b"1", 1).await, build(b"2", 2).await);
+        let all = store.builds_changed(of, None).await.unwrap();
+        assert_eq!(all.builds.len(), 2);
+        let nothing = store.builds_changed(of, Some(all.last)).await.unwrap();
+        assert_eq!((nothing.builds.len(), nothing.last), (0, all.last));
+        let job = lease(store, at(3)).await.unwrap();
+        let changed = store.builds_changed(of, Some(all.last)).await.unwrap();
+        let seen: Vec<_> = changed.builds.iter().map(|one| (one.id, one.state.clone())).collect();
+        assert_eq!(seen, [(job.build.unwrap(), BuildState::Inspecting)]);
+        store.bury(&job, "broken", at(4)).await.unwrap();
+        let third = build(b"3", 5).await;
+        let changed = store.builds_changed(of, Some(changed.last)).await.unwrap();
+        let mut seen: Vec<_> = changed.builds.iter().map(|one| one.id).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, [job.build.unwrap(), third]);
+        assert!([first, second].contains(&job.build.unwrap()));
+        let other = store.ensure_organisation("Other", at(6)).await.unwrap();
+        assert!(store.builds_changed(other.id, None).await.unwrap().builds.is_empty());
+    });
+}
+
+/// Many who write at once, and one who reads meanwhile: what he was told in parts is all there is.
+#[test]
+fn no_change_is_passed_over_while_many_are_made() {
+    on_each(async |database| {
+        let store = &database.store;
+        let (organisation, product) = database.product().await;
+        let (of, product) = (organisation.id, product.id);
+        let uploads = (0_u8..40).map(|number| async move {
+            let blob = store.put_blob(of, &[number], at(1)).await.unwrap();
+            let new = upload(product, blob.sha256);
+            store.create_build(of, &new, at(1)).await.unwrap();
+        });
+        let reading = async {
+            let (mut known, mut last) = (std::collections::BTreeSet::new(), None);
+            while known.len() < 40 {
+                let changed = store.builds_changed(of, last).await.unwrap();
+                last = Some(changed.last);
+                known.extend(changed.builds.iter().map(|build| build.id));
+                tokio::task::yield_now().await;
+            }
+        };
+        let reading = tokio::time::timeout(std::time::Duration::from_secs(60), reading);
+        let (_, read) =
+            futures_util::future::join(futures_util::future::join_all(uploads), reading).await;
+        read.expect("every build is told of");
+    });
+}

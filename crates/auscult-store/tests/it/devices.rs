@@ -3,8 +3,8 @@
 
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
-    BuildFilter, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, Error, PageRequest,
-    Released, Total, Waiver,
+    BuildFilter, BuildId, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate,
+    DevicesAtPlace, Error, KeptDevice, PageRequest, Released, Total, Waiver,
 };
 use jiff::civil::date;
 
@@ -116,6 +116,8 @@ fn lists_are_chosen_by_every_part_of_a_filter() {
         assert_eq!(count(DeviceFilter { text: Some("t6".into()), ..all() }).await, 1);
         assert_eq!(count(DeviceFilter { text: Some("0%_O".into()), ..all() }).await, 7);
         assert_eq!(count(DeviceFilter { text: Some("0__o".into()), ..all() }).await, 0);
+        // What is known is searched, and not what it is called.
+        assert_eq!(count(DeviceFilter { text: Some("room".into()), ..all() }).await, 0);
         assert_eq!(count(DeviceFilter { basis: Some("unknown".into()), ..all() }).await, 7);
         assert_eq!(count(DeviceFilter { custody: Some("held".into()), ..all() }).await, 0);
         let first = store.devices(of, &all(), &PageRequest::first(4)).await.unwrap();
@@ -150,6 +152,59 @@ fn the_build_of_a_device_says_how_it_is_known() {
         let filter = DeviceFilter { build: Some(build), ..DeviceFilter::default() };
         let page = store.devices(of, &filter, &PageRequest::first(1)).await.unwrap();
         assert_eq!(page.total, Total::Exact(1));
+    });
+}
+
+/// How many devices run each build; none is the unknown one.
+type Counted = Vec<(Option<BuildId>, u64)>;
+
+#[test]
+fn what_is_counted_follows_every_change_of_a_device() {
+    on_each(async |database| {
+        let store = &database.store;
+        let (organisation, product) = database.product().await;
+        let of = organisation.id;
+        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
+        let new = upload(product.id, blob.sha256);
+        let build = store.create_build(of, &new, at(1)).await.unwrap().build.id;
+        let counts = async || -> Counted {
+            let mut counts = store.devices_by_build(of).await.unwrap();
+            counts.sort_unstable_by_key(|one| one.build);
+            counts.iter().map(|one| (one.build, one.devices)).collect()
+        };
+        let places = async || {
+            let places = store.places_of_builds(of, &[build]).await.unwrap();
+            let told = |one: DevicesAtPlace| (one.site.unwrap_or_default(), one.devices);
+            places.into_iter().map(told).collect::<Vec<_>>()
+        };
+        let new: Vec<Device> = (0..450).map(|number| tagged(&number.to_string())).collect();
+        store.import_devices(of, &new, &[], "mia", at(2)).await.unwrap();
+        assert_eq!((counts().await, places().await), (vec![(None, 450)], vec![]));
+        let page = store.devices(of, &DeviceFilter::default(), &PageRequest::first(3)).await;
+        let items = page.unwrap().items;
+        let exact = DeviceBuild::Exact { build, why: "installed".to_owned() };
+        for device in &items {
+            store.set_device_build(of, device.id, &exact, "mia", at(3)).await.unwrap();
+        }
+        assert_eq!(counts().await, [(None, 447), (Some(build), 3)]);
+        let moved = device(&[(DeviceField::Site, "North")]);
+        let update = |number: usize| {
+            let one: &KeptDevice = &items[number];
+            DeviceUpdate { id: one.id, expected: 2, is: one.is.updated(&moved) }
+        };
+        store.import_devices(of, &[], &[update(0)], "mia", at(4)).await.unwrap();
+        store.update_device(of, &update(1), "mia", at(4)).await.unwrap();
+        assert_eq!(places().await, [("Main".to_owned(), 1), ("North".to_owned(), 2)]);
+        let (id, unknown) = (items[0].id, DeviceBuild::Unknown);
+        store.set_device_build(of, id, &unknown, "mia", at(5)).await.unwrap();
+        assert_eq!(places().await, [("Main".to_owned(), 1), ("North".to_owned(), 1)]);
+        assert_eq!(counts().await, [(None, 448), (Some(build), 2)]);
+        // One that is refused counts nothing.
+        store
+            .import_devices(of, &[tagged("new"), tagged("1")], &[], "mia", at(6))
+            .await
+            .unwrap_err();
+        assert_eq!(counts().await, [(None, 448), (Some(build), 2)]);
     });
 }
 

@@ -41,10 +41,7 @@ fn one_row_tells_every_build_and_device_of_a_vulnerability() {
         let list = client.get("/api/v1/worklist?limit=1000").json();
         assert_eq!((&list["unknown"], &list["devices_of_unknown_build"]), (&json!(0), &json!(1)));
         let both = entry(&list, "CVE-2022-28391");
-        assert_eq!(
-            (&both["devices"], both["builds"].as_array().map(Vec::len)),
-            (&json!(3), Some(2))
-        );
+        assert_eq!((&both["devices"], &both["builds"]), (&json!(3), &json!(2)));
         assert_eq!(both["components"], json!(["busybox 1.33.0", "busybox 1.34.1"]));
         let of_monitor =
             client.get(&format!("/api/v1/worklist?limit=1000&product={monitor}")).json();

@@ -175,6 +175,11 @@ impl Browser {
         self.must_find(words, &format!("//summary[{own}]")).click();
     }
 
+    /// Opens everything that can be opened.
+    pub(super) fn unfold_all(&self) {
+        self.run("document.querySelectorAll('details').forEach(one => { one.open = true })");
+    }
+
     /// Clicks the box or the button of a choice by what the words beside it begin with.
     pub(super) fn choose(&self, words: &str) {
         let begins = format!("starts-with(normalize-space(.),{})", quoted(words));
@@ -189,9 +194,16 @@ impl Browser {
         self.must_find(label, &format!("(//*[@id=//label[{begins}]/@for])[last()]"))
     }
 
-    /// Types into a field.
+    /// Types into a field, in place of what it holds.
     pub(super) fn fill(&self, label: &str, value: &str) {
+        self.field(label).clear();
         self.field(label).keys(value);
+    }
+
+    /// The same by the field's name, where two have the same label, or where the page is not ours.
+    pub(super) fn fill_named(&self, name: &str, value: &str) {
+        let path = format!("(//*[@name={}])[last()]", quoted(name));
+        self.must_find(name, &path).keys(value);
     }
 
     /// Chooses a file.
@@ -256,6 +268,10 @@ impl Drop for Browser {
 impl Element<'_> {
     fn click(&self) {
         self.browser.post(&format!("element/{}/click", self.id), &json!({}));
+    }
+
+    fn clear(&self) {
+        self.browser.post(&format!("element/{}/clear", self.id), &json!({}));
     }
 
     fn keys(&self, keys: &str) {

@@ -3,6 +3,7 @@
 
 mod driver;
 mod look;
+mod people;
 mod walk;
 
 use self::{driver::Browser, look::Look, walk::Walk};
@@ -33,8 +34,13 @@ fn walk(place: Option<(String, tempfile::TempDir)>, look: &Look) {
     walk.import_devices();
     walk.place_builds();
     walk.worklist();
+    let mailbox = walk.ask_for_mail();
     walk.newer_advisories();
+    if let Some(mailbox) = mailbox {
+        walk.read_mail(&mailbox);
+    }
     walk.check_out();
     walk.check_in();
     walk.administer();
+    walk.people_of_the_house();
 }

@@ -22,18 +22,18 @@ use crate::{
 /// Devices of the inventory, as a hospital of some size has them.
 const DEVICES: usize = 5_000;
 /// So many of them are known to run the build.
-const PUMPS: usize = 12;
+pub(super) const PUMPS: usize = 12;
 /// The one that goes out.
 const PUMP: &str = "BM-1007";
 /// A vulnerability that only the newer advisories know.
-const NEWER: &str = "CVE-2099-0001";
+pub(super) const NEWER: &str = "CVE-2099-0001";
 
 /// Somebody at a browser, and what lies on the desk.
 pub(super) struct Walk<'a> {
-    server: &'a Server,
-    browser: &'a Browser,
+    pub(super) server: &'a Server,
+    pub(super) browser: &'a Browser,
     look: &'a Look,
-    desk: tempfile::TempDir,
+    pub(super) desk: tempfile::TempDir,
 }
 
 impl<'a> Walk<'a> {
@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
         path
     }
 
-    fn seen(&self, name: &str) {
+    pub(super) fn seen(&self, name: &str) {
         self.look.at(self.browser, name);
     }
 
@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
         self.browser.open(&format!("{}{path}", self.server.url));
     }
 
-    fn assert_shows(&self, words: &str) {
+    pub(super) fn assert_shows(&self, words: &str) {
         let shown = self.browser.words();
         assert!(shown.contains(words), "{words} is not on {}:\n{shown}", self.browser.address());
     }
@@ -403,11 +403,11 @@ impl<'a> Walk<'a> {
         self.assert_shows("shown this once");
         self.seen("administration-key");
         browser.unfold("Make an account");
-        browser.fill("Name to sign in with", "grace");
+        browser.fill("Name to sign in with", "mary");
         browser.fill("Password", PASSWORD);
         browser.choose("viewer");
         browser.click("Make the account");
-        self.assert_shows("grace");
+        self.assert_shows("mary");
         browser.click("Notifications");
         self.seen("notifications");
         browser.click("Administration");

@@ -1,0 +1,115 @@
+//! How many devices run a build and where they are, counted as they change: to count hundreds of
+//! thousands for every list would take longer than the list.
+
+use std::collections::BTreeMap;
+
+use auscult_model::{Device, DeviceField};
+
+use super::indexed;
+use crate::{
+    BuildId, OrganisationId, Result, Store,
+    database::{Row, Transaction, made_of_constants, places},
+    value::{Value, values},
+};
+
+/// Builds that are asked for at once.
+const BUILDS_AT_ONCE: usize = 100;
+
+/// How many devices run a build, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicesOfBuild {
+    /// The build; none for the devices of which nobody knows it.
+    pub build: Option<BuildId>,
+    /// How many they are.
+    pub devices: u64,
+}
+
+/// Devices of a build in one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DevicesAtPlace {
+    /// The site; none where it is unknown.
+    pub site: Option<String>,
+    /// The department, as a ward; none where it is unknown.
+    pub department: Option<String>,
+    /// How many they are.
+    pub devices: u64,
+}
+
+/// What a transaction changes of the counts: by build, site and department.
+#[derive(Default)]
+pub(super) struct Counts(BTreeMap<[String; 3], i64>);
+
+impl Counts {
+    /// Counts a device that runs a build once more, or once less.
+    pub(super) fn take(&mut self, is: &Device, build: Option<BuildId>, more: i64) {
+        let text = |field| is.get(field).map(|value| indexed(&value.to_string()));
+        let text = |field| text(field).unwrap_or_default();
+        let build = build.map(|build| build.to_string()).unwrap_or_default();
+        let place = [build, text(DeviceField::Site), text(DeviceField::Department)];
+        *self.0.entry(place).or_default() += more;
+    }
+
+    /// Adds them to what is counted, at the end of the transaction and all in the same order: so nobody
+    /// waits long for another, and no two for each other.
+    pub(super) async fn keep(
+        self,
+        transaction: &mut Transaction,
+        organisation: OrganisationId,
+    ) -> Result<()> {
+        let into = "INSERT INTO device_count (organisation, build, site, department, devices)";
+        let after = "ON CONFLICT (organisation, build, site, department)
+            DO UPDATE SET devices = device_count.devices + excluded.devices";
+        let changed = self.0.into_iter().filter(|(_, more)| *more != 0);
+        let row = |([build, site, department], more): ([String; 3], i64)| {
+            values![organisation, build, site, department, more]
+        };
+        transaction.insert(into, changed.map(row).collect(), after).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Counts the devices that are known to run one of these builds, by place.
+    pub async fn places_of_builds(
+        &self,
+        organisation: OrganisationId,
+        builds: &[BuildId],
+    ) -> Result<Vec<DevicesAtPlace>> {
+        let select = made_of_constants(format!(
+            "SELECT NULLIF(site, '') AS site, NULLIF(department, '') AS department, devices
+             FROM device_count WHERE organisation = $1 AND devices > 0 AND build IN ({})",
+            places(2, BUILDS_AT_ONCE)
+        ));
+        let mut counted: BTreeMap<(Option<String>, Option<String>), u64> = BTreeMap::new();
+        let mut transaction = self.database.begin_reading("count devices by place").await?;
+        for some in builds.chunks(BUILDS_AT_ONCE) {
+            let mut values = values![organisation];
+            // One statement for every number of them: those that are missing are asked for as none.
+            let ids = some.iter().map(|build| Some(build.to_string()));
+            let ids = ids.chain(std::iter::repeat(None)).take(BUILDS_AT_ONCE);
+            values.extend(ids.map(Value::from));
+            for row in transaction.rows(select.clone(), values).await? {
+                let place = (row.text_or_null("site")?, row.text_or_null("department")?);
+                *counted.entry(place).or_default() += row.count("devices")?;
+            }
+        }
+        let place = |((site, department), devices)| DevicesAtPlace { site, department, devices };
+        Ok(counted.into_iter().map(place).collect())
+    }
+
+    /// Counts the devices of every build that any has, and those whose build is unknown.
+    pub async fn devices_by_build(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<Vec<DevicesOfBuild>> {
+        let select = "SELECT NULLIF(build, '') AS build, CAST(SUM(devices) AS BIGINT) AS devices
+                      FROM device_count WHERE organisation = $1 AND devices > 0 GROUP BY build";
+        let values = values![organisation];
+        let rows = self.database.rows("count devices by build", select, values).await?;
+        let counted = |row: &Row| {
+            let build = row.parsed_or_null("build")?;
+            Ok(DevicesOfBuild { build, devices: row.count("devices")? })
+        };
+        rows.iter().map(counted).collect()
+    }
+}
