@@ -272,7 +272,12 @@ fn a_build_in_short_is_the_build_as_a_whole() {
         };
         let in_short = seen();
         for build in in_short.0.as_array().expect("a list") {
-            let whole = client.get(&format!("/api/v1/builds/{}", id(build))).json();
+            let mut whole = client.get(&format!("/api/v1/builds/{}", id(build))).json();
+            // Lists name no findings.
+            let reasons = &mut whole["evaluation"]["verdict"]["reasons"];
+            for reason in reasons.as_array_mut().expect("a list") {
+                reason["findings"] = json!([]);
+            }
             assert_eq!(whole["evaluation"], build["evaluation"]);
         }
         assert_eq!(in_short, seen());
