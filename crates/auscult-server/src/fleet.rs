@@ -8,10 +8,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use auscult_model::VerdictOutcome;
 use auscult_store::{
-    Build, BuildFilter, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId,
+    Build, BuildFilter, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest,
+    ProductId, Within,
 };
 
 use crate::{
+    access::Identity,
     problem::Answer,
     state::App,
     summary::{Summary, Touch},
@@ -61,8 +63,13 @@ impl Row {
 pub(crate) struct DeviceCounts(HashMap<Option<BuildId>, u64>);
 
 impl DeviceCounts {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let counted = app.store.devices_by_build(organisation).await?;
+    /// Counts the devices within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let counted = app.store.devices_by_build(organisation, within).await?;
         Ok(Self(counted.into_iter().map(|one| (one.build, one.devices)).collect()))
     }
 
@@ -75,15 +82,15 @@ impl DeviceCounts {
     }
 }
 
-/// Devices that run any of these builds, by site and department, the most first.
+/// Devices within somebody's reach that run any of these builds, by site and department, the most first.
 pub(crate) async fn wards(
     app: &App,
-    organisation: OrganisationId,
+    who: &Identity,
     builds: &[BuildId],
 ) -> Answer<Vec<DevicesAtPlace>> {
     let mut counted: HashMap<(Option<String>, Option<String>), u64> = HashMap::new();
     for build in builds {
-        for one in app.store.places_of_build(organisation, *build).await? {
+        for one in app.store.places_of_build(who.organisation, *build, who.within()).await? {
             *counted.entry((one.site, one.department)).or_default() += one.devices;
         }
     }
@@ -111,13 +118,18 @@ pub(crate) fn with_devices(uses: &[Use<'_>], devices: &DeviceCounts) -> Vec<Buil
 }
 
 impl Fleet {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let products = products(app, organisation).await?;
+    /// The builds of the products within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let products = products(app, organisation, within).await?;
         let mut viewer = app.evaluator.viewer(app, organisation).await?;
-        let mut rows = Vec::new();
+        let (filter, mut rows) = (BuildFilter::Reached(within), Vec::new());
         let mut request = PageRequest::first(AT_ONCE);
         loop {
-            let page = app.store.builds(organisation, BuildFilter::All, &request).await?;
+            let page = app.store.builds(organisation, filter, &request).await?;
             for build in page.items {
                 let summary = viewer.summary(&build).await?;
                 let product = products.get(&build.product).cloned().unwrap_or_default();
@@ -156,15 +168,16 @@ impl Fleet {
     }
 }
 
-/// Names of the products.
+/// Names of the products within somebody's reach.
 pub(crate) async fn products(
     app: &App,
     organisation: OrganisationId,
+    within: Within,
 ) -> Answer<HashMap<ProductId, String>> {
     let mut products = HashMap::new();
     let mut request = PageRequest::first(AT_ONCE);
     loop {
-        let page = app.store.products(organisation, &request).await?;
+        let page = app.store.products(organisation, within, &request).await?;
         products.extend(page.items.into_iter().map(|product| (product.id, product.is.name)));
         let Some(next) = page.next else { return Ok(products) };
         request.after = Some(next);

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use auscult_store::{BuildId, OrganisationId, ProductId};
+use auscult_store::{BuildId, OrganisationId, ProductId, Within};
 use jiff::civil::Date;
 
 use crate::{
@@ -48,9 +48,14 @@ pub(crate) struct Worklist {
 }
 
 impl Worklist {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let fleet = Fleet::of(app, organisation).await?;
-        let devices = DeviceCounts::of(app, organisation).await?;
+    /// The work on what is within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let fleet = Fleet::of(app, organisation, within).await?;
+        let devices = DeviceCounts::of(app, organisation, within).await?;
         let works = works(&fleet.rows, &devices);
         Ok(Self {
             works,

@@ -4,7 +4,8 @@ use jiff::civil::Date;
 
 use super::{KeptDevice, device, sorted_by};
 use crate::{
-    BuildId, OrganisationId, Page, PageRequest, Result, Store, Total,
+    BuildId, OrganisationId, Page, PageRequest, Result, Store, Total, Within,
+    reach::device_reached,
     value::{Value, values},
 };
 
@@ -31,31 +32,37 @@ pub struct DeviceFilter {
     pub due_before: Option<Date>,
     /// Those that this text stands in: their tag, serial number, address, room, anything.
     pub text: Option<String>,
+    /// Those that somebody reaches.
+    pub within: Within,
 }
 
 /// Conditions that hold where their value is null.
 macro_rules! chosen {
     () => {
-        "organisation = $1
+        concat!(
+            "organisation = $1
     AND ($2 IS NULL OR manufacturer = $2) AND ($3 IS NULL OR model = $3)
     AND ($4 IS NULL OR site = $4) AND ($5 IS NULL OR department = $5)
     AND ($6 IS NULL OR status = $6) AND ($7 IS NULL OR custody = $7)
     AND ($8 IS NULL OR build_basis = $8) AND ($9 IS NULL OR build = $9)
     AND ($10 IS NULL OR next_maintenance < $10)
-    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')"
+    AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')
+    AND ",
+            device_reached!("$12", "$13")
+        )
     };
 }
 
 const SELECT: &str = concat!(
     "SELECT * FROM device WHERE ",
     chosen!(),
-    " AND (sorted_by > $12 OR (sorted_by = $12 AND id > $13))
-    ORDER BY sorted_by, id LIMIT $14"
+    " AND (sorted_by > $14 OR (sorted_by = $14 AND id > $15))
+    ORDER BY sorted_by, id LIMIT $16"
 );
 const COUNT: &str = concat!(
     "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM device WHERE ",
     chosen!(),
-    " LIMIT $12) AS listed"
+    " LIMIT $14) AS listed"
 );
 
 impl Store {
@@ -83,7 +90,7 @@ impl DeviceFilter {
             let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
             format!("%{}%", escaped.replace('_', "!_"))
         });
-        values![
+        let mut all = values![
             organisation,
             self.manufacturer.clone(),
             self.model.clone(),
@@ -95,7 +102,9 @@ impl DeviceFilter {
             self.build,
             self.due_before.map(|day| day.to_string()),
             pattern,
-        ]
+        ];
+        all.extend(self.within.of_devices());
+        all
     }
 }
 
@@ -124,16 +133,21 @@ pub struct DevicesAtPlace {
 }
 
 impl Store {
-    /// Counts the devices that are known to run a build, by place.
+    /// Counts the devices within somebody's reach that are known to run a build, by place.
     pub async fn places_of_build(
         &self,
         organisation: OrganisationId,
         build: BuildId,
+        within: Within,
     ) -> Result<Vec<DevicesAtPlace>> {
-        let select = "SELECT site, department, COUNT(*) AS devices FROM device
-            WHERE organisation = $1 AND build = $2 GROUP BY site, department
-            ORDER BY site, department";
-        let values = values![organisation, build];
+        let select = concat!(
+            "SELECT site, department, COUNT(*) AS devices FROM device
+            WHERE organisation = $1 AND build = $2 AND ",
+            device_reached!("$3", "$4"),
+            " GROUP BY site, department ORDER BY site, department"
+        );
+        let mut values = values![organisation, build];
+        values.extend(within.of_devices());
         let rows = self.database.rows("count devices by place", select, values).await?;
         let counted = |row: &crate::database::Row| {
             Ok(DevicesAtPlace {
@@ -145,14 +159,20 @@ impl Store {
         rows.iter().map(counted).collect()
     }
 
-    /// Counts the devices of every build that any has, and those whose build is unknown.
+    /// Counts the devices within somebody's reach of every build that any has, and those whose build
+    /// is unknown.
     pub async fn devices_by_build(
         &self,
         organisation: OrganisationId,
+        within: Within,
     ) -> Result<Vec<DevicesOfBuild>> {
-        let select = "SELECT build, COUNT(*) AS devices FROM device
-                      WHERE organisation = $1 GROUP BY build";
-        let values = values![organisation];
+        let select = concat!(
+            "SELECT build, COUNT(*) AS devices FROM device WHERE organisation = $1 AND ",
+            device_reached!("$2", "$3"),
+            " GROUP BY build"
+        );
+        let mut values = values![organisation];
+        values.extend(within.of_devices());
         let rows = self.database.rows("count devices by build", select, values).await?;
         let counted = |row: &crate::database::Row| {
             let build = row.parsed_or_null("build")?;

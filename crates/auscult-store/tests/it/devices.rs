@@ -4,7 +4,7 @@
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
     BuildFilter, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, Error, PageRequest,
-    Released, Total, Waiver,
+    Released, Total, Waiver, Within,
 };
 use jiff::civil::date;
 
@@ -193,7 +193,7 @@ fn nothing_that_was_away_is_in_service_before_it_was_released() {
         assert!(step(release(Released::UnderWaiver, 4), 9).await.is_err());
         let waived = step(release(Released::UnderWaiver, 5), 9).await;
         assert_eq!(waived.unwrap(), Custody::InService);
-        assert_eq!(store.waivers(of).await.unwrap().len(), 1);
+        assert_eq!(store.waivers(of, Within::ALL).await.unwrap().len(), 1);
         let missing = CustodyStep::Hold {
             reason: "x".to_owned(),
             verdict: Some(auscult_model::Sha256::of(b"nothing")),
