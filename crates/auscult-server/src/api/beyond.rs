@@ -51,13 +51,16 @@ pub(super) fn refuse_planned(
     site_column: Option<&str>,
 ) {
     let Plan { new, updates, faults, .. } = planned;
-    let made = new.iter().map(|row| (row.row, who.reach.refusal_of_new(&row.device)));
-    let moved = updates.iter().map(|update| (update.row, who.reach.refusal_of(&update.device)));
-    let refused = made.chain(moved).filter_map(|(row, why)| {
-        let column = site_column.filter(|_| who.reach.has_all_products()).map(str::to_owned);
-        Some(Fault { row, column, why: why? })
-    });
-    let refused: Vec<Fault> = refused.collect();
+    let fault = |row: usize, column: Option<&str>, why: Option<String>| {
+        Some(Fault { row, column: column.map(str::to_owned), why: why? })
+    };
+    // That a new device is of no product is no matter of its site.
+    let column = site_column.filter(|_| who.reach.has_all_products());
+    let made = new.iter().map(|row| fault(row.row, column, who.reach.refusal_of_new(&row.device)));
+    let moved = updates
+        .iter()
+        .map(|update| fault(update.row, site_column, who.reach.refusal_of(&update.device)));
+    let refused: Vec<Fault> = made.chain(moved).flatten().collect();
     let rows: HashSet<usize> = refused.iter().map(|fault| fault.row).collect();
     new.retain(|row| !rows.contains(&row.row));
     updates.retain(|update| !rows.contains(&update.row));
