@@ -195,7 +195,8 @@ fn lists_and_totals_are_of_what_is_reached() {
             assert_eq!(world.tags(within).await, tags, "{name}");
             assert_eq!(world.names(within).await, names, "{name}");
         }
-        let one = store.events(of, Some(world.builds[0]), Within::ALL, &PageRequest::first(9));
-        assert_eq!(one.await.unwrap().total, Total::Exact(1));
+        let request = PageRequest::first(9);
+        let one = store.events(of, Some(world.builds[0]), Within::ALL, &request).await.unwrap();
+        assert_eq!(one.total, Total::Exact(1));
     });
 }

@@ -1,6 +1,6 @@
 //! Accounts that other systems sign in, and sign-ins in two parts.
 
-use auscult_store::{AccountSource, Error, NewAccount, Reach};
+use auscult_store::{AccountSource, Error, NewAccount};
 
 use crate::databases::{at, on_each};
 
