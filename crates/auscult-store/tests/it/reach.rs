@@ -75,13 +75,12 @@ struct World<'a> {
 impl<'a> World<'a> {
     async fn of(store: &'a Store, of: OrganisationId) -> Self {
         let products = [product(store, of, "Pump").await, product(store, of, "Monitor").await];
-        let mut builds = Vec::new();
-        for product in products {
+        let build = async |product: ProductId| {
             let blob = store.put_blob(of, product.to_string().as_bytes(), at(1)).await.unwrap();
             let new = upload(product, blob.sha256);
-            builds.push(store.create_build(of, &new, at(2)).await.unwrap().build.id);
-        }
-        let builds = [builds[0], builds[1]];
+            store.create_build(of, &new, at(2)).await.unwrap().build.id
+        };
+        let builds = [build(products[0]).await, build(products[1]).await];
         let world = Self { store, of, products, builds };
         for (tag, site, build) in [
             ("1", Some("North"), Some(builds[0])),
