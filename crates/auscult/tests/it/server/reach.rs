@@ -20,27 +20,27 @@ const OF_PRODUCTS: [&str; 3] = ["{product}", "{build}", "{finding}"];
 const OF_DEVICES: [&str; 2] = ["{device}", "{revision}"];
 const OF_NEITHER: [&str; 4] = ["{account}", "{key}", "{rule}", "{mapping}"];
 
-/// An organisation with one product, one build, and one device that runs it and is in service under a
-/// waiver; and a product without anything.
+/// An organisation with one product, one build, and three devices at one site: one runs the build and is
+/// in service under a waiver, one runs it and is back, and of one nobody knows what it runs. And a product
+/// without anything.
 fn world(client: &Client<'_>) -> (Things, String) {
     let product = client.product("Quassel pump");
     let path = format!("/api/v1/products/{product}/builds?label=quassel-1&wait=60");
     let build = id(&client.upload(&path, &busybox("1.30.0")));
     client.account("boss", &["administrator"]);
-    let is = json!({ "asset_tag": "QTAG-1", "site": NORTH, "department": "ICU",
-        "next_pm": "2020-01-01" });
-    let device = id(&client.post("/api/v1/devices", &is));
-    let path = format!("/api/v1/devices/{device}");
-    let body = json!({ "basis": "exact", "build": build, "why": "read on its label" });
-    assert_eq!(put(client, &format!("{path}/build"), &body).status, 200);
-    let step = |body: Value| {
-        let said = client.post(&format!("{path}/custody"), &body);
+    let device = placed(client, "QTAG-1", NORTH, Some(&build));
+    let back = placed(client, "QTAG-2", NORTH, Some(&build));
+    placed(client, "QTAG-3", NORTH, None);
+    let step = |device: &str, body: Value| {
+        let said = client.post(&format!("/api/v1/devices/{device}/custody"), &body);
         assert_eq!(said.status, 200, "{}", said.body);
     };
-    step(json!({ "step": "return" }));
+    step(&back, json!({ "step": "return" }));
+    step(&device, json!({ "step": "return" }));
     let waiver = json!({ "approver": "boss", "reason": "no reference", "until": "2099-01-01" });
-    step(json!({ "step": "release", "released": "under-waiver", "waiver": waiver }));
-    assert_eq!(client.post(&format!("{path}/challenge"), &json!({})).status, 201);
+    step(&device, json!({ "step": "release", "released": "under-waiver", "waiver": waiver }));
+    let path = format!("/api/v1/devices/{device}/challenge");
+    assert_eq!(client.post(&path, &json!({})).status, 201);
     wait("the event", || {
         (client.get("/api/v1/events").json()["total"]["count"] == 1).then_some(())
     });
@@ -48,6 +48,19 @@ fn world(client: &Client<'_>) -> (Things, String) {
     let finding = findings["items"][0]["id"].as_str().expect("an id").to_owned();
     let (account, key) = ("none".to_owned(), "none".to_owned());
     (Things { product, build, account, key, finding, device }, client.product("Monitor"))
+}
+
+/// Makes a device at a site, which runs this build.
+fn placed(client: &Client<'_>, tag: &str, site: &str, build: Option<&str>) -> String {
+    let is = json!({ "asset_tag": tag, "site": site, "department": "ICU",
+        "next_pm": "2020-01-01" });
+    let device = id(&client.post("/api/v1/devices", &is));
+    if let Some(build) = build {
+        let body = json!({ "basis": "exact", "build": build, "why": "read on its label" });
+        let said = put(client, &format!("/api/v1/devices/{device}/build"), &body);
+        assert_eq!(said.status, 200, "{}", said.body);
+    }
+    device
 }
 
 fn id(said: &Said) -> String {
@@ -98,7 +111,7 @@ impl Stranger {
 
     /// What nothing may tell this person.
     fn secrets(&self, things: &Things) -> Vec<String> {
-        let mut secrets = vec!["qtag-1".to_owned(), things.device.clone()];
+        let mut secrets = vec!["qtag-".to_owned(), things.device.clone()];
         if self.is_of_products {
             secrets.push("quassel".to_owned());
             secrets.extend([things.product.clone(), things.build.clone()]);
@@ -132,10 +145,11 @@ fn what_is_elsewhere_is_not_there() {
             check_lists(&server, stranger, &things);
         }
         check_own(&server, &own, &things);
+        check_neighbours(&server, (&root, &own), &things, &monitor);
         for (name, cookie) in [("both", &own), ("another", &strangers[0].cookie)] {
             let key = server.as_session(cookie).key(&["read"]);
             let seen = server.as_key(&key).get("/api/v1/devices").json()["total"]["count"].clone();
-            assert_eq!(seen, usize::from(name == "both"), "a key of {name}");
+            assert_eq!(seen, if name == "both" { 2 } else { 0 }, "a key of {name}");
         }
     }
 }
@@ -211,9 +225,11 @@ fn check_lists(server: &Server, who: &Stranger, things: &Things) {
         }
     }
     check_counts(&client, who);
-    let found = client.get("/check-in?q=qtag-1");
-    assert!(found.status == 200 && !found.body.contains("BM-"), "{}", found.body);
-    assert!(!found.body.contains(&things.device), "{}: {}", who.name, found.body);
+    for q in ["qtag-1", "icu"] {
+        let found = client.get(&format!("/check-in?q={q}"));
+        assert_eq!(found.status, 200, "{}: {}", who.name, found.body);
+        assert!(!found.body.contains(&things.device), "{}: {}", who.name, found.body);
+    }
     let named = client.get("/api/v1/products?name=Quassel%20pump").json()["total"]["count"].clone();
     assert_eq!(named, usize::from(!who.is_of_products), "{}", who.name);
 }
@@ -234,8 +250,13 @@ fn check_counts(client: &Client<'_>, who: &Stranger) {
         for tile in [tile(1, "products"), tile(0, "builds"), tile(0, "builds fail the gate")] {
             assert!(home.contains(&tile), "{}: {tile}: {home}", who.name);
         }
+        // Nor is a form shown that would be refused.
+        assert!(!home.contains("Make a product"), "{}: {home}", who.name);
+        assert!(!client.get("/products").body.contains("id=\"make\""), "{}", who.name);
         return;
     }
+    let page = client.get("/where-used?q=busybox").body;
+    assert!(page.contains("<h2>0 devices</h2>") && !page.contains("more devices"), "{page}");
     assert_ne!(work["total"], 0, "{}: {work}", who.name);
     for one in work["items"].as_array().expect("a list") {
         assert_eq!(one["devices"], 0, "{}: {one}", who.name);
@@ -252,7 +273,7 @@ fn check_counts(client: &Client<'_>, who: &Stranger) {
 /// Who is limited to just this sees it everywhere: otherwise the others' empty lists would say nothing.
 fn check_own(server: &Server, cookie: &str, things: &Things) {
     let client = server.as_session(cookie);
-    let marks = ["quassel", "qtag", &things.product, &things.build, &things.device];
+    let marks = ["quassel", "qtag-", &things.product, &things.build, &things.device];
     let tells = |path: &String| {
         let body = client.get(path).body.to_lowercase();
         marks.iter().any(|mark| body.contains(*mark))
@@ -290,6 +311,29 @@ fn check_own(server: &Server, cookie: &str, things: &Things) {
         assert_eq!(said.status, expect, "{}: {}", endpoint.path, said.body);
     }
     assert_eq!(client.get("/check-in?q=qtag-1").status, 303);
+}
+
+/// Devices elsewhere with the same build, and builds of another product, are not counted and not offered.
+fn check_neighbours(server: &Server, (root, own): (&str, &str), things: &Things, monitor: &str) {
+    let (administrator, client) = (server.as_session(root), server.as_session(own));
+    placed(&administrator, "A-1", "Annex", Some(&things.build));
+    let path = format!("/api/v1/products/{monitor}/builds?label=annex-1&wait=60");
+    id(&administrator.upload(&path, &busybox("1.31.0")));
+    let used = client.get("/api/v1/where-used?q=busybox").json();
+    let ward = json!({ "site": NORTH, "department": "ICU", "devices": 2 });
+    assert_eq!(used["wards"], json!([ward]), "{used}");
+    assert_eq!(
+        (&used["uses"][0]["devices"], &used["uses"][1]),
+        (&json!(2), &Value::Null),
+        "{used}"
+    );
+    assert_eq!(used["devices_of_unknown_build"], 0, "{used}");
+    let page = client.get("/where-used?q=busybox").body;
+    assert!(page.contains("<h2>2 devices</h2>") && !page.contains("Annex"), "{page}");
+    for path in ["/devices", "/check-in", &format!("/devices/{}", things.device)] {
+        let page = client.get(path).body.to_lowercase();
+        assert!(page.contains("qtag-1") && !page.contains("annex"), "{path}: {page}");
+    }
 }
 
 #[test]
