@@ -22,12 +22,12 @@ pub struct Reach {
 }
 
 /// To whose sites and products a list is limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Within {
     /// The account to whose sites; none for every site.
-    sites: Option<AccountId>,
+    pub(crate) sites: Option<AccountId>,
     /// The account to whose products; none for every product.
-    products: Option<AccountId>,
+    pub(crate) products: Option<AccountId>,
 }
 
 impl Within {
@@ -72,22 +72,27 @@ macro_rules! product_reached {
 }
 pub(crate) use product_reached;
 
-/// A condition on a row of `device`, by the placeholders of whose sites and whose products. A device
-/// without a site is at none of them, and one of an unknown build is of none of the products.
+/// A condition on devices, by the columns that name their site and their build, and the placeholders of
+/// whose sites and whose products. A device without a site is at none of them, and one of an unknown
+/// build is of none of the products.
 macro_rules! device_reached {
-    ($sites:literal, $products:literal) => {
+    ($site:literal, $build:literal, $sites:literal, $products:literal) => {
         concat!(
             "(",
             $sites,
             " IS NULL OR EXISTS (SELECT 1 FROM account_site AS at_site
         WHERE at_site.organisation = $1 AND at_site.account = ",
             $sites,
-            " AND at_site.site = device.site))
+            " AND at_site.site = ",
+            $site,
+            "))
     AND (",
             $products,
             " IS NULL OR EXISTS (SELECT 1 FROM build AS running JOIN account_product AS reached
             ON reached.organisation = running.organisation AND reached.product = running.product
-        WHERE running.organisation = $1 AND running.id = device.build AND reached.account = ",
+        WHERE running.organisation = $1 AND running.id = ",
+            $build,
+            " AND reached.account = ",
             $products,
             "))"
         )

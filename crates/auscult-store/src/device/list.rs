@@ -48,7 +48,7 @@ macro_rules! chosen {
     AND ($10 IS NULL OR next_maintenance < $10)
     AND ($11 IS NULL OR LOWER(body) LIKE $11 ESCAPE '!')
     AND ",
-            device_reached!("$12", "$13")
+            device_reached!("device.site", "device.build", "$12", "$13")
         )
     };
 }
@@ -143,7 +143,7 @@ impl Store {
         let select = concat!(
             "SELECT site, department, COUNT(*) AS devices FROM device
             WHERE organisation = $1 AND build = $2 AND ",
-            device_reached!("$3", "$4"),
+            device_reached!("device.site", "device.build", "$3", "$4"),
             " GROUP BY site, department ORDER BY site, department"
         );
         let mut values = values![organisation, build];
@@ -168,7 +168,7 @@ impl Store {
     ) -> Result<Vec<DevicesOfBuild>> {
         let select = concat!(
             "SELECT build, COUNT(*) AS devices FROM device WHERE organisation = $1 AND ",
-            device_reached!("$2", "$3"),
+            device_reached!("device.site", "device.build", "$2", "$3"),
             " GROUP BY build"
         );
         let mut values = values![organisation];

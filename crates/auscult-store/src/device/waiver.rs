@@ -52,7 +52,7 @@ impl Store {
                         AND later.device = waiver.device AND later.action = 'release'
                         AND later.revision > waiver.revision)
                 AND ",
-            device_reached!("$2", "$3"),
+            device_reached!("device.site", "device.build", "$2", "$3"),
             " ORDER BY until, waiver.device"
         );
         let mut values = values![organisation];
