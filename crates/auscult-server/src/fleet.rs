@@ -8,10 +8,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use auscult_model::VerdictOutcome;
 use auscult_store::{
-    Build, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId,
+    Build, BuildId, BuildState, DevicesAtPlace, OrganisationId, PageRequest, ProductId, Within,
 };
 
 use crate::{
+    access::Identity,
     problem::Answer,
     state::App,
     summary::{Named, Summary, Touch},
@@ -61,8 +62,13 @@ impl Row {
 pub(crate) struct DeviceCounts(HashMap<Option<BuildId>, u64>);
 
 impl DeviceCounts {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let counted = app.store.devices_by_build(organisation).await?;
+    /// Counts the devices within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let counted = app.store.devices_by_build(organisation, within).await?;
         Ok(Self(counted.into_iter().map(|one| (one.build, one.devices)).collect()))
     }
 
@@ -75,13 +81,13 @@ impl DeviceCounts {
     }
 }
 
-/// Devices that run any of these builds, by site and department, the most first.
+/// Devices within somebody's reach that run any of these builds, by site and department, the most first.
 pub(crate) async fn wards(
     app: &App,
-    organisation: OrganisationId,
+    who: &Identity,
     builds: &[BuildId],
 ) -> Answer<Vec<DevicesAtPlace>> {
-    let mut wards = app.store.places_of_builds(organisation, builds).await?;
+    let mut wards = app.store.places_of_builds(who.organisation, builds, who.within()).await?;
     wards.sort_unstable_by(|one, other| {
         other.devices.cmp(&one.devices).then_with(|| one.cmp(other))
     });
@@ -104,13 +110,19 @@ pub(crate) fn with_devices(uses: &[Use<'_>], devices: &DeviceCounts) -> Vec<Buil
 }
 
 impl Fleet {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let products = products(app, organisation).await?;
+    /// The builds of the products within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let products = products(app, organisation, within).await?;
         let mut viewer = app.evaluator.viewer(app, organisation).await?;
         let mut rows = Vec::new();
         for build in app.evaluator.mirror.builds(app, organisation).await? {
+            // A product that is not among these is not reached.
+            let Some(product) = products.get(&build.product).cloned() else { continue };
             let summary = viewer.summary(&build).await?;
-            let product = products.get(&build.product).cloned().unwrap_or_default();
             rows.push(Row { build, product, summary });
         }
         Ok(Self { rows, products })
@@ -142,15 +154,16 @@ impl Fleet {
     }
 }
 
-/// Names of the products.
+/// Names of the products within somebody's reach.
 pub(crate) async fn products(
     app: &App,
     organisation: OrganisationId,
+    within: Within,
 ) -> Answer<HashMap<ProductId, String>> {
     let mut products = HashMap::new();
     let mut request = PageRequest::first(AT_ONCE);
     loop {
-        let page = app.store.products(organisation, &request).await?;
+        let page = app.store.products(organisation, within, &request).await?;
         products.extend(page.items.into_iter().map(|product| (product.id, product.is.name)));
         let Some(next) = page.next else { return Ok(products) };
         request.after = Some(next);

@@ -15,7 +15,7 @@ use axum::{
 };
 
 use crate::{
-    access::guard,
+    access::{Caller, guard},
     api,
     evaluate::Advisories,
     listen::Peer,
@@ -103,8 +103,13 @@ async fn ready(State(app): State<App>) -> Answer<&'static str> {
     Ok("ready\n")
 }
 
-async fn metrics(State(app): State<App>) -> Answer<Response> {
+/// The figures are of the whole organisation: nobody who is limited reads them.
+async fn metrics(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
     use auscult_store::{JobState, PageRequest, Total};
+    if who.reach.is_limited() {
+        let detail = "this takes somebody who reaches all sites and products";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
     let count = async |state| {
         let page = app.store.jobs(app.organisation, state, &PageRequest::first(1)).await?;
         Ok::<_, Problem>(match page.total {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use auscult_store::{BuildId, OrganisationId, ProductId};
+use auscult_store::{BuildId, OrganisationId, ProductId, Within};
 use jiff::civil::Date;
 
 use crate::{
@@ -47,26 +47,40 @@ pub(crate) struct Worklist {
 }
 
 impl Worklist {
-    pub(crate) async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
-        let fleet = Fleet::of(app, organisation).await?;
-        let devices = DeviceCounts::of(app, organisation).await?;
-        let works = app.evaluator.works.of(organisation, &fleet.rows).await?;
+    /// The work on what is within somebody's reach.
+    pub(crate) async fn of(
+        app: &App,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Answer<Self> {
+        let fleet = Fleet::of(app, organisation, within).await?;
+        let devices = DeviceCounts::of(app, organisation, within).await?;
+        let works = app.evaluator.works.of((organisation, within), &fleet.rows).await?;
         Ok(Self { works, silent: fleet.silent(), devices, fleet })
     }
 }
 
-/// What was put together for each organisation, so that the next question looks only at builds that are
-/// new since.
+/// What was put together for each organisation, and for who reaches a part of it, so that the next
+/// question looks only at builds that are new since.
 #[derive(Default)]
-pub(crate) struct Works(Mutex<HashMap<OrganisationId, Arc<Mutex<Gathered>>>>);
+pub(crate) struct Works(Mutex<HashMap<Asking, Arc<Mutex<Gathered>>>>);
+
+/// Whose builds, and how many of them.
+type Asking = (OrganisationId, Within);
+
+/// So many are kept.
+const KEPT_MAX: usize = 16;
 
 impl Works {
     /// The work of these builds: each vulnerability once, in the order of the outcome, known
     /// exploitation, then the foremost place among the findings of a build, which counts with all else.
-    async fn of(&self, organisation: OrganisationId, rows: &[Row]) -> Answer<Arc<Vec<Arc<Work>>>> {
+    async fn of(&self, asking: Asking, rows: &[Row]) -> Answer<Arc<Vec<Arc<Work>>>> {
         let gathered = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(organisation).or_default())
+            if all.len() >= KEPT_MAX && !all.contains_key(&asking) {
+                all.clear();
+            }
+            Arc::clone(all.entry(asking).or_default())
         };
         let judged = rows.iter().filter_map(|row| {
             let (id, product) = (row.build.id, row.build.product);
@@ -224,10 +238,10 @@ mod tests {
             ids: vec![format!("CVE-2099-{:04}", number / 2)],
             component: format!("part{number}"),
             version: "1.0".to_owned(),
-            is_open: number % 5 != 0,
+            is_open: !number.is_multiple_of(5),
             outcome: format!("outcome {}", number % 3),
             urgency: u8::try_from(number % 3).unwrap(),
-            is_exploited: number % 7 == 0,
+            is_exploited: number.is_multiple_of(7),
             due: None,
         })
     }

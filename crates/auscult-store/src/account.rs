@@ -8,8 +8,10 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::{
-    AccountId, AccountSource, Error, OrganisationId, Page, PageRequest, Result, Store, Total,
+    AccountId, AccountSource, Error, OrganisationId, Page, PageRequest, Reach, Result, Store,
+    Total,
     database::{Row, Transaction},
+    reach,
     value::{check_name, check_text, values},
 };
 
@@ -36,6 +38,8 @@ pub struct NewAccount {
     pub roles: Vec<String>,
     /// Whether it may not sign in. Its sessions and keys stop working at once.
     pub disabled: bool,
+    /// The sites and products that its roles are for.
+    pub reach: Reach,
 }
 
 /// An account.
@@ -90,6 +94,7 @@ impl Store {
         if transaction.execute(update, values).await? == 0 {
             return Err(Error::not_found("account", id));
         }
+        reach::put(&mut transaction, organisation, id, &is.reach).await?;
         transaction.commit().await
     }
 
@@ -100,8 +105,9 @@ impl Store {
         id: AccountId,
     ) -> Result<Option<Account>> {
         let select = "SELECT * FROM account WHERE organisation = $1 AND id = $2";
-        let row = self.database.row("find an account", select, values![organisation, id]).await?;
-        row.as_ref().map(account).transpose()
+        let mut transaction = self.database.begin_reading("find an account").await?;
+        let row = transaction.row(select, values![organisation, id]).await?;
+        whole(&mut transaction, organisation, row.as_ref()).await
     }
 
     /// The account of this name.
@@ -128,8 +134,13 @@ impl Store {
             (SELECT 1 FROM account WHERE organisation = $1 LIMIT $2) AS listed";
         let counted = values![organisation, Total::rows()];
         let key = |account: &Account| account.is.name.clone();
-        Page::read(&mut transaction, request, (select, values), (count, counted), account, key)
-            .await
+        let (list, count) = ((select, values), (count, counted));
+        let mut page = Page::read(&mut transaction, request, list, count, account, key).await?;
+        let mut reached = reach::of_all(&mut transaction, organisation).await?;
+        for account in &mut page.items {
+            account.is.reach = reached.remove(&account.id).unwrap_or_default();
+        }
+        Ok(page)
     }
 }
 
@@ -164,6 +175,7 @@ pub(crate) async fn insert_of(
     if transaction.execute(insert, values).await? == 0 {
         return Err(Error::Exists { what: "account", name: new.name.clone() });
     }
+    reach::put(transaction, organisation, account.id, &new.reach).await?;
     Ok(account)
 }
 
@@ -178,12 +190,24 @@ async fn by_name(
     }
     let select = "SELECT * FROM account WHERE organisation = $1 AND name = $2";
     let row = transaction.row(select, values![organisation, name]).await?;
-    row.as_ref().map(account).transpose()
+    whole(transaction, organisation, row.as_ref()).await
+}
+
+/// The account of a row, with what it reaches.
+pub(crate) async fn whole(
+    transaction: &mut Transaction,
+    organisation: OrganisationId,
+    row: Option<&Row>,
+) -> Result<Option<Account>> {
+    let Some(row) = row else { return Ok(None) };
+    let account = account(row)?;
+    reach::complete(transaction, organisation, account).await.map(Some)
 }
 
 fn check(new: &NewAccount) -> Result<()> {
     check_name("name of the account", &new.name)?;
     check_name("display name of the account", &new.display_name)?;
+    reach::check(&new.reach)?;
     let hash = new.password_hash.as_ref().map_or("", |hash| hash.0.as_str());
     check_text("password hash", hash, 1_000)
 }
@@ -210,7 +234,8 @@ pub(crate) fn read_words(row: &Row, name: &str) -> Result<Vec<String>> {
     serde_json::from_str(&row.text(name)?).map_err(damaged)
 }
 
-pub(crate) fn account(row: &Row) -> Result<Account> {
+/// What a row says of an account: all but what it reaches.
+fn account(row: &Row) -> Result<Account> {
     Ok(Account {
         id: row.parsed("id")?,
         is: NewAccount {
@@ -219,6 +244,7 @@ pub(crate) fn account(row: &Row) -> Result<Account> {
             password_hash: row.text_or_null("password_hash")?.map(PasswordHash),
             roles: read_words(row, "roles")?,
             disabled: row.int("disabled")? != 0,
+            reach: Reach::default(),
         },
         source: AccountSource { word: row.text("source")?, subject: row.text_or_null("subject")? },
         created_at: row.time("created_at")?,

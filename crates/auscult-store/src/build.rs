@@ -5,11 +5,12 @@ use jiff::Timestamp;
 
 use crate::{
     BuildId, Error, Job, NewJob, OrganisationId, Page, PageRequest, ProductId, Result, Store,
-    Total,
+    Total, Within,
     database::{Row, Transaction},
     job::job,
     product::check_product,
     queue,
+    reach::product_reached,
     value::{check_name, values},
 };
 
@@ -121,6 +122,8 @@ pub enum BuildFilter {
     All,
     /// Those of one.
     OfProduct(ProductId),
+    /// Those of the products that somebody reaches.
+    Reached(Within),
 }
 
 impl Store {
@@ -221,6 +224,13 @@ impl Store {
                 (SELECT_OF_PRODUCT, values![organisation, before, rows, product]),
                 (COUNT_OF_PRODUCT, values![organisation, Total::rows(), product]),
             ),
+            BuildFilter::Reached(within) => {
+                let mut list = values![organisation, before, rows];
+                list.extend(within.of_products());
+                let mut count = values![organisation, Total::rows()];
+                count.extend(within.of_products());
+                ((SELECT_REACHED, list), (COUNT_REACHED, count))
+            }
         };
         let key = |build: &Build| build.id.to_string();
         Page::read(&mut transaction, request, list, count, build, key).await
@@ -235,6 +245,17 @@ const COUNT_ALL: &str = "SELECT COUNT(*) AS counted FROM
     (SELECT 1 FROM build WHERE organisation = $1 LIMIT $2) AS listed";
 const COUNT_OF_PRODUCT: &str = "SELECT COUNT(*) AS counted FROM
     (SELECT 1 FROM build WHERE organisation = $1 AND product = $3 LIMIT $2) AS listed";
+
+const SELECT_REACHED: &str = concat!(
+    "SELECT * FROM build WHERE organisation = $1 AND id < $2 AND ",
+    product_reached!("build.product", "$4"),
+    " ORDER BY id DESC LIMIT $3"
+);
+const COUNT_REACHED: &str = concat!(
+    "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM build WHERE organisation = $1 AND ",
+    product_reached!("build.product", "$3"),
+    " LIMIT $2) AS listed"
+);
 
 /// Says which of the two is missing; the foreign keys would only refuse.
 async fn check_references(

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::{
-    Error, OrganisationId, Page, PageRequest, ProductId, Result, Store, Total,
+    Error, OrganisationId, Page, PageRequest, ProductId, Result, Store, Total, Within,
     database::{Row, Transaction},
+    reach::product_reached,
     value::{check_name, check_text, values},
 };
 
@@ -107,24 +108,35 @@ impl Store {
         by_name(&mut transaction, organisation, name).await
     }
 
-    /// Products by name.
+    /// Products within somebody's reach, by name.
     pub async fn products(
         &self,
         organisation: OrganisationId,
+        within: Within,
         request: &PageRequest,
     ) -> Result<Page<Product>> {
         let mut transaction = self.database.begin_reading("list the products").await?;
-        let select = "SELECT id, name, vendor, model, udi_di, created_at FROM product
-                      WHERE organisation = $1 AND name > $2 ORDER BY name LIMIT $3";
-        let values = values![organisation, request.key_or("")?, request.rows()];
-        let count = "SELECT COUNT(*) AS counted FROM
-            (SELECT 1 FROM product WHERE organisation = $1 LIMIT $2) AS listed";
-        let counted = values![organisation, Total::rows()];
+        let mut values = values![organisation, request.key_or("")?, request.rows()];
+        values.extend(within.of_products());
+        let mut counted = values![organisation, Total::rows()];
+        counted.extend(within.of_products());
         let key = |product: &Product| product.is.name.clone();
-        Page::read(&mut transaction, request, (select, values), (count, counted), product, key)
-            .await
+        let (list, count) = ((SELECT, values), (COUNT, counted));
+        Page::read(&mut transaction, request, list, count, product, key).await
     }
 }
+
+const SELECT: &str = concat!(
+    "SELECT id, name, vendor, model, udi_di, created_at FROM product
+        WHERE organisation = $1 AND name > $2 AND ",
+    product_reached!("product.id", "$4"),
+    " ORDER BY name LIMIT $3"
+);
+const COUNT: &str = concat!(
+    "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM product WHERE organisation = $1 AND ",
+    product_reached!("product.id", "$3"),
+    " LIMIT $2) AS listed"
+);
 
 async fn by_name(
     transaction: &mut Transaction,

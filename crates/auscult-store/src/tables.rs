@@ -110,6 +110,8 @@ pub(crate) const TABLES: &[Table] = &[
         detail Text, previous Text, digest Text),
     table!("account": organisation Text, id Text, name Text, display_name Text, password_hash Text,
         roles Text, disabled Int, created_at Int, changed_at Int, source Text, subject Text),
+    table!("account_site": organisation Text, account Text, site Text),
+    table!("account_product": organisation Text, account Text, product Text),
     table!("session": organisation Text, token_sha256 Text, account Text, created_at Int,
         used_at Int, expires_at Int),
     table!("api_key": organisation Text, id Text, name Text, account Text, secret_sha256 Text,

@@ -12,7 +12,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use super::setting::{Ldap, roles_of};
+use super::setting::{Ldap, Meant, meant};
 use crate::{
     outbound::is_loopback,
     problem::{Answer, Problem},
@@ -32,7 +32,7 @@ pub(crate) struct Person {
     /// The distinguished name.
     pub(crate) dn: String,
     pub(crate) display_name: String,
-    pub(crate) roles: Vec<String>,
+    pub(crate) is: Meant,
 }
 
 /// Whether an address is one that passwords may be sent to: TLS from the start, TLS on demand, or this
@@ -119,7 +119,7 @@ impl Ldap {
             display_name: first("displayName")
                 .or_else(|| first("cn"))
                 .unwrap_or_else(|| name.to_owned()),
-            roles: roles_of(&self.roles, |group| groups.contains(&plain(group))),
+            is: meant(&self.roles, |group| groups.contains(&plain(group))),
         }))
     }
 

@@ -1,10 +1,10 @@
 //! Who sends a request, found by a session's cookie or a key's token.
 
-use auscult_store::{Account, OrganisationId, Store};
+use auscult_store::{Account, OrganisationId, Store, Within};
 use axum::http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Permission, Role, Secret, csrf_token, sign_in::COOKIE};
+use super::{Permission, Reach, Role, Secret, csrf_token, sign_in::COOKIE};
 use crate::problem::{Answer, Problem};
 
 /// A session that was not used for this long has ended.
@@ -16,6 +16,8 @@ pub(crate) struct Identity {
     pub(crate) organisation: OrganisationId,
     pub(crate) account: Account,
     pub(crate) permissions: Vec<Permission>,
+    /// For which sites and products they are.
+    pub(crate) reach: Reach,
     pub(crate) by: By,
 }
 
@@ -39,6 +41,16 @@ impl Identity {
             By::Session(_) => self.account.is.name.clone(),
             By::Key(name) => format!("{} by key {name}", self.account.is.name),
         }
+    }
+
+    /// To what lists for this person are limited.
+    pub(crate) fn within(&self) -> Within {
+        self.reach.within()
+    }
+
+    /// Whether this person may make a product: who is limited to some would not see it.
+    pub(crate) fn may_make_product(&self) -> bool {
+        self.may(Permission::Products) && self.reach.has_all_products()
     }
 
     /// What forms of this session carry; empty for keys, which send no forms.
@@ -76,8 +88,8 @@ impl Identity {
         let scopes: Vec<_> =
             key.is.scopes.iter().filter_map(|word| Permission::scope(word)).collect();
         permissions.retain(|one| scopes.contains(one));
-        let by = By::Key(key.is.name);
-        Ok(Self { organisation: key.organisation, account, permissions, by })
+        let (by, reach) = (By::Key(key.is.name), Reach::of(&account));
+        Ok(Self { organisation: key.organisation, account, permissions, reach, by })
     }
 
     async fn of_session(token: Secret, store: &Store, now: Timestamp) -> Answer<Option<Self>> {
@@ -90,6 +102,7 @@ impl Identity {
         Ok(account.map(|account| Self {
             organisation: session.organisation,
             permissions: permissions(&account),
+            reach: Reach::of(&account),
             account,
             by: By::Session(token),
         }))
@@ -101,11 +114,14 @@ fn unknown(why: &str) -> Problem {
         .hint("make a key under Administration, and send it as `Authorization: Bearer KEY`")
 }
 
-/// What the roles of an account allow. A role that this version does not know allows nothing.
+/// What the roles of an account allow, as far as it reaches. A role that this version does not know
+/// allows nothing.
 pub(crate) fn permissions(account: &Account) -> Vec<Permission> {
     let roles = account.is.roles.iter().filter_map(|word| word.parse::<Role>().ok());
     let mut all: Vec<Permission> =
         roles.flat_map(|role| role.permissions().iter().copied()).collect();
+    let reach = Reach::of(account);
+    all.retain(|permission| reach.leaves(*permission));
     all.sort_unstable();
     all.dedup();
     all

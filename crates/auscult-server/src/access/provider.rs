@@ -12,7 +12,7 @@ use openidconnect::{
 use serde_json::Value;
 use ureq::Agent;
 
-use super::setting::{Oidc, check_roles, roles_of};
+use super::setting::{Meant, Oidc, check_roles, meant};
 use crate::{
     outbound,
     problem::{Answer, Problem},
@@ -46,7 +46,7 @@ pub(crate) struct Person {
     pub(crate) subject: String,
     pub(crate) name: String,
     pub(crate) display_name: String,
-    pub(crate) roles: Vec<String>,
+    pub(crate) is: Meant,
 }
 
 /// Refuses what cannot work.
@@ -195,7 +195,7 @@ impl Oidc {
             subject: format!("{} {subject}", self.issuer),
             display_name: text("name").unwrap_or_else(|| name.clone()),
             name,
-            roles: roles_of(&self.roles, |group| groups.contains(&group)),
+            is: meant(&self.roles, |group| groups.contains(&group)),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! How people sign in, besides with a password that is kept here.
 
-use auscult_store::OrganisationId;
+use auscult_store::{OrganisationId, ProductId, Reach as Said};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Role;
+use super::{Role, reach};
 use crate::{
     problem::{Answer, Problem},
     state::App,
@@ -92,6 +92,21 @@ pub(crate) struct GroupRole {
     pub(crate) group: String,
     /// The role.
     pub(crate) role: String,
+    /// The sites that it is for; all where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sites: Vec<String>,
+    /// Ids of the products that it is for; all where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub(crate) products: Vec<ProductId>,
+}
+
+impl GroupRole {
+    /// What the group reaches.
+    fn reach(&self) -> Said {
+        let products = self.products.iter().copied().collect();
+        Said { sites: self.sites.iter().cloned().collect(), products }
+    }
 }
 
 fn person_filter() -> String {
@@ -231,15 +246,36 @@ pub(super) fn check_roles(roles: &[GroupRole]) -> Answer<()> {
         if one.group.trim().is_empty() {
             return Err(Problem::invalid("a group has no name"));
         }
+        if one.sites.iter().any(|site| site.trim().is_empty()) {
+            return Err(Problem::invalid("a site has no name"));
+        }
+        reach::check(std::slice::from_ref(&one.role), &one.reach()).map_err(Problem::invalid)?;
     }
     Ok(())
 }
 
-/// The roles of somebody in these groups, each once.
-pub(super) fn roles_of(table: &[GroupRole], is_in: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut roles: Vec<String> =
-        table.iter().filter(|one| is_in(&one.group)).map(|one| one.role.clone()).collect();
+/// What groups mean for somebody who is in some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Meant {
+    /// The roles, each once.
+    pub(crate) roles: Vec<String>,
+    /// What they reach: an account has one reach for all its roles.
+    pub(crate) reach: Said,
+}
+
+/// The roles of somebody in these groups, and what they reach; none where that is nothing.
+pub(super) fn meant(table: &[GroupRole], is_in: impl Fn(&str) -> bool) -> Meant {
+    let groups: Vec<&GroupRole> = table.iter().filter(|one| is_in(&one.group)).collect();
+    let mut roles: Vec<String> = groups.iter().map(|one| one.role.clone()).collect();
     roles.sort();
     roles.dedup();
-    roles
+    let given = groups.iter().map(|one| (one.role.as_str(), one.reach()));
+    let Some(reach) = reach::in_common(given) else {
+        if !roles.is_empty() {
+            let groups: Vec<&str> = groups.iter().map(|one| one.group.as_str()).collect();
+            tracing::warn!(?groups, "groups of a person reach nothing in common");
+        }
+        return Meant::default();
+    };
+    Meant { roles, reach }
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Secret, SignInSettings, csrf_token, password, same, second_factor,
+    Meant, Secret, SignInSettings, csrf_token, password, same, second_factor,
     step::{self, Step},
 };
 use crate::{
@@ -148,7 +148,7 @@ async fn identified(
     let name = given.name.trim().to_lowercase();
     let Some(person) = directory.sign_in(&name, &given.password).await? else { return Ok(None) };
     let source = AccountSource { word: "ldap".to_owned(), subject: Some(person.dn.to_lowercase()) };
-    external(app, &source, name, person.display_name, person.roles).await
+    external(app, &source, name, person.display_name, person.is).await
 }
 
 /// The account of somebody whom another system knows; none where no group of the person means a role,
@@ -158,7 +158,7 @@ async fn external(
     source: &AccountSource,
     name: String,
     display_name: String,
-    roles: Vec<String>,
+    Meant { roles, reach }: Meant,
 ) -> Answer<Option<Account>> {
     let now = Timestamp::now();
     if roles.is_empty() {
@@ -167,7 +167,8 @@ async fn external(
         app.store.take_roles_away(app.organisation, source, now).await?;
         return Ok(None);
     }
-    let is = NewAccount { name, display_name, password_hash: None, roles, disabled: false };
+    let (password_hash, disabled) = (None, false);
+    let is = NewAccount { name, display_name, password_hash, roles, disabled, reach };
     match app.store.external_account(app.organisation, source, &is, now).await {
         Ok(account) => Ok(Some(account)),
         Err(auscult_store::Error::Exists { .. }) => {
@@ -324,7 +325,7 @@ pub(crate) async fn came_from_provider(
     let person = blocking("finish a sign-in", finish).await??;
     let source = AccountSource { word: "oidc".to_owned(), subject: Some(person.subject) };
     let (name, display_name) = (person.name, person.display_name);
-    let account = external(app, &source, name, display_name, person.roles).await?;
+    let account = external(app, &source, name, display_name, person.is).await?;
     let Some(account) = account.filter(|account| !account.is.disabled) else {
         app.metrics.sign_in(false);
         let detail = "the provider knows you, and you may not use this server";
@@ -338,15 +339,15 @@ pub(crate) async fn came_from_provider(
     Ok((SignedIn::Session(signed_in(app, &account, address, false).await?), next))
 }
 
-/// What a directory says of a name, for whoever sets it up: roles and distinguished name.
+/// What a directory says of a name, for whoever sets it up: distinguished name, roles and reach.
 pub(crate) async fn known_to_directory(
     settings: &SignInSettings,
     name: &str,
-) -> Answer<Option<(String, Vec<String>)>> {
+) -> Answer<Option<(String, Meant)>> {
     let missing = || Problem::invalid("no directory is set up");
     let directory = settings.ldap.as_ref().ok_or_else(missing)?;
     let person = directory.find(&name.trim().to_lowercase()).await?;
-    Ok(person.map(|person| (person.dn, person.roles)))
+    Ok(person.map(|person| (person.dn, person.is)))
 }
 
 /// Begins a session with a token of its own: one that was there before is never taken over.

@@ -117,6 +117,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     needs(Administer, "POST", "/administration/sign-in"),
     needs(Administer, "POST", "/administration/accounts"),
     needs(Administer, "POST", "/administration/accounts/{account}"),
+    needs(Administer, "GET", "/administration/accounts/{account}/reach"),
+    needs(Administer, "POST", "/administration/accounts/{account}/reach"),
     needs(Administer, "POST", "/administration/accounts/{account}/second-factor"),
     needs(Read, "GET", "/metrics"),
     signed_in("GET", "/api/v1/me"),

@@ -1,6 +1,6 @@
 //! Accounts.
 
-use auscult_store::{Account, AccountId, NewAccount};
+use auscult_store::{Account, AccountId, NewAccount, ProductId, Reach};
 use axum::{
     Json,
     extract::State,
@@ -17,7 +17,7 @@ use super::{
     views::ListView,
 };
 use crate::{
-    access::{Caller, Identity, Role, password},
+    access::{Caller, Identity, Role, password, reach},
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -29,6 +29,10 @@ pub(crate) struct MeView {
     pub(crate) roles: Vec<String>,
     /// What this session or key may do.
     pub(crate) permissions: Vec<String>,
+    /// The sites that these are for; all where none is named.
+    pub(crate) sites: Vec<String>,
+    /// Ids of the products that these are for; all where none is named.
+    pub(crate) products: Vec<String>,
 }
 
 /// An account.
@@ -40,24 +44,37 @@ pub(crate) struct AccountView {
     pub(crate) display_name: String,
     pub(crate) roles: Vec<String>,
     pub(crate) disabled: bool,
+    /// The sites that the roles are for; all where none is named.
+    pub(crate) sites: Vec<String>,
+    /// Ids of the products that the roles are for; all where none is named.
+    pub(crate) products: Vec<String>,
     pub(crate) created_at: String,
 }
 
 impl From<Account> for AccountView {
     fn from(account: Account) -> Self {
+        let (sites, products) = reached(account.is.reach);
         Self {
             id: account.id.to_string(),
             name: account.is.name,
             display_name: account.is.display_name,
             roles: account.is.roles,
             disabled: account.is.disabled,
+            sites,
+            products,
             created_at: account.created_at.to_string(),
         }
     }
 }
 
+/// What somebody reaches, as texts: sites, and ids of products.
+pub(crate) fn reached(reach: Reach) -> (Vec<String>, Vec<String>) {
+    let products = reach.products.iter().map(ToString::to_string).collect();
+    (reach.sites.into_iter().collect(), products)
+}
+
 /// What is said of an account.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountInput {
     /// The name that is typed at sign-in.
@@ -73,6 +90,14 @@ pub(crate) struct AccountInput {
     /// Whether it may not sign in.
     #[serde(default)]
     pub(crate) disabled: bool,
+    /// The sites that its roles are for, named as devices name theirs; all where the list is empty. As
+    /// before where nothing is said. An administrator reaches everything.
+    #[serde(default)]
+    pub(crate) sites: Option<Vec<String>>,
+    /// Ids of the products that its roles are for; all where the list is empty. As before where nothing
+    /// is said.
+    #[serde(default)]
+    pub(crate) products: Option<Vec<String>>,
 }
 
 /// Tells who you are.
@@ -81,7 +106,9 @@ pub(crate) struct AccountInput {
     (status = 401, description = "Nobody who is known", body = ProblemBody)))]
 pub(crate) async fn me(Caller(who): Caller) -> Json<MeView> {
     let permissions = who.permissions.iter().map(|one| one.word().to_owned()).collect();
-    Json(MeView { name: who.account.is.name, roles: who.account.is.roles, permissions })
+    let (sites, products) = reached(who.account.is.reach);
+    let (name, roles) = (who.account.is.name, who.account.is.roles);
+    Json(MeView { name, roles, permissions, sites, products })
 }
 
 /// Lists accounts by name.
@@ -113,8 +140,11 @@ pub(crate) async fn create(
 
 pub(crate) async fn make(app: &App, who: &Identity, input: AccountInput) -> Answer<Account> {
     let new = said(input, None).await?;
+    check_reach(app, who, &new.reach).await?;
     let account = app.store.create_account(who.organisation, &new, Timestamp::now()).await?;
-    let detail = json!({ "name": new.name, "roles": new.roles });
+    let (sites, products) = (&new.reach.sites, &new.reach.products);
+    let detail =
+        json!({ "name": new.name, "roles": new.roles, "sites": sites, "products": products });
     app.record(who, "make-account", &account.id.to_string(), detail).await?;
     Ok(account)
 }
@@ -145,6 +175,7 @@ pub(crate) async fn update(
     let before = app.store.account(who.organisation, id).await?;
     let before = before.ok_or_else(|| Problem::not_found("account"))?;
     let is = said(input, Some(&before)).await?;
+    check_reach(app, who, &is.reach).await?;
     let administers = is.roles.iter().any(|role| role == Role::Administrator.word());
     if id == who.account.id && (is.disabled || !administers) {
         let detail = "you would take your own rights to administer away";
@@ -153,12 +184,14 @@ pub(crate) async fn update(
         );
     }
     app.store.update_account(who.organisation, id, &is, Timestamp::now()).await?;
-    if is.disabled || is.password_hash != before.is.password_hash || is.roles != before.is.roles {
+    let has_new_password = is.password_hash != before.is.password_hash;
+    let has_other_rights = is.roles != before.is.roles || is.reach != before.is.reach;
+    if is.disabled || has_new_password || has_other_rights {
         app.store.end_sessions_of(who.organisation, id).await?;
     }
-    let has_new_password = is.password_hash != before.is.password_hash;
     let detail = json!({ "name": is.name, "roles": is.roles, "disabled": is.disabled,
-        "new_password": has_new_password });
+        "new_password": has_new_password, "sites": is.reach.sites,
+        "products": is.reach.products });
     app.record(who, "change-account", &id.to_string(), detail).await
 }
 
@@ -190,5 +223,40 @@ pub(crate) async fn said(input: AccountInput, before: Option<&Account>) -> Answe
     let mut roles = input.roles;
     roles.sort();
     roles.dedup();
-    Ok(NewAccount { name, display_name, password_hash, roles, disabled: input.disabled })
+    let before = before.map(|before| before.is.reach.clone()).unwrap_or_default();
+    let reach = reach_of(input.sites, input.products, before)?;
+    reach::check(&roles, &reach).map_err(Problem::invalid)?;
+    Ok(NewAccount { name, display_name, password_hash, roles, disabled: input.disabled, reach })
+}
+
+/// What is said of sites and products, and what was before where nothing is.
+fn reach_of(
+    sites: Option<Vec<String>>,
+    products: Option<Vec<String>>,
+    before: Reach,
+) -> Answer<Reach> {
+    let mut reach = before;
+    if let Some(sites) = sites {
+        reach.sites = sites.iter().map(|site| site.trim().to_owned()).collect();
+    }
+    if let Some(products) = products {
+        let missing = |_| Problem::invalid("`products` names what is no id of a product");
+        let ids = products.iter().map(|id| id.parse::<ProductId>().map_err(missing));
+        reach.products = ids.collect::<Answer<_>>()?;
+    }
+    Ok(reach)
+}
+
+async fn check_reach(app: &App, who: &Identity, reach: &Reach) -> Answer<()> {
+    for product in &reach.products {
+        check_product(app, who, *product).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a product that is not there.
+pub(crate) async fn check_product(app: &App, who: &Identity, id: ProductId) -> Answer<()> {
+    let product = app.store.product(who.organisation, id).await?;
+    let missing = || Problem::invalid(format!("there is no product {id}"));
+    product.map(drop).ok_or_else(missing)
 }

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     extract::{Asked, Id, Paging},
+    products,
     views::{BuildView, EvaluationView, ListView},
 };
 use crate::{
@@ -40,9 +41,10 @@ pub(crate) struct Waiting {
     wait: Option<u64>,
 }
 
-/// A build of the caller's organisation.
+/// A build within the caller's reach.
 pub(crate) async fn find(app: &App, who: &Identity, id: BuildId) -> Answer<Build> {
     let build = app.store.build(who.organisation, id).await?;
+    let build = build.filter(|build| who.reach.has_product(build.product));
     build.ok_or_else(|| Problem::not_found("build"))
 }
 
@@ -105,7 +107,7 @@ async fn page(
     Ok(ListView { items: views, next, total: page.total.into() })
 }
 
-/// Lists builds of every product, the newest first. `evaluation` is absent where a build was not
+/// Lists builds of every product that you reach, the newest first. `evaluation` is absent where a build was not
 /// judged yet by what holds now.
 #[utoipa::path(get, path = "/api/v1/builds", params(Paging), responses(
     (status = 200, description = "A page of builds", body = ListView<BuildView>),
@@ -115,7 +117,7 @@ pub(crate) async fn list(
     Caller(who): Caller,
     Asked(paging): Asked<Paging>,
 ) -> Answer<Json<ListView<BuildView>>> {
-    page(&app, &who, BuildFilter::All, &paging).await.map(Json)
+    page(&app, &who, BuildFilter::Reached(who.within()), &paging).await.map(Json)
 }
 
 /// Lists builds of a product, the newest first.
@@ -129,9 +131,7 @@ pub(crate) async fn list_of_product(
     Id(product): Id<ProductId>,
     Asked(paging): Asked<Paging>,
 ) -> Answer<Json<ListView<BuildView>>> {
-    if app.store.product(who.organisation, product).await?.is_none() {
-        return Err(Problem::not_found("product"));
-    }
+    products::find(&app, &who, product).await?;
     page(&app, &who, BuildFilter::OfProduct(product), &paging).await.map(Json)
 }
 
@@ -146,10 +146,10 @@ pub(crate) async fn show(
     Id(id): Id<BuildId>,
     Asked(waiting): Asked<Waiting>,
 ) -> Answer<Json<BuildView>> {
-    let build = match waiting.wait {
-        Some(seconds) => wait(&app, who.organisation, id, seconds).await?,
-        None => find(&app, &who, id).await?,
-    };
+    let mut build = find(&app, &who, id).await?;
+    if let Some(seconds) = waiting.wait {
+        build = wait(&app, who.organisation, id, seconds).await?;
+    }
     view(&app, who.organisation, &build).await.map(Json)
 }
 

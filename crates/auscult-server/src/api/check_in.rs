@@ -107,7 +107,7 @@ pub(crate) async fn waivers(
     State(app): State<App>,
     Caller(who): Caller,
 ) -> Answer<Json<Vec<WaiverView>>> {
-    let waivers = app.store.waivers(who.organisation).await?;
+    let waivers = app.store.waivers(who.organisation, who.within()).await?;
     Ok(Json(waivers.into_iter().map(WaiverView::from).collect()))
 }
 

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::{
     builds,
     extract::{Body, Id},
+    products,
 };
 use crate::{
     access::{Caller, Identity},
@@ -86,9 +87,7 @@ pub(crate) async fn list(
     Caller(who): Caller,
     Id(product): Id<ProductId>,
 ) -> Answer<Json<Decisions>> {
-    if app.store.product(who.organisation, product).await?.is_none() {
-        return Err(Problem::not_found("product"));
-    }
+    products::find(&app, &who, product).await?;
     evaluate::decisions(&app, who.organisation, product).await.map(Json)
 }
 

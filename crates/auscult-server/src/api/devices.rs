@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    builds::find as find_build,
     extract::{Asked, Body, Id, Paging},
     release::{self, WaiverInput},
     views::{ListView, placed},
@@ -118,7 +119,7 @@ pub(crate) struct DevicesInput {
 }
 
 impl DevicesInput {
-    pub(crate) fn filter(&self) -> Answer<DeviceFilter> {
+    pub(crate) fn filter(&self, who: &Identity) -> Answer<DeviceFilter> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let build = said(&self.build).map(|text| text.parse::<BuildId>()).transpose();
         Ok(DeviceFilter {
@@ -132,6 +133,7 @@ impl DevicesInput {
             build: build.map_err(|_| Problem::not_found("build"))?,
             due_before: self.overdue.unwrap_or(false).then(today),
             text: said(&self.q),
+            within: who.within(),
         })
     }
 }
@@ -145,7 +147,7 @@ pub(crate) async fn list(
     Caller(who): Caller,
     Asked(input): Asked<DevicesInput>,
 ) -> Answer<Json<ListView<DeviceView>>> {
-    let filter = input.filter()?;
+    let filter = input.filter(&who)?;
     let request = Paging { after: input.after, limit: input.limit }.request()?;
     let page = app.store.devices(who.organisation, &filter, &request).await?;
     Ok(Json(ListView::of(page, DeviceView::from)))
@@ -161,6 +163,9 @@ pub(crate) async fn create(
     Caller(who): Caller,
     Body(is): Body<Device>,
 ) -> Answer<Response> {
+    if let Some(why) = who.reach.refusal_of_new(&is) {
+        return Err(Problem::invalid(why));
+    }
     let now = Timestamp::now();
     let device = app.store.create_device(who.organisation, &is, &who.actor(), now).await?;
     let path = format!("/api/v1/devices/{}", device.id);
@@ -179,9 +184,12 @@ pub(crate) async fn show(
     found(&app, &who, id).await.map(|device| Json(device.into()))
 }
 
+/// A device within the caller's reach.
 pub(crate) async fn found(app: &App, who: &Identity, id: DeviceId) -> Answer<KeptDevice> {
-    let device = app.store.device(who.organisation, id).await?;
-    device.ok_or_else(|| Problem::not_found("device"))
+    let missing = || Problem::not_found("device");
+    let device = app.store.device(who.organisation, id).await?.ok_or_else(missing)?;
+    let is_reached = who.reach.has_device(app, who.organisation, &device).await?;
+    if is_reached { Ok(device) } else { Err(missing()) }
 }
 
 /// What a device becomes.
@@ -207,6 +215,15 @@ pub(crate) async fn change(
     Id(id): Id<DeviceId>,
     Body(DeviceInput { revision, fields }): Body<DeviceInput>,
 ) -> Answer<Json<DeviceView>> {
+    let before = found(&app, &who, id).await?;
+    if before.revision != revision {
+        // Where it was at another revision is not known to be reached.
+        let (expected, found) = (revision, before.revision);
+        return Err(auscult_store::Error::Changed { what: "device", expected, found }.into());
+    }
+    if let Some(why) = who.reach.refusal_of(&fields) {
+        return Err(Problem::invalid(why));
+    }
     let update = DeviceUpdate { id, expected: revision, is: fields };
     app.store.update_device(who.organisation, &update, &who.actor(), Timestamp::now()).await?;
     found(&app, &who, id).await.map(|device| Json(device.into()))
@@ -233,7 +250,16 @@ pub(crate) async fn place_build(
     id: DeviceId,
     input: DeviceBuildView,
 ) -> Answer<()> {
+    found(app, who, id).await?;
     let (build, now) = (input.read()?, Timestamp::now());
+    match build.build() {
+        Some(build) => drop(find_build(app, who, build).await?),
+        None if who.reach.has_all_products() => {}
+        None => {
+            let why = "you reach only devices that run builds of your products";
+            return Err(Problem::invalid(why));
+        }
+    }
     app.store.set_device_build(who.organisation, id, &build, &who.actor(), now).await?;
     Ok(())
 }

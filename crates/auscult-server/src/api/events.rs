@@ -79,7 +79,7 @@ pub(crate) async fn list(
 ) -> Answer<Json<ListView<EventView>>> {
     let build = input.build(&app, &who).await?;
     let request = Paging { after: input.after, limit: input.limit }.request()?;
-    let page = app.store.events(who.organisation, build, &request).await?;
+    let page = app.store.events(who.organisation, build, who.within(), &request).await?;
     let items = page.items.iter().map(EventView::of).collect::<Answer<Vec<_>>>()?;
     let next = page.next.map(|next| next.as_str().to_owned());
     Ok(Json(ListView { items, next, total: page.total.into() }))

@@ -100,11 +100,11 @@ pub(crate) async fn where_used(
     if wanted.is_empty() || wanted.len() > 200 {
         return Err(Problem::invalid("`q` is empty or longer than 200 bytes"));
     }
-    let fleet = Fleet::of(&app, who.organisation).await?;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
-    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let devices = DeviceCounts::of(&app, who.organisation, who.within()).await?;
     let uses = fleet.where_used(&app, wanted);
-    let wards = wards(&app, who.organisation, &with_devices(&uses, &devices)).await?;
+    let wards = wards(&app, &who, &with_devices(&uses, &devices)).await?;
     Ok(Json(WhereUsedView {
         uses: uses.iter().map(|found| UseView::of(found, &devices)).collect(),
         wards: wards.into_iter().map(WardView::from).collect(),

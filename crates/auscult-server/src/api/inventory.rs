@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    beyond,
     extract::{Asked, Body},
     upload::{SILENCE_MAX, too_large},
 };
@@ -172,19 +173,21 @@ pub(crate) async fn import_of(
         Some(name) => named(app, who, name).await?,
         None => Mapping::suggest(&table.header),
     };
-    let day = today();
+    let (day, site_column) = (today(), beyond::site_column(&mapping));
     let reading = blocking("read the inventory", move || read_devices(&table, &mapping, day));
-    let reading = reading.await?.map_err(|faults| refused(&faults))?;
+    let mut reading = reading.await?.map_err(|faults| refused(&faults))?;
     let identities: Vec<DeviceIdentity> =
         reading.devices.iter().flat_map(|row| row.device.identities()).collect();
     let known = app.store.devices_with(who.organisation, &identities).await?;
+    beyond::refuse_known(app, who, &mut reading, &known).await?;
     let known = Arc::new(known);
     let compared = Arc::clone(&known);
     let planned = blocking("plan the import", move || {
         let pairs = compared.iter().map(|device| (device.id, device.is.clone()));
         plan(reading, &pairs.collect::<Vec<_>>())
     });
-    let planned = planned.await?;
+    let mut planned = planned.await?;
+    beyond::refuse_planned(who, &mut planned, site_column.as_deref());
     let mut view = told(&planned);
     if planned.faults.is_empty() && !wanted.dry_run {
         carry_out(app, who, planned, &known).await?;

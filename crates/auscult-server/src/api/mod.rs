@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod beyond;
 mod builds;
 mod check_in;
 mod decisions;
@@ -50,8 +51,11 @@ pub(crate) use notifications::{
     RuleInput, RuleView, delete as delete_rule, keep_mail_server, make as make_rule, rules,
     try_out, update as update_rule,
 };
+pub(crate) use products::{find as find_product, make as make_product};
 pub(crate) use release::WaiverInput;
-pub(crate) use sign_in::{keep as keep_sign_in, person as person_in_directory, take_factor_away};
+pub(crate) use sign_in::{
+    PersonView, keep as keep_sign_in, person as person_in_directory, take_factor_away,
+};
 pub(crate) use snapshots::{SnapshotsView, take as take_snapshot, view as snapshots};
 pub(crate) use trust::{Purpose, TrustInput, distrust, take_reference, trust};
 pub(crate) use upload::{Given, limit, take};

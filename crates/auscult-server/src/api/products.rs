@@ -1,6 +1,6 @@
 //! Products.
 
-use auscult_store::{NewProduct, ProductId};
+use auscult_store::{NewProduct, Product, ProductId};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{
     views::{ListView, ProductView, TotalView, placed},
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Identity},
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -63,12 +63,13 @@ pub(crate) async fn list(
 ) -> Answer<Json<ListView<ProductView>>> {
     if let Some(name) = filter.name {
         let found = app.store.product_by_name(who.organisation, &name).await?;
+        let found = found.filter(|product| who.reach.has_product(product.id));
         let items: Vec<ProductView> = found.into_iter().map(ProductView::from).collect();
         let total = TotalView { count: items.len() as u64, is_exact: true };
         return Ok(Json(ListView { items, next: None, total }));
     }
     let request = Paging { after: filter.after, limit: filter.limit }.request()?;
-    let page = app.store.products(who.organisation, &request).await?;
+    let page = app.store.products(who.organisation, who.within(), &request).await?;
     Ok(Json(ListView::of(page, ProductView::from)))
 }
 
@@ -82,12 +83,30 @@ pub(crate) async fn create(
     Caller(who): Caller,
     Body(input): Body<ProductInput>,
 ) -> Answer<Response> {
-    let new = NewProduct::from(input);
-    let product = app.store.create_product(who.organisation, &new, Timestamp::now()).await?;
-    let id = product.id.to_string();
-    app.record(&who, "make-product", &id, json!({ "name": product.is.name })).await?;
+    let product = make(&app, &who, &input.into()).await?;
+    let id = product.id;
     let path = format!("/api/v1/products/{id}");
     placed(StatusCode::CREATED, &path, ProductView::from(product))
+}
+
+/// Makes a product. Who is limited to some products makes no other.
+pub(crate) async fn make(app: &App, who: &Identity, new: &NewProduct) -> Answer<Product> {
+    if !who.may_make_product() {
+        let detail = "you are limited to some products, and would not see another";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail)
+            .hint("ask somebody who reaches all products"));
+    }
+    let product = app.store.create_product(who.organisation, new, Timestamp::now()).await?;
+    let detail = json!({ "name": product.is.name });
+    app.record(who, "make-product", &product.id.to_string(), detail).await?;
+    Ok(product)
+}
+
+/// A product within the caller's reach.
+pub(crate) async fn find(app: &App, who: &Identity, id: ProductId) -> Answer<Product> {
+    let product = app.store.product(who.organisation, id).await?;
+    let product = product.filter(|product| who.reach.has_product(product.id));
+    product.ok_or_else(|| Problem::not_found("product"))
 }
 
 /// Shows a product.
@@ -99,8 +118,7 @@ pub(crate) async fn show(
     Caller(who): Caller,
     Id(id): Id<ProductId>,
 ) -> Answer<Json<ProductView>> {
-    let product = app.store.product(who.organisation, id).await?;
-    product.map(|product| Json(product.into())).ok_or_else(|| Problem::not_found("product"))
+    find(&app, &who, id).await.map(|product| Json(product.into()))
 }
 
 /// Says something else of a product.
@@ -115,9 +133,9 @@ pub(crate) async fn change(
     Id(id): Id<ProductId>,
     Body(input): Body<ProductInput>,
 ) -> Answer<Json<ProductView>> {
+    find(&app, &who, id).await?;
     let is = NewProduct::from(input);
     app.store.update_product(who.organisation, id, &is).await?;
     app.record(&who, "change-product", &id.to_string(), json!({ "name": is.name })).await?;
-    let product = app.store.product(who.organisation, id).await?;
-    product.map(|product| Json(product.into())).ok_or_else(|| Problem::not_found("product"))
+    find(&app, &who, id).await.map(|product| Json(product.into()))
 }

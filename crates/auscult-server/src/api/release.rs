@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{devices::found, extract::Id};
 use crate::{
-    access::{Caller, Identity, Permission, permissions, random},
+    access::{Caller, Identity, Permission, Reach, permissions, random},
     evaluate::today,
     problem::{Answer, Problem, ProblemBody},
     state::App,
@@ -48,7 +48,7 @@ pub(super) async fn step(
     waiver: Option<WaiverInput>,
 ) -> Answer<CustodyStep> {
     let waiver = match waiver {
-        Some(waiver) => Some(checked(app, who, waiver).await?),
+        Some(waiver) => Some(checked(app, who, device, waiver).await?),
         None => None,
     };
     let now = Timestamp::now();
@@ -76,14 +76,22 @@ pub(super) async fn step(
     Ok(CustodyStep::Release { released, record, seen: device.revision, waiver })
 }
 
-/// Nobody answers for his own release, and nobody who may not release.
-async fn checked(app: &App, who: &Identity, waiver: WaiverInput) -> Answer<Waiver> {
+/// Nobody answers for his own release, and nobody who may not release the device.
+async fn checked(
+    app: &App,
+    who: &Identity,
+    device: &KeptDevice,
+    waiver: WaiverInput,
+) -> Answer<Waiver> {
     let approver = waiver.approver.trim();
     let account = app.store.account_by_name(who.organisation, approver).await?;
     let account = account.filter(|one| permissions(one).contains(&Permission::Devices));
     let account = account
         .filter(|one| !one.is.disabled)
         .ok_or_else(|| Problem::invalid("`approver` is no account that may release devices"))?;
+    if !Reach::of(&account).has_device(app, who.organisation, device).await? {
+        return Err(Problem::invalid("`approver` does not reach the device"));
+    }
     if account.id == who.account.id {
         return Err(Problem::invalid("`approver` is the account that releases: it takes two"));
     }

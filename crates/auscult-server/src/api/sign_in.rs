@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Asked, Body, Id};
+use super::{
+    accounts::{check_product, reached},
+    extract::{Asked, Body, Id},
+};
 use crate::{
     access::{Caller, Identity, SignInSettings, known_to_directory},
     problem::{Answer, Problem, ProblemBody},
@@ -43,6 +46,11 @@ pub(crate) async fn change(
 pub(crate) async fn keep(app: &App, who: &Identity, mut input: SignInSettings) -> Answer<()> {
     input.keep_secrets_of(SignInSettings::of(app, who.organisation).await?);
     input.check()?;
+    let (ldap, oidc) = (input.ldap.iter(), input.oidc.iter());
+    let groups = ldap.flat_map(|ldap| &ldap.roles).chain(oidc.flat_map(|oidc| &oidc.roles));
+    for product in groups.flat_map(|group| &group.products) {
+        check_product(app, who, *product).await?;
+    }
     let body = serde_json::to_string(&input)
         .map_err(|error| Problem::internal("write how people sign in", &error))?;
     app.store.set_sign_in_settings(who.organisation, &body, Timestamp::now()).await?;
@@ -68,6 +76,10 @@ pub(crate) struct PersonView {
     pub(crate) dn: String,
     /// Roles that follow from the groups; without any, nobody gets in.
     pub(crate) roles: Vec<String>,
+    /// The sites that they are for; all where none is named.
+    pub(crate) sites: Vec<String>,
+    /// Ids of the products that they are for; all where none is named.
+    pub(crate) products: Vec<String>,
 }
 
 /// Tells whom the directory finds by a name, and which roles follow: to try settings out without a
@@ -87,8 +99,9 @@ pub(crate) async fn directory(
 pub(crate) async fn person(app: &App, who: &Identity, name: &str) -> Answer<PersonView> {
     let settings = SignInSettings::of(app, who.organisation).await?;
     let found = known_to_directory(&settings, name).await?;
-    let (dn, roles) = found.ok_or_else(|| Problem::not_found("person in the directory"))?;
-    Ok(PersonView { dn, roles })
+    let (dn, is) = found.ok_or_else(|| Problem::not_found("person in the directory"))?;
+    let (sites, products) = reached(is.reach);
+    Ok(PersonView { dn, roles: is.roles, sites, products })
 }
 
 /// Takes the second factor of an account away, as for somebody who lost it.

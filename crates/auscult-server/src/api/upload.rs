@@ -19,6 +19,7 @@ use utoipa::IntoParams;
 use super::{
     builds,
     extract::{Asked, Id},
+    products,
     views::{BuildView, KindView, placed},
 };
 use crate::{
@@ -65,9 +66,7 @@ pub(crate) async fn upload(
     Asked(input): Asked<UploadInput>,
     request: Request,
 ) -> Answer<Response> {
-    if app.store.product(who.organisation, product).await?.is_none() {
-        return Err(Problem::not_found("product"));
-    }
+    products::find(&app, &who, product).await?;
     let kind = input.kind.map(BuildKind::from);
     let given = Given { product, label: input.label.trim(), kind };
     let limit = limit(&app, kind);

@@ -127,7 +127,7 @@ pub(crate) async fn worklist(
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Json<WorklistView>> {
     let limit = Paging { after: None, limit: filter.limit }.limit()?;
-    let list = Worklist::of(&app, who.organisation).await?;
+    let list = Worklist::of(&app, who.organisation, who.within()).await?;
     let chosen = filter.chosen(&list.works)?;
     let tag = WorkFilter::tag(chosen.len());
     let part = cut(&chosen, filter.after.as_deref(), limit as usize, &tag)?;

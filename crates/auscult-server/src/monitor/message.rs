@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
-use auscult_store::{BuildId, Event, OrganisationId, ProductId, RuleId};
+use auscult_store::{BuildId, Event, OrganisationId, ProductId, RuleId, Within};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -86,8 +86,8 @@ struct Known {
 impl Known {
     async fn of(app: &App, organisation: OrganisationId) -> Answer<Self> {
         Ok(Self {
-            products: crate::fleet::products(app, organisation).await?,
-            devices: DeviceCounts::of(app, organisation).await?,
+            products: crate::fleet::products(app, organisation, Within::ALL).await?,
+            devices: DeviceCounts::of(app, organisation, Within::ALL).await?,
             origin: origin(app, organisation).await?,
         })
     }

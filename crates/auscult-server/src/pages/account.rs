@@ -29,6 +29,8 @@ struct AccountPage {
     name: String,
     display_name: String,
     roles: String,
+    /// The sites and products that they are for; empty where they are for all.
+    only: String,
     /// Who signs it in, where that is not this server.
     elsewhere: Option<String>,
     has_factor: bool,
@@ -62,6 +64,7 @@ async fn page(app: &App, who: &Identity, said: Said) -> Answer<Response> {
         name: account.is.name.clone(),
         display_name: account.is.display_name.clone(),
         roles: account.is.roles.join(", "),
+        only: only(app, who).await?,
         elsewhere: (source != "local").then(|| source.clone()),
         has_factor: second_factor::is_on(app, of, account.id).await?,
         codes_left: app.store.recovery_codes(of, account.id).await?,
@@ -74,6 +77,16 @@ async fn page(app: &App, who: &Identity, said: Said) -> Answer<Response> {
         error: said.error,
     };
     render(&page)
+}
+
+/// The sites and products that somebody is limited to, by name.
+async fn only(app: &App, who: &Identity) -> Answer<String> {
+    let mut names: Vec<String> = who.account.is.reach.sites.iter().cloned().collect();
+    if !who.reach.has_all_products() {
+        let products = super::reach::products(app, who).await?;
+        names.extend(products.into_iter().map(|(_, name)| name));
+    }
+    Ok(names.join(", "))
 }
 
 /// Does what a form asks for.

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Frame,
     form::{Fields, lead_on, told},
-    render, text,
+    reach, render, text,
 };
 use crate::{
     access::{Caller, Identity, Permission, Role},
@@ -61,6 +61,8 @@ struct AccountRow {
     /// Who signs it in, where that is not this server.
     elsewhere: Option<String>,
     has_factor: bool,
+    /// The sites and products that it is limited to, in words.
+    reach: String,
 }
 
 impl AccountRow {
@@ -76,6 +78,7 @@ impl AccountRow {
             is_own: account.id == who.account.id,
             elsewhere: (source != "local").then(|| source.clone()),
             has_factor,
+            reach: reach::in_words(&account.is.reach),
         }
     }
 }
@@ -88,6 +91,8 @@ struct AdministrationPage {
     scopes: Vec<&'static str>,
     accounts: Vec<AccountRow>,
     roles: Vec<&'static str>,
+    /// Ids and names of the products that a new account may be limited to.
+    products: Vec<(String, String)>,
     administers: bool,
     made: Option<NewKeyView>,
     error: Option<String>,
@@ -120,6 +125,7 @@ async fn page(
         scopes: scopes.map(Permission::word).collect(),
         accounts: accounts.iter().map(row).collect(),
         roles: Role::ALL.iter().map(|role| role.word()).collect(),
+        products: if administers { reach::products(app, who).await? } else { Vec::new() },
         administers,
         made,
         error,
@@ -168,6 +174,7 @@ fn input(fields: &Fields) -> AccountInput {
         roles: fields.all("roles"),
         password: Some(fields.get("password").to_owned()),
         disabled: fields.get("disabled") == "yes",
+        ..AccountInput::default()
     }
 }
 
@@ -177,7 +184,9 @@ pub(super) async fn new_account(
     request: Request,
 ) -> Answer<Response> {
     let fields = Fields::of(&who, request).await?;
-    let done = make_account(&app, &who, input(&fields)).await.map(drop);
+    let (sites, products) = (Some(reach::sites(&fields)), Some(fields.all("products")));
+    let input = AccountInput { sites, products, ..input(&fields) };
+    let done = make_account(&app, &who, input).await.map(drop);
     back(&app, &who, done).await
 }
 

@@ -137,7 +137,7 @@ pub(super) async fn list(
     Asked(filter): Asked<BuildsFilter>,
 ) -> Answer<Response> {
     let frame = Frame::of(&app, "Builds", "/builds", &who).await?;
-    let fleet = Fleet::of(&app, who.organisation).await?;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
     let wanted: Vec<&Row> = fleet.rows.iter().filter(|row| filter.admits(row)).collect();
     let part = cut(&wanted, Some(&filter.after), LIMIT, "builds")?;
     let query = [("verdict", &filter.verdict), ("kev", &filter.kev), ("q", &filter.q)];

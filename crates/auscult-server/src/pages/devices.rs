@@ -19,8 +19,8 @@ use super::{
 use crate::{
     access::{Caller, Identity, Permission},
     api::{
-        Asked, CustodyInput, DeviceBuildView, DevicesInput, Id, WaiverInput, page_request,
-        place_build, take_step,
+        Asked, CustodyInput, DeviceBuildView, DevicesInput, Id, WaiverInput, find_device,
+        page_request, place_build, take_step,
     },
     evaluate::today,
     problem::{Answer, Problem},
@@ -127,7 +127,7 @@ pub(super) async fn list(
     Asked(filter): Asked<DevicesInput>,
 ) -> Answer<Response> {
     let request = page_request(filter.after.as_deref(), LIMIT);
-    let page = app.store.devices(who.organisation, &filter.filter()?, &request).await?;
+    let page = app.store.devices(who.organisation, &filter.filter(&who)?, &request).await?;
     let page = DevicesPage {
         frame: Frame::of(&app, "Devices", "/devices", &who).await?,
         rows: page.items.iter().map(DeviceRow::of).collect(),
@@ -234,8 +234,7 @@ pub(super) async fn show(
 }
 
 async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) -> Answer<Response> {
-    let device = app.store.device(who.organisation, id).await?;
-    let device = device.ok_or_else(|| Problem::not_found("device"))?;
+    let device = find_device(app, who, id).await?;
     let mut events = app.store.device_events(who.organisation, id).await?;
     events.reverse();
     let known = device
@@ -272,9 +271,10 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
 async fn builds_to_choose(app: &App, who: &Identity) -> Answer<Vec<(String, String)>> {
     /// Whoever looks for an older one says it by the REST interface, or imports an inventory.
     const BUILDS: u32 = 500;
-    let products = crate::fleet::products(app, who.organisation).await?;
+    let products = crate::fleet::products(app, who.organisation, who.within()).await?;
     let request = PageRequest::first(BUILDS);
-    let page = app.store.builds(who.organisation, BuildFilter::All, &request).await?;
+    let filter = BuildFilter::Reached(who.within());
+    let page = app.store.builds(who.organisation, filter, &request).await?;
     let named = page.items.iter().map(|build| {
         let product = products.get(&build.product).map(String::as_str).unwrap_or_default();
         (build.id.to_string(), format!("{product} {}", build.label))

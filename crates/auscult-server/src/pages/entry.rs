@@ -206,7 +206,7 @@ pub(super) async fn set_up(State(app): State<App>, request: Request) -> Answer<R
         display_name: display_name.clone(),
         roles: vec![Role::Administrator.word().to_owned()],
         password: Some(password),
-        disabled: false,
+        ..AccountInput::default()
     };
     let new = match said(input, None).await {
         Ok(new) => new,

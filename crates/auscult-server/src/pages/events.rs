@@ -83,8 +83,8 @@ pub(super) async fn show(
 ) -> Answer<Response> {
     let build = input.build(&app, &who).await?;
     let request = page_request(input.after.as_deref(), LIMIT);
-    let page = app.store.events(who.organisation, build, &request).await?;
-    let products = crate::fleet::products(&app, who.organisation).await?;
+    let page = app.store.events(who.organisation, build, who.within(), &request).await?;
+    let products = crate::fleet::products(&app, who.organisation, who.within()).await?;
     let mut rows = Vec::new();
     for (event, at) in page.items.iter().map(|event| (EventView::of(event), event.at)) {
         let event = event?;

@@ -98,7 +98,7 @@ pub(super) async fn worklist(
     Caller(who): Caller,
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Response> {
-    let list = Worklist::of(&app, who.organisation).await?;
+    let list = Worklist::of(&app, who.organisation, who.within()).await?;
     let lines = filter.chosen(&list.works)?.into_iter().map(|work| {
         vec![
             work.id.clone(),
@@ -119,8 +119,8 @@ pub(super) async fn builds(
     Caller(who): Caller,
     Asked(filter): Asked<BuildsFilter>,
 ) -> Answer<Response> {
-    let fleet = Fleet::of(&app, who.organisation).await?;
-    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
+    let devices = DeviceCounts::of(&app, who.organisation, who.within()).await?;
     let lines = fleet.rows.iter().filter(|row| filter.admits(row)).map(|row| {
         let shown = BuildRow::of(row);
         let mut cells = vec![
@@ -255,8 +255,8 @@ pub(super) async fn where_is(
     Caller(who): Caller,
     Asked(wanted): Asked<where_used::Wanted>,
 ) -> Answer<Response> {
-    let fleet = Fleet::of(&app, who.organisation).await?;
-    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
+    let devices = DeviceCounts::of(&app, who.organisation, who.within()).await?;
     let wanted = wanted.q.trim();
     let found = if wanted.is_empty() { Vec::new() } else { fleet.where_used(&app, wanted) };
     let lines = found.iter().map(|found| {
@@ -280,12 +280,12 @@ pub(super) async fn events(
     Asked(input): Asked<EventsInput>,
 ) -> Answer<Response> {
     let build = input.build(&app, &who).await?;
-    let organisation = who.organisation;
-    let products = crate::fleet::products(&app, organisation).await?;
+    let (organisation, within) = (who.organisation, who.within());
+    let products = crate::fleet::products(&app, organisation, within).await?;
     let parts =
         stream::try_unfold((app, products, At::Start), move |(app, products, at)| async move {
             let Some(request) = at.request() else { return Ok(None) };
-            let page = app.store.events(organisation, build, &request).await?;
+            let page = app.store.events(organisation, build, within, &request).await?;
             let mut lines = Vec::new();
             for event in &page.items {
                 lines.extend(lines_of_event(&EventView::of(event)?, &products));
@@ -343,7 +343,7 @@ pub(super) async fn devices(
     Caller(who): Caller,
     Asked(input): Asked<DevicesInput>,
 ) -> Answer<Response> {
-    let (organisation, filter) = (who.organisation, input.filter()?);
+    let (organisation, filter) = (who.organisation, input.filter(&who)?);
     let parts = stream::try_unfold((app, filter, At::Start), move |(app, filter, at)| async move {
         let Some(request) = at.request() else { return Ok(None) };
         let page = app.store.devices(organisation, &filter, &request).await?;

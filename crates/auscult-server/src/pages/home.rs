@@ -2,12 +2,12 @@
 
 use askama::Template;
 use auscult_model::VerdictOutcome;
-use auscult_store::{DeviceFilter, JobState, OrganisationId, PageRequest, Total};
+use auscult_store::{BuildState, DeviceFilter, PageRequest, Total};
 use axum::{extract::State, response::Response};
 
 use super::{Frame, builds::BuildRow, render};
 use crate::{
-    access::{Caller, Permission},
+    access::{Caller, Identity},
     evaluate::today,
     fleet::{Fleet, Row},
     problem::Answer,
@@ -37,13 +37,11 @@ struct HomePage {
 
 pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
     let frame = Frame::of(&app, "Overview", "/", &who).await?;
-    let fleet = Fleet::of(&app, who.organisation).await?;
-    let dead = app.store.jobs(who.organisation, JobState::Dead, &PageRequest::first(1)).await?;
-    let (Total::Exact(dead) | Total::AtLeast(dead)) = dead.total;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
     let newest = fleet.rows.iter().take(NEWEST).map(BuildRow::of).collect();
-    let mut tiles = tiles(&fleet, dead);
-    tiles.extend(device_tiles(&app, who.organisation).await?);
-    let page = HomePage { frame, tiles, newest, may_make: who.may(Permission::Products) };
+    let mut tiles = tiles(&fleet);
+    tiles.extend(device_tiles(&app, &who).await?);
+    let page = HomePage { frame, tiles, newest, may_make: who.may_make_product() };
     render(&page)
 }
 
@@ -55,12 +53,13 @@ fn tile(total: Total, text: &'static str, href: &'static str, tone: &'static str
     }
 }
 
-fn tiles(fleet: &Fleet, dead: u64) -> Vec<Tile> {
+fn tiles(fleet: &Fleet) -> Vec<Tile> {
     let exactly = |count: usize| Total::Exact(u64::try_from(count).unwrap_or(u64::MAX));
     let count = |wanted: &dyn Fn(&Row) -> bool| {
         exactly(fleet.rows.iter().filter(|row| wanted(row)).count())
     };
     let of = |outcome| count(&|row: &Row| row.outcome() == Some(outcome));
+    let failed = count(&|row: &Row| matches!(row.build.state, BuildState::Failed { .. }));
     let (exploited, waiting) = (count(&Row::is_exploited), count(&Row::is_waiting));
     vec![
         tile(exactly(fleet.products.len()), "products", "/products", ""),
@@ -75,17 +74,18 @@ fn tiles(fleet: &Fleet, dead: u64) -> Vec<Tile> {
         tile(of(VerdictOutcome::Pass), "pass", "/builds?verdict=pass", "good"),
         tile(exploited, "with known exploited weaknesses", "/builds?kev=yes", "bad"),
         tile(waiting, "wait to be inspected or judged", "/builds?verdict=waiting", "warn"),
-        tile(Total::Exact(dead), "could not be inspected", "/builds?verdict=failed", "bad"),
+        tile(failed, "could not be inspected", "/builds?verdict=failed", "bad"),
     ]
 }
 
 /// Devices: how many there are, and those that ask for something.
-async fn device_tiles(app: &App, organisation: OrganisationId) -> Answer<Vec<Tile>> {
+async fn device_tiles(app: &App, who: &Identity) -> Answer<Vec<Tile>> {
+    let organisation = who.organisation;
     let count = async |filter: DeviceFilter| {
         let page = app.store.devices(organisation, &filter, &PageRequest::first(1)).await?;
         Answer::Ok(page.total)
     };
-    let any = DeviceFilter::default;
+    let any = || DeviceFilter { within: who.within(), ..DeviceFilter::default() };
     let said = |word: &str| Some(word.to_owned());
     let all = count(any()).await?;
     if all == Total::Exact(0) {
@@ -95,7 +95,7 @@ async fn device_tiles(app: &App, organisation: OrganisationId) -> Answer<Vec<Til
     let returned = count(DeviceFilter { custody: said("returned"), ..any() }).await?;
     let unknown = count(DeviceFilter { basis: said("unknown"), ..any() }).await?;
     let overdue = count(DeviceFilter { due_before: Some(today()), ..any() }).await?;
-    let waivers = app.store.waivers(organisation).await?;
+    let waivers = app.store.waivers(organisation, who.within()).await?;
     let ended = waivers.iter().filter(|waiver| waiver.is.until < today()).count();
     let ended = Total::Exact(u64::try_from(ended).unwrap_or(u64::MAX));
     Ok(vec![

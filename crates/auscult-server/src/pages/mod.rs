@@ -13,6 +13,7 @@ mod home;
 mod inventory;
 mod notifications;
 mod products;
+mod reach;
 mod records;
 mod second_step;
 mod sign_in;
@@ -101,6 +102,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/administration/keys/{key}/revoke", post(administration::revoke_key))
         .route("/administration/accounts", post(administration::new_account))
         .route("/administration/accounts/{account}", post(administration::change_account))
+        .route("/administration/accounts/{account}/reach", get(reach::show).post(reach::change))
         .route(
             "/administration/accounts/{account}/second-factor",
             post(administration::remove_factor),

@@ -166,7 +166,7 @@ pub(super) async fn show(State(app): State<App>, Caller(who): Caller) -> Answer<
 }
 
 async fn page(app: &App, who: &Identity, said: Said) -> Answer<Response> {
-    let products = by_name(crate::fleet::products(app, who.organisation).await?);
+    let products = by_name(crate::fleet::products(app, who.organisation, who.within()).await?);
     let rules = rules(app, who).await?.into_iter();
     let server = mail::server(app, who.organisation).await?;
     let page = NotificationsPage {

@@ -4,11 +4,9 @@ use askama::Template;
 use auscult_store::{NewProduct, ProductId};
 use axum::{
     extract::{Request, State},
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     After, Frame,
@@ -19,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Identity, Permission},
-    api::{Asked, Given, Id, cut, limit, take},
+    api::{Asked, Given, Id, cut, find_product, limit, make_product, take},
     fleet::{Fleet, Row},
     problem::{Answer, Problem},
     state::App,
@@ -72,7 +70,7 @@ async fn list_page(
     error: Option<String>,
     given: NewProduct,
 ) -> Answer<Response> {
-    let fleet = Fleet::of(app, who.organisation).await?;
+    let fleet = Fleet::of(app, who.organisation, who.within()).await?;
     let wanted = filter.q.trim().to_lowercase();
     let mut named: Vec<(&ProductId, &String)> =
         fleet.products.iter().filter(|(_, name)| name.to_lowercase().contains(&wanted)).collect();
@@ -97,7 +95,7 @@ async fn list_page(
         rows,
         pager: Pager::of(&part, &[("q", &filter.q)]),
         q: filter.q,
-        may_make: who.may(Permission::Products),
+        may_make: who.may_make_product(),
         error,
         given,
     };
@@ -114,22 +112,12 @@ pub(super) async fn make(
     let udi_di = Some(text("udi_di")).filter(|text| !text.is_empty());
     let new =
         NewProduct { name: text("name"), vendor: text("vendor"), model: text("model"), udi_di };
-    match app.store.create_product(who.organisation, &new, Timestamp::now()).await {
-        Ok(product) => {
-            let id = product.id.to_string();
-            app.record(&who, "make-product", &id, json!({ "name": new.name })).await?;
-            Ok(Redirect::to(&format!("/products/{id}")).into_response())
-        }
-        Err(error) => {
-            let problem = Problem::from(error);
-            if problem.status.is_server_error() {
-                return Err(problem);
-            }
-            let (status, told) = (problem.status, Some(problem.detail));
-            let page = list_page(&app, &who, ProductsFilter::default(), told, new).await?;
-            Ok((status, page).into_response())
-        }
-    }
+    let done = make_product(&app, &who, &new).await;
+    let done = done.map(|product| format!("/products/{}", product.id));
+    let again = async |problem: Problem| {
+        list_page(&app, &who, ProductsFilter::default(), Some(problem.detail), new).await
+    };
+    lead_on(done, again).await
 }
 
 #[derive(Template)]
@@ -160,9 +148,8 @@ async fn page(
     after: &str,
     error: Option<String>,
 ) -> Answer<Response> {
-    let product = app.store.product(who.organisation, id).await?;
-    let product = product.ok_or_else(|| Problem::not_found("product"))?;
-    let fleet = Fleet::of(app, who.organisation).await?;
+    let product = find_product(app, who, id).await?;
+    let fleet = Fleet::of(app, who.organisation, who.within()).await?;
     let rows: Vec<&Row> = fleet.rows.iter().filter(|row| row.build.product == id).collect();
     let part = cut(&rows, Some(after), LIMIT, "builds")?;
     let page = ProductPage {
@@ -184,9 +171,7 @@ pub(super) async fn upload(
     Id(id): Id<ProductId>,
     request: Request,
 ) -> Answer<Response> {
-    if app.store.product(who.organisation, id).await?.is_none() {
-        return Err(Problem::not_found("product"));
-    }
+    find_product(&app, &who, id).await?;
     let taken = with_file(&who, request, async |fields, file| {
         let given = Given { product: id, label: fields.get("label").trim(), kind: None };
         let (build, _) = take(&app, &who, &given, file, limit(&app, None)).await?;

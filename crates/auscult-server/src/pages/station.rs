@@ -86,8 +86,8 @@ pub(super) async fn list(
     }
     let mut waiting = Vec::new();
     for custody in [Custody::Returned, Custody::Held, Custody::CheckedOut] {
-        let filter =
-            DeviceFilter { custody: Some(custody.word().to_owned()), ..DeviceFilter::default() };
+        let (custody, within) = (Some(custody.word().to_owned()), who.within());
+        let filter = DeviceFilter { custody, within, ..DeviceFilter::default() };
         let page =
             app.store.devices(who.organisation, &filter, &PageRequest::first(LISTED)).await?;
         waiting.extend(page.items.iter().map(StationRow::of));
@@ -113,11 +113,17 @@ async fn sought(app: &App, who: &Identity, q: &str) -> Answer<Vec<KeptDevice>> {
         let (di, serial) = (device_identifier.to_lowercase(), serial.to_lowercase());
         identities.push(DeviceIdentity::Udi(di, serial));
     }
-    let exact = app.store.devices_with(who.organisation, &identities).await?;
+    let mut exact = Vec::new();
+    for device in app.store.devices_with(who.organisation, &identities).await? {
+        if who.reach.has_device(app, who.organisation, &device).await? {
+            exact.push(device);
+        }
+    }
     if !exact.is_empty() {
         return Ok(exact);
     }
-    let filter = DeviceFilter { text: Some(q.to_owned()), ..DeviceFilter::default() };
+    let (text, within) = (Some(q.to_owned()), who.within());
+    let filter = DeviceFilter { text, within, ..DeviceFilter::default() };
     let request = PageRequest::first(LISTED);
     Ok(app.store.devices(who.organisation, &filter, &request).await?.items)
 }
@@ -125,7 +131,7 @@ async fn sought(app: &App, who: &Identity, q: &str) -> Answer<Vec<KeptDevice>> {
 /// Devices in service by a waiver, those first whose waiver ended or ends first.
 async fn waived(app: &App, who: &Identity) -> Answer<Vec<StationRow>> {
     let mut rows = Vec::new();
-    for KeptWaiver { device, is } in app.store.waivers(who.organisation).await? {
+    for KeptWaiver { device, is } in app.store.waivers(who.organisation, who.within()).await? {
         let Some(device) = app.store.device(who.organisation, device).await? else { continue };
         rows.push(StationRow {
             waiver: format!("{} until {}: {}", is.approver, is.until, is.reason),
@@ -260,7 +266,7 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
     let back = back.map_or(0, |event| event.revision);
     let verifications = app.store.verifications(of, id).await?;
     let last = verifications.first().filter(|last| last.revision > back);
-    let waivers = app.store.waivers(of).await?;
+    let waivers = app.store.waivers(of, who.within()).await?;
     let waiver = waivers.iter().find(|waiver| waiver.device == id);
     let judged = match last {
         Some(last) => Some(Judged::of(id, last, &kept_verdict(app, who, last).await?)),

@@ -79,13 +79,13 @@ pub(super) async fn show(
     Asked(Wanted { q }): Asked<Wanted>,
 ) -> Answer<Response> {
     let wanted = q.trim().to_owned();
-    let fleet = Fleet::of(&app, who.organisation).await?;
+    let fleet = Fleet::of(&app, who.organisation, who.within()).await?;
     let advisories = app.evaluator.advisories(&app, who.organisation).await?;
     let is_asked = !wanted.is_empty() && wanted.len() <= 200;
     let found = if is_asked { fleet.where_used(&app, &wanted) } else { Vec::new() };
-    let devices = DeviceCounts::of(&app, who.organisation).await?;
+    let devices = DeviceCounts::of(&app, who.organisation, who.within()).await?;
     let builds = with_devices(&found, &devices);
-    let wards = wards(&app, who.organisation, &builds).await?;
+    let wards = wards(&app, &who, &builds).await?;
     let place = |one: DevicesAtPlace| {
         let parts: Vec<String> = [one.site, one.department].into_iter().flatten().collect();
         let place = if parts.is_empty() { "unknown place".to_owned() } else { parts.join(" · ") };

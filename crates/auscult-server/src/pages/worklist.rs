@@ -84,7 +84,7 @@ pub(super) async fn show(
     Caller(who): Caller,
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Response> {
-    let list = Worklist::of(&app, who.organisation).await?;
+    let list = Worklist::of(&app, who.organisation, who.within()).await?;
     let chosen = filter.chosen(&list.works)?;
     let tag = WorkFilter::tag(chosen.len());
     let part = cut(&chosen, filter.after.as_deref(), LIMIT, &tag)?;

@@ -7,8 +7,9 @@ use auscult_model::{Device, DeviceField};
 
 use super::indexed;
 use crate::{
-    BuildId, OrganisationId, Result, Store,
+    BuildId, OrganisationId, Result, Store, Within,
     database::{Row, Transaction, made_of_constants, places},
+    reach::device_reached,
     value::{Value, values},
 };
 
@@ -69,21 +70,26 @@ impl Counts {
 }
 
 impl Store {
-    /// Counts the devices that are known to run one of these builds, by place.
+    /// Counts the devices within somebody's reach that are known to run one of these builds, by place.
     pub async fn places_of_builds(
         &self,
         organisation: OrganisationId,
         builds: &[BuildId],
+        within: Within,
     ) -> Result<Vec<DevicesAtPlace>> {
+        const REACHED: &str =
+            device_reached!("device_count.site", "device_count.build", "$2", "$3");
         let select = made_of_constants(format!(
             "SELECT NULLIF(site, '') AS site, NULLIF(department, '') AS department, devices
-             FROM device_count WHERE organisation = $1 AND devices > 0 AND build IN ({})",
-            places(2, BUILDS_AT_ONCE)
+             FROM device_count WHERE organisation = $1 AND devices > 0 AND {REACHED}
+                AND build IN ({})",
+            places(4, BUILDS_AT_ONCE)
         ));
         let mut counted: BTreeMap<(Option<String>, Option<String>), u64> = BTreeMap::new();
         let mut transaction = self.database.begin_reading("count devices by place").await?;
         for some in builds.chunks(BUILDS_AT_ONCE) {
             let mut values = values![organisation];
+            values.extend(within.of_devices());
             // One statement for every number of them: those that are missing are asked for as none.
             let ids = some.iter().map(|build| Some(build.to_string()));
             let ids = ids.chain(std::iter::repeat(None)).take(BUILDS_AT_ONCE);
@@ -97,14 +103,21 @@ impl Store {
         Ok(counted.into_iter().map(place).collect())
     }
 
-    /// Counts the devices of every build that any has, and those whose build is unknown.
+    /// Counts the devices within somebody's reach of every build that any has, and those whose build is
+    /// unknown.
     pub async fn devices_by_build(
         &self,
         organisation: OrganisationId,
+        within: Within,
     ) -> Result<Vec<DevicesOfBuild>> {
-        let select = "SELECT NULLIF(build, '') AS build, CAST(SUM(devices) AS BIGINT) AS devices
-                      FROM device_count WHERE organisation = $1 AND devices > 0 GROUP BY build";
-        let values = values![organisation];
+        let select = concat!(
+            "SELECT NULLIF(build, '') AS build, CAST(SUM(devices) AS BIGINT) AS devices
+            FROM device_count WHERE organisation = $1 AND devices > 0 AND ",
+            device_reached!("device_count.site", "device_count.build", "$2", "$3"),
+            " GROUP BY build"
+        );
+        let mut values = values![organisation];
+        values.extend(within.of_devices());
         let rows = self.database.rows("count devices by build", select, values).await?;
         let counted = |row: &Row| {
             let build = row.parsed_or_null("build")?;

@@ -1,11 +1,14 @@
 //! Lists of devices.
 
+use std::fmt::Write as _;
+
 use jiff::civil::Date;
 
 use super::{KeptDevice, device, indexed, sorted_by};
 use crate::{
-    BuildId, OrganisationId, Page, PageRequest, Result, Store, Total,
+    AccountId, BuildId, OrganisationId, Page, PageRequest, Result, Store, Total, Within,
     database::made_of_constants,
+    reach::{AT_SITE_REACHED, OF_PRODUCT_REACHED},
     value::{Value, values},
 };
 
@@ -32,6 +35,8 @@ pub struct DeviceFilter {
     pub due_before: Option<Date>,
     /// Those that this text stands in: their tag, serial number, address, room, anything.
     pub text: Option<String>,
+    /// Those that somebody reaches.
+    pub within: Within,
 }
 
 impl Store {
@@ -109,6 +114,7 @@ fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<V
         format!("%{}%", escaped.replace('_', "!_"))
     });
     let text = |wanted: &Option<String>| wanted.as_deref().map(indexed);
+    let account = |of: Option<AccountId>| of.map(|account| account.to_string());
     let due = filter.due_before.map(|day| day.to_string());
     let parts = [
         ("manufacturer = $", text(&filter.manufacturer), ""),
@@ -121,12 +127,15 @@ fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<V
         ("build = $", filter.build.map(|build| build.to_string()), ""),
         ("next_maintenance < $", due, ""),
         ("searched LIKE $", pattern, " ESCAPE '!'"),
+        (AT_SITE_REACHED, account(filter.within.sites), ")"),
+        (OF_PRODUCT_REACHED, account(filter.within.products), ")"),
     ];
     let (mut text, mut values) = ("organisation = $1".to_owned(), values![organisation]);
     for (before, value, after) in parts {
         if let Some(value) = value {
             values.push(Value::from(value));
-            text.push_str(&format!(" AND {before}{}{after}", values.len()));
+            // Writing into a text cannot fail.
+            let _ = write!(text, " AND {before}{}{after}", values.len());
         }
     }
     (text, values)

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{KeptDevice, Released};
 use crate::{
-    DeviceId, Error, OrganisationId, Result, Store,
+    DeviceId, Error, OrganisationId, Result, Store, Within,
     database::{Row, Transaction},
+    reach::device_reached,
     value::{check_name, check_text, values},
 };
 
@@ -35,18 +36,28 @@ pub struct KeptWaiver {
 }
 
 impl Store {
-    /// Waivers of devices that are in service under them, the first to end first. One that has ended
+    /// Waivers of devices within somebody's reach that are in service under them, the first to end first. One that has ended
     /// is still listed: the device is in service all the same.
-    pub async fn waivers(&self, organisation: OrganisationId) -> Result<Vec<KeptWaiver>> {
-        let select = "SELECT waiver.device AS device, approver, reason, until FROM waiver
+    pub async fn waivers(
+        &self,
+        organisation: OrganisationId,
+        within: Within,
+    ) -> Result<Vec<KeptWaiver>> {
+        let select = concat!(
+            "SELECT waiver.device AS device, approver, reason, until FROM waiver
             JOIN device ON device.organisation = waiver.organisation AND device.id = waiver.device
             WHERE waiver.organisation = $1 AND custody = 'in-service'
                 AND NOT EXISTS (SELECT 1 FROM device_event AS later
                     WHERE later.organisation = waiver.organisation
                         AND later.device = waiver.device AND later.action = 'release'
                         AND later.revision > waiver.revision)
-            ORDER BY until, waiver.device";
-        let rows = self.database.rows("list the waivers", select, values![organisation]).await?;
+                AND ",
+            device_reached!("device.site", "device.build", "$2", "$3"),
+            " ORDER BY until, waiver.device"
+        );
+        let mut values = values![organisation];
+        values.extend(within.of_devices());
+        let rows = self.database.rows("list the waivers", select, values).await?;
         rows.iter().map(kept).collect()
     }
 }

@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, both: include_str!("0006_monitoring.sql"), postgres: "" },
     Migration { version: 7, both: include_str!("0007_signin.sql"), postgres: "" },
     Migration { version: 8, both: include_str!("0008_lists.sql"), postgres: "" },
+    Migration { version: 9, both: include_str!("0009_reach.sql"), postgres: "" },
 ];
 
 const MIGRATING: &str = "migrate the database";

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 use crate::{
     BuildId, Error, EventId, OrganisationId, Page, PageRequest, Result, RuleId, Store, Total,
+    Within,
     database::Row,
+    reach::product_reached,
     value::{check_text, values},
 };
 
@@ -114,24 +116,30 @@ impl Store {
         Ok(true)
     }
 
-    /// Events, the newest first; those of one build where it is named.
+    /// Events of builds within somebody's reach, the newest first; those of one build where it is named,
+    /// whoever asks.
     pub async fn events(
         &self,
         organisation: OrganisationId,
         build: Option<BuildId>,
+        within: Within,
         request: &PageRequest,
     ) -> Result<Page<Event>> {
         // Ids are hexadecimal digits and hyphens.
         const BEHIND_ALL: &str = "g";
         let before = request.key_or(BEHIND_ALL)?;
         let mut transaction = self.database.begin_reading("list the events").await?;
-        let (select, count) = if build.is_some() { OF_BUILD } else { OF_ALL };
-        let (mut rows, mut counted) =
-            (values![organisation, before, request.rows()], values![organisation, Total::rows()]);
-        if let Some(build) = build {
+        let mut rows = values![organisation, before, request.rows()];
+        let mut counted = values![organisation, Total::rows()];
+        let (select, count) = if let Some(build) = build {
             rows.extend(values![build]);
             counted.extend(values![build]);
-        }
+            OF_BUILD
+        } else {
+            rows.extend(within.of_products());
+            counted.extend(within.of_products());
+            OF_ALL
+        };
         let key = |event: &Event| event.id.to_string();
         Page::read(&mut transaction, request, (select, rows), (count, counted), event, key).await
     }
@@ -191,11 +199,31 @@ impl Store {
     }
 }
 
+/// Whether the build of an event is one of a product that is reached.
+macro_rules! reached {
+    ($of:literal) => {
+        concat!(
+            "(",
+            $of,
+            " IS NULL OR EXISTS (SELECT 1 FROM build AS of_event
+        WHERE of_event.organisation = $1 AND of_event.id = event.build AND ",
+            product_reached!("of_event.product", $of),
+            "))"
+        )
+    };
+}
+
 const OF_ALL: (&str, &str) = (
-    "SELECT id, build, at, body FROM event WHERE organisation = $1 AND id < $2
-        ORDER BY id DESC LIMIT $3",
-    "SELECT COUNT(*) AS counted FROM
-        (SELECT 1 FROM event WHERE organisation = $1 LIMIT $2) AS listed",
+    concat!(
+        "SELECT id, build, at, body FROM event WHERE organisation = $1 AND id < $2 AND ",
+        reached!("$4"),
+        " ORDER BY id DESC LIMIT $3"
+    ),
+    concat!(
+        "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM event WHERE organisation = $1 AND ",
+        reached!("$3"),
+        " LIMIT $2) AS listed"
+    ),
 );
 const OF_BUILD: (&str, &str) = (
     "SELECT id, build, at, body FROM event WHERE organisation = $1 AND build = $4 AND id < $2

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::{
     Account, Error, NewAccount, OrganisationId, Result, Store,
-    account::{account, insert_of, said},
+    account::{insert_of, said, whole},
+    reach,
     value::{check_name, check_text, values},
 };
 
@@ -51,12 +52,12 @@ impl Store {
         let select =
             "SELECT * FROM account WHERE organisation = $1 AND source = $2 AND subject = $3";
         let values = values![organisation, source.word.as_str(), subject];
-        let Some(row) = transaction.row(select, values).await? else {
+        let row = transaction.row(select, values).await?;
+        let Some(known) = whole(&mut transaction, organisation, row.as_ref()).await? else {
             let made = insert_of(&mut transaction, organisation, source, is, now).await?;
             transaction.commit().await?;
             return Ok(made);
         };
-        let known = account(&row)?;
         let is = NewAccount { disabled: known.is.disabled, ..is.clone() };
         if is == known.is {
             return Ok(known);
@@ -73,6 +74,7 @@ impl Store {
         values.extend(said(&is)?);
         values.extend(values![now]);
         transaction.execute(update, values).await?;
+        reach::put(&mut transaction, organisation, known.id, &is.reach).await?;
         transaction.commit().await?;
         Ok(Account { is, changed_at: now, ..known })
     }

@@ -2,7 +2,7 @@
 
 use auscult_store::{
     Account, AttemptLimit, Attempts, Error, NewAccount, NewApiKey, OrganisationId, PageRequest,
-    PasswordHash, Store, Total,
+    PasswordHash, Reach, Store, Total,
 };
 use jiff::SignedDuration;
 
@@ -15,6 +15,7 @@ fn ada() -> NewAccount {
         password_hash: Some(PasswordHash("$argon2id$v=19$secret".to_owned())),
         roles: vec!["administrator".to_owned(), "viewer of \"site 1\"".to_owned()],
         disabled: false,
+        reach: Reach::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use auscult_model::{Decision, VexStatus};
 use auscult_store::{
     AdvisorySnapshot, AuditEvent, BuildFilter, CHUNK_SIZE, Completion, Depth, Error, Integrity,
-    JobState, LeaseRequest, NewJob, Organisation, PageRequest, Priority, Product, Store,
+    JobState, LeaseRequest, NewJob, Organisation, PageRequest, Priority, Product, Store, Within,
 };
 use jiff::{SignedDuration, civil::date};
 
@@ -75,7 +75,7 @@ async fn told(store: &Store, organisation: &Organisation, product: &Product) -> 
     }
     let audit = store.audit_log(of, &request).await.unwrap();
     let decisions = store.decisions(of, product.id, at(99)).await.unwrap();
-    let products = store.products(of, &request).await.unwrap();
+    let products = store.products(of, Within::ALL, &request).await.unwrap();
     let snapshots = store.snapshots(of).await.unwrap();
     let organisations = store.organisations().await.unwrap();
     format!("{organisations:?}{products:?}{builds:?}{jobs:?}{audit:?}{decisions:?}{snapshots:?}")

@@ -4,7 +4,7 @@
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
     BuildFilter, BuildId, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate,
-    DevicesAtPlace, Error, KeptDevice, PageRequest, Released, Total, Waiver,
+    DevicesAtPlace, Error, KeptDevice, PageRequest, Released, Total, Waiver, Within,
 };
 use jiff::civil::date;
 
@@ -168,12 +168,12 @@ fn what_is_counted_follows_every_change_of_a_device() {
         let new = upload(product.id, blob.sha256);
         let build = store.create_build(of, &new, at(1)).await.unwrap().build.id;
         let counts = async || -> Counted {
-            let mut counts = store.devices_by_build(of).await.unwrap();
+            let mut counts = store.devices_by_build(of, Within::ALL).await.unwrap();
             counts.sort_unstable_by_key(|one| one.build);
             counts.iter().map(|one| (one.build, one.devices)).collect()
         };
         let places = async || {
-            let places = store.places_of_builds(of, &[build]).await.unwrap();
+            let places = store.places_of_builds(of, &[build], Within::ALL).await.unwrap();
             let told = |one: DevicesAtPlace| (one.site.unwrap_or_default(), one.devices);
             places.into_iter().map(told).collect::<Vec<_>>()
         };
@@ -248,7 +248,7 @@ fn nothing_that_was_away_is_in_service_before_it_was_released() {
         assert!(step(release(Released::UnderWaiver, 4), 9).await.is_err());
         let waived = step(release(Released::UnderWaiver, 5), 9).await;
         assert_eq!(waived.unwrap(), Custody::InService);
-        assert_eq!(store.waivers(of).await.unwrap().len(), 1);
+        assert_eq!(store.waivers(of, Within::ALL).await.unwrap().len(), 1);
         let missing = CustodyStep::Hold {
             reason: "x".to_owned(),
             verdict: Some(auscult_model::Sha256::of(b"nothing")),

@@ -18,4 +18,5 @@ mod fault;
 mod opening;
 mod organisations;
 mod queue;
+mod reach;
 mod sign_in;

@@ -1,6 +1,6 @@
 //! Organisations and products.
 
-use auscult_store::{Error, NewProduct, PageRequest, Total};
+use auscult_store::{Error, NewProduct, PageRequest, Total, Within};
 
 use crate::databases::{at, on_each};
 
@@ -82,7 +82,7 @@ fn products_are_listed_in_the_order_of_their_bytes() {
         let mut request = PageRequest::first(2);
         let mut listed = Vec::new();
         loop {
-            let page = database.store.products(organisation, &request).await.unwrap();
+            let page = database.store.products(organisation, Within::ALL, &request).await.unwrap();
             assert_eq!(page.total, Total::Exact(9));
             listed.extend(page.items.into_iter().map(|product| product.is.name));
             request.after = page.next;

@@ -9,13 +9,13 @@ use serde_json::json;
 use super::support::{Client, Server, busybox, databases};
 
 /// Ids of things that the organisation has.
-struct Things {
-    product: String,
-    build: String,
-    account: String,
-    key: String,
-    finding: String,
-    device: String,
+pub(super) struct Things {
+    pub(super) product: String,
+    pub(super) build: String,
+    pub(super) account: String,
+    pub(super) key: String,
+    pub(super) finding: String,
+    pub(super) device: String,
 }
 
 impl Things {
@@ -38,7 +38,7 @@ impl Things {
         Self { product, build, account, key, finding: findings, device }
     }
 
-    fn path(&self, endpoint: &Endpoint) -> String {
+    pub(super) fn path(&self, endpoint: &Endpoint) -> String {
         let names = [
             ("{product}", &self.product),
             ("{build}", &self.build),
@@ -97,7 +97,7 @@ fn walk(things: &Things, who: &str, permissions: Option<&[Permission]>, client: 
 }
 
 /// A body that the endpoint would take from its own.
-fn fitting(endpoint: &Endpoint, token: &str, things: &Things) -> (&'static str, String) {
+pub(super) fn fitting(endpoint: &Endpoint, token: &str, things: &Things) -> (&'static str, String) {
     if endpoint.path.ends_with("/upload") {
         let part = "Content-Disposition: form-data; name=\"csrf\"";
         let body = format!("--x\r\n{part}\r\n\r\n{token}\r\n--x--\r\n");

@@ -11,6 +11,7 @@ mod monitoring;
 mod pages;
 mod provider;
 mod push;
+mod reach;
 mod sign_in;
 mod start;
 mod station;

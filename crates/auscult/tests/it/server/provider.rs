@@ -26,8 +26,9 @@ fn settings(server: &Server, provider: &OidcProvider, roles: &Value) -> Value {
 }
 
 fn usual_roles() -> Value {
-    json!([{ "group": "security", "role": "security-operations" },
-        { "group": "clinic", "role": "clinical-engineering" }])
+    json!([{ "group": "security", "role": "security-operations", "sites": ["North"] },
+        { "group": "clinic", "role": "clinical-engineering",
+            "sites": ["North", "South"] }])
 }
 
 /// A browser: it keeps the cookies of the server and those of the provider apart.
@@ -124,6 +125,7 @@ fn check_people(server: &Server, root: &str) {
     let me = server.as_session(&browser.session()).get("/api/v1/me").json();
     let roles = json!(["clinical-engineering", "security-operations"]);
     assert_eq!((&me["name"], &me["roles"]), (&json!("grace"), &roles));
+    assert_eq!((&me["sites"], &me["products"]), (&json!(["North"]), &json!([])));
     // No group that means a role, and somebody with the name of an account that is kept here.
     for name in ["joan", "root"] {
         let mut browser = Browser::new(server);

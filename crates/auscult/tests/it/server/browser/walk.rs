@@ -408,6 +408,7 @@ impl<'a> Walk<'a> {
         browser.choose("viewer");
         browser.click("Make the account");
         self.assert_shows("mary");
+        self.limit("mary");
         browser.click("Notifications");
         self.seen("notifications");
         browser.click("Administration");
@@ -419,6 +420,19 @@ impl<'a> Walk<'a> {
         browser.click("Verify the log");
         self.assert_shows("The log is whole");
         self.seen("audit");
+    }
+
+    /// Limits an account to a site.
+    fn limit(&self, name: &str) {
+        let accounts = self.as_program(|program| program.get("/api/v1/accounts").json());
+        let all = accounts["items"].as_array().expect("a list");
+        let account = all.iter().find(|one| one["name"] == name).expect("an account");
+        let id = account["id"].as_str().expect("an id");
+        self.open(&format!("/administration/accounts/{id}/reach"));
+        self.browser.fill("Sites", "North");
+        self.seen("reach");
+        self.browser.click("Limit it so");
+        self.assert_shows("1 site");
     }
 }
 
