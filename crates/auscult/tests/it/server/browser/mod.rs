@@ -37,7 +37,7 @@ fn walk(place: Option<(String, tempfile::TempDir)>, look: &Look) {
     let mailbox = walk.ask_for_mail();
     walk.newer_advisories();
     if let Some(mailbox) = mailbox {
-        walk.read_mail(&mailbox);
+        Walk::read_mail(&mailbox);
     }
     walk.check_out();
     walk.check_in();

@@ -45,7 +45,7 @@ impl Walk<'_> {
     }
 
     /// The mail names the vulnerability and the devices that are known to have it.
-    pub(super) fn read_mail(&self, mailbox: &Mailbox) {
+    pub(super) fn read_mail(mailbox: &Mailbox) {
         let wanted = [NEWER.to_owned(), format!("{PUMPS} devices of Infusion pump 1.1")];
         let is_it = |mail: &String| wanted.iter().all(|words| mail.contains(words));
         wait("a mail with the devices", || mailbox.mails().iter().any(is_it).then_some(()));
