@@ -193,7 +193,7 @@ fn no_change_is_passed_over_while_many_are_made() {
                 tokio::task::yield_now().await;
             }
         };
-        let reading = tokio::time::timeout(std::time::Duration::from_secs(60), reading);
+        let reading = tokio::time::timeout(std::time::Duration::from_mins(1), reading);
         let (_, read) =
             futures_util::future::join(futures_util::future::join_all(uploads), reading).await;
         read.expect("every build is told of");
