@@ -9,7 +9,7 @@ use std::{
 };
 
 use auscult_model::{DECISIONS_SCHEMA, Decisions, Sha256};
-use auscult_store::{Build, BuildChange, BuildId, OrganisationId, ProductId};
+use auscult_store::{Build, BuildChange, BuildId, ChangedBuilds, OrganisationId, ProductId};
 use jiff::Timestamp;
 
 use crate::{
@@ -24,14 +24,39 @@ const WHOLE_AFTER: Duration = Duration::from_mins(1);
 /// What is kept, of each organisation.
 #[derive(Default)]
 pub(crate) struct Mirror {
-    builds: tokio::sync::Mutex<HashMap<OrganisationId, Builds>>,
+    builds: Mutex<HashMap<OrganisationId, Builds>>,
     decided: Mutex<HashMap<ProductId, Decided>>,
 }
 
+#[derive(Default)]
 struct Builds {
-    all: BTreeMap<BuildId, Arc<Build>>,
-    last: BuildChange,
-    read_at: Instant,
+    /// Each with its last change.
+    all: BTreeMap<BuildId, (BuildChange, Arc<Build>)>,
+    last: Option<BuildChange>,
+    /// When all of them were read.
+    read_at: Option<Instant>,
+}
+
+impl Builds {
+    /// After which change the store is asked; after none where all are to be read.
+    fn since(&self) -> Option<BuildChange> {
+        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < WHOLE_AFTER);
+        self.last.filter(|_| is_fresh)
+    }
+
+    /// Takes in what was read. Others read at the same time, and may have read what is newer.
+    fn take(&mut self, changed: ChangedBuilds, since: Option<BuildChange>) {
+        for (change, build) in changed.builds {
+            let known = self.all.get(&build.id);
+            if known.is_none_or(|(known, _)| *known <= change) {
+                self.all.insert(build.id, (change, Arc::new(build)));
+            }
+        }
+        self.last = self.last.max(Some(changed.last));
+        if since.is_none() {
+            self.read_at = Some(Instant::now());
+        }
+    }
 }
 
 /// What is decided for a product.
@@ -50,21 +75,14 @@ impl Mirror {
         app: &App,
         organisation: OrganisationId,
     ) -> Answer<Vec<Arc<Build>>> {
-        let mut kept = self.builds.lock().await;
-        let known = kept.get_mut(&organisation);
-        let known = known.filter(|known| known.read_at.elapsed() < WHOLE_AFTER);
-        let since = known.as_ref().map(|known| known.last);
+        // Nobody holds it while the store is asked, which may be away.
+        let kept = || self.builds.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = kept().get(&organisation).and_then(Builds::since);
         let changed = app.store.builds_changed(organisation, since).await?;
-        let builds = changed.builds.into_iter().map(|build| (build.id, Arc::new(build)));
-        let all = if let Some(known) = known {
-            known.all.extend(builds);
-            known.last = changed.last;
-            &known.all
-        } else {
-            let (all, last, read_at) = (builds.collect(), changed.last, Instant::now());
-            &kept.entry(organisation).insert_entry(Builds { all, last, read_at }).into_mut().all
-        };
-        Ok(all.values().rev().map(Arc::clone).collect())
+        let mut kept = kept();
+        let builds = kept.entry(organisation).or_default();
+        builds.take(changed, since);
+        Ok(builds.all.values().rev().map(|(_, build)| Arc::clone(build)).collect())
     }
 
     /// What is decided for a product for which so many revisions were recorded.

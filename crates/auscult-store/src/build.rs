@@ -109,8 +109,8 @@ pub struct BuildChange(i64);
 /// Builds that are new or different, in no order.
 #[derive(Clone, Debug)]
 pub struct ChangedBuilds {
-    /// They, as they are now.
-    pub builds: Vec<Build>,
+    /// They, as they are now, each with its last change.
+    pub builds: Vec<(BuildChange, Build)>,
     /// What to ask with the next time.
     pub last: BuildChange,
 }
@@ -198,8 +198,9 @@ impl Store {
         let rows = self.database.rows("look for builds that changed", select, values).await?;
         let mut changed = ChangedBuilds { builds: Vec::with_capacity(rows.len()), last: since };
         for row in &rows {
-            changed.last = changed.last.max(BuildChange(row.int("sequence")?));
-            changed.builds.push(build(row)?);
+            let change = BuildChange(row.int("sequence")?);
+            changed.last = changed.last.max(change);
+            changed.builds.push((change, build(row)?));
         }
         Ok(changed)
     }

@@ -128,6 +128,10 @@ pub(super) fn in_common<'a>(given: impl IntoIterator<Item = (&'a str, Said)>) ->
     for (role, said) in given {
         by_role.entry(role).or_default().push(said);
     }
+    if by_role.contains_key(Role::Administrator.word()) {
+        // Who may do everything everywhere is given nothing by a limit of another role.
+        return Some(Said::default());
+    }
     let mut all = by_role.into_values().map(|given| of_role(&given));
     let first = all.next()??;
     all.try_fold(first, |one, other| narrowed(&one, &other?))
@@ -271,6 +275,10 @@ mod tests {
             (
                 vec![("a", said(&["A"], &[1])), ("a", said(&["A", "B"], &[]))],
                 Some(said(&["A"], &[1])),
+            ),
+            (
+                vec![("administrator", said(&[], &[])), ("b", said(&["B"], &[]))],
+                Some(said(&[], &[])),
             ),
             (vec![], None),
         ] {

@@ -16,6 +16,8 @@ use crate::{
 
 /// How often things are tidied up.
 const TIDY: Duration = Duration::from_mins(10);
+/// How often devices are counted anew.
+const COUNT: Duration = Duration::from_hours(1);
 /// How often builds are looked through without being called.
 const LOOK: Duration = Duration::from_secs(30);
 /// No upload takes longer.
@@ -29,8 +31,14 @@ const BUILDS_AT_ONCE: usize = 200;
 
 /// Takes away what is of no use to anybody, again and again.
 pub(super) async fn tidy(app: App) {
-    let mut stopping = app.stopping.subscribe();
+    let (mut stopping, mut counted_at) = (app.stopping.subscribe(), None::<Instant>);
     while !*stopping.borrow() {
+        if counted_at.is_none_or(|at| at.elapsed() > COUNT) {
+            counted_at = Some(Instant::now());
+            if let Err(error) = app.store.recount_devices().await {
+                tracing::warn!(%error, "the devices could not be counted");
+            }
+        }
         match tidy_once(&app).await {
             Ok(()) => tracing::debug!("tidied up"),
             Err(error) => tracing::warn!(%error, "tidying up failed"),

@@ -70,6 +70,25 @@ impl Counts {
 }
 
 impl Store {
+    /// Counts all devices anew: a program of an older version that works on the same database changes
+    /// them without counting.
+    pub async fn recount_devices(&self) -> Result<()> {
+        let mut transaction = self.database.begin("count the devices").await?;
+        if !transaction.is_sqlite() {
+            // Who changes devices meanwhile counts them afterwards; who has begun to count ends first.
+            let lock = "LOCK TABLE device_count IN SHARE ROW EXCLUSIVE MODE";
+            transaction.execute(lock, Vec::new()).await?;
+        }
+        transaction.execute("DELETE FROM device_count", Vec::new()).await?;
+        let count = "INSERT INTO device_count (organisation, build, site, department, devices)
+            SELECT organisation, COALESCE(build, ''), COALESCE(site, ''), COALESCE(department, ''),
+                COUNT(*) AS devices
+            FROM device
+            GROUP BY organisation, COALESCE(build, ''), COALESCE(site, ''), COALESCE(department, '')";
+        transaction.execute(count, Vec::new()).await?;
+        transaction.commit().await
+    }
+
     /// Counts the devices within somebody's reach that are known to run one of these builds, by place.
     pub async fn places_of_builds(
         &self,

@@ -158,12 +158,13 @@ fn who_knows_all_builds_is_told_only_what_became_different() {
         assert_eq!((nothing.builds.len(), nothing.last), (0, all.last));
         let job = lease(store, at(3)).await.unwrap();
         let changed = store.builds_changed(of, Some(all.last)).await.unwrap();
-        let seen: Vec<_> = changed.builds.iter().map(|one| (one.id, one.state.clone())).collect();
+        let seen: Vec<_> =
+            changed.builds.iter().map(|(_, one)| (one.id, one.state.clone())).collect();
         assert_eq!(seen, [(job.build.unwrap(), BuildState::Inspecting)]);
         store.bury(&job, "broken", at(4)).await.unwrap();
         let third = build(b"3", 5).await;
         let changed = store.builds_changed(of, Some(changed.last)).await.unwrap();
-        let mut seen: Vec<_> = changed.builds.iter().map(|one| one.id).collect();
+        let mut seen: Vec<_> = changed.builds.iter().map(|(_, one)| one.id).collect();
         seen.sort_unstable();
         assert_eq!(seen, [job.build.unwrap(), third]);
         assert!([first, second].contains(&job.build.unwrap()));
@@ -189,7 +190,7 @@ fn no_change_is_passed_over_while_many_are_made() {
             while known.len() < 40 {
                 let changed = store.builds_changed(of, last).await.unwrap();
                 last = Some(changed.last);
-                known.extend(changed.builds.iter().map(|build| build.id));
+                known.extend(changed.builds.iter().map(|(_, build)| build.id));
                 tokio::task::yield_now().await;
             }
         };

@@ -199,6 +199,10 @@ fn what_is_counted_follows_every_change_of_a_device() {
         store.set_device_build(of, id, &unknown, "mia", at(5)).await.unwrap();
         assert_eq!(places().await, [("Main".to_owned(), 1), ("North".to_owned(), 1)]);
         assert_eq!(counts().await, [(None, 448), (Some(build), 2)]);
+        // Counted anew it is the same, whatever had become of it.
+        database.tamper("UPDATE device_count SET devices = devices + 7").await;
+        store.recount_devices().await.unwrap();
+        assert_eq!(counts().await, [(None, 448), (Some(build), 2)]);
         // One that is refused counts nothing.
         store
             .import_devices(of, &[tagged("new"), tagged("1")], &[], "mia", at(6))
