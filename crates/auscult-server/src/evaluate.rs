@@ -377,15 +377,6 @@ fn read_facts(bytes: &[u8]) -> Answer<Facts> {
     serde_json::from_slice(bytes).map_err(|error| Problem::internal("read the facts", &error))
 }
 
-/// What is decided for a product now.
-pub(crate) async fn decisions(
-    app: &App,
-    organisation: OrganisationId,
-    product: ProductId,
-) -> Answer<Decisions> {
-    Ok(app.store.decisions(organisation, product, Timestamp::now()).await?)
-}
-
 /// Writes a blob to a temporary file, each chunk verified on the way.
 pub(crate) async fn fetch_to_file(
     app: &App,

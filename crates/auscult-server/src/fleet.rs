@@ -58,7 +58,7 @@ impl Row {
 }
 
 /// How many devices are known to run which build; under none, those whose build is unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct DeviceCounts(HashMap<Option<BuildId>, u64>);
 
 impl DeviceCounts {

@@ -104,10 +104,8 @@ impl Store {
         organisation: OrganisationId,
         id: AccountId,
     ) -> Result<Option<Account>> {
-        let select = "SELECT * FROM account WHERE organisation = $1 AND id = $2";
-        let mut transaction = self.database.begin_reading("find an account").await?;
-        let row = transaction.row(select, values![organisation, id]).await?;
-        whole(&mut transaction, organisation, row.as_ref()).await
+        let values = values![organisation, id];
+        together(&self.database.rows("find an account", BY_ID, values).await?)
     }
 
     /// The account of this name.
@@ -188,20 +186,39 @@ async fn by_name(
         // What is typed at sign-in is hostile; a name that cannot be kept is nobody's.
         return Ok(None);
     }
-    let select = "SELECT * FROM account WHERE organisation = $1 AND name = $2";
+    let select = "SELECT id FROM account WHERE organisation = $1 AND name = $2";
     let row = transaction.row(select, values![organisation, name]).await?;
     whole(transaction, organisation, row.as_ref()).await
 }
 
-/// The account of a row, with what it reaches.
+/// An account, once for each site and each product that it is limited to, or once: one statement, as
+/// every request asks it.
+const BY_ID: &str =
+    "SELECT account.*, reached.site AS site, reached.product AS product FROM account
+    LEFT JOIN (SELECT site, NULL AS product FROM account_site
+            WHERE organisation = $1 AND account = $2
+        UNION ALL SELECT NULL AS site, product FROM account_product
+            WHERE organisation = $1 AND account = $2) AS reached ON true
+    WHERE account.organisation = $1 AND account.id = $2";
+
+/// The account whose id a row has, with what it reaches.
 pub(crate) async fn whole(
     transaction: &mut Transaction,
     organisation: OrganisationId,
     row: Option<&Row>,
 ) -> Result<Option<Account>> {
     let Some(row) = row else { return Ok(None) };
-    let account = account(row)?;
-    reach::complete(transaction, organisation, account).await.map(Some)
+    let id: AccountId = row.parsed("id")?;
+    together(&transaction.rows(BY_ID, values![organisation, id]).await?)
+}
+
+/// The account of the rows of [`BY_ID`].
+fn together(rows: &[Row]) -> Result<Option<Account>> {
+    let mut found = rows.first().map(account).transpose()?;
+    if let Some(account) = &mut found {
+        rows.iter().try_for_each(|row| reach::take(&mut account.is.reach, row))?;
+    }
+    Ok(found)
 }
 
 fn check(new: &NewAccount) -> Result<()> {

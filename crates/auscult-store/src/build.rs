@@ -118,8 +118,6 @@ pub struct ChangedBuilds {
 /// Which builds are wanted.
 #[derive(Clone, Copy, Debug)]
 pub enum BuildFilter {
-    /// Those of every product.
-    All,
     /// Those of one.
     OfProduct(ProductId),
     /// Those of the products that somebody reaches.
@@ -217,10 +215,6 @@ impl Store {
         let (before, rows) = (request.key_or(AFTER_ALL)?, request.rows());
         let mut transaction = self.database.begin_reading("list the builds").await?;
         let (list, count) = match filter {
-            BuildFilter::All => (
-                (SELECT_ALL, values![organisation, before, rows]),
-                (COUNT_ALL, values![organisation, Total::rows()]),
-            ),
             BuildFilter::OfProduct(product) => (
                 (SELECT_OF_PRODUCT, values![organisation, before, rows, product]),
                 (COUNT_OF_PRODUCT, values![organisation, Total::rows(), product]),
@@ -238,12 +232,8 @@ impl Store {
     }
 }
 
-const SELECT_ALL: &str =
-    "SELECT * FROM build WHERE organisation = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 const SELECT_OF_PRODUCT: &str = "SELECT * FROM build
     WHERE organisation = $1 AND product = $4 AND id < $2 ORDER BY id DESC LIMIT $3";
-const COUNT_ALL: &str = "SELECT COUNT(*) AS counted FROM
-    (SELECT 1 FROM build WHERE organisation = $1 LIMIT $2) AS listed";
 const COUNT_OF_PRODUCT: &str = "SELECT COUNT(*) AS counted FROM
     (SELECT 1 FROM build WHERE organisation = $1 AND product = $3 LIMIT $2) AS listed";
 

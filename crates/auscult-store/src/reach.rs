@@ -72,6 +72,31 @@ macro_rules! product_reached {
 }
 pub(crate) use product_reached;
 
+/// That an account reaches the site in a column, without the account's placeholder and `)`.
+macro_rules! at_site {
+    ($site:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM account_site AS at_site
+        WHERE at_site.organisation = $1 AND at_site.site = ",
+            $site,
+            " AND at_site.account = "
+        )
+    };
+}
+
+/// The same of the product whose build is in a column.
+macro_rules! of_product {
+    ($build:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM build AS running JOIN account_product AS reached
+            ON reached.organisation = running.organisation AND reached.product = running.product
+        WHERE running.organisation = $1 AND running.id = ",
+            $build,
+            " AND reached.account = "
+        )
+    };
+}
+
 /// A condition on devices, by the columns that name their site and their build, and the placeholders of
 /// whose sites and whose products. A device without a site is at none of them, and one of an unknown
 /// build is of none of the products.
@@ -80,33 +105,24 @@ macro_rules! device_reached {
         concat!(
             "(",
             $sites,
-            " IS NULL OR EXISTS (SELECT 1 FROM account_site AS at_site
-        WHERE at_site.organisation = $1 AND at_site.account = ",
+            " IS NULL OR ",
+            $crate::reach::at_site!($site),
             $sites,
-            " AND at_site.site = ",
-            $site,
             "))
     AND (",
             $products,
-            " IS NULL OR EXISTS (SELECT 1 FROM build AS running JOIN account_product AS reached
-            ON reached.organisation = running.organisation AND reached.product = running.product
-        WHERE running.organisation = $1 AND running.id = ",
-            $build,
-            " AND reached.account = ",
+            " IS NULL OR ",
+            $crate::reach::of_product!($build),
             $products,
             "))"
         )
     };
 }
-pub(crate) use device_reached;
+pub(crate) use {at_site, device_reached, of_product};
 
-/// The two parts of that for a statement that is put together, each without its placeholder and `)`.
-pub(crate) const AT_SITE_REACHED: &str = "EXISTS (SELECT 1 FROM account_site AS at_site
-    WHERE at_site.organisation = $1 AND at_site.site = device.site AND at_site.account = $";
-pub(crate) const OF_PRODUCT_REACHED: &str = "EXISTS (SELECT 1 FROM build AS running
-        JOIN account_product AS reached
-            ON reached.organisation = running.organisation AND reached.product = running.product
-    WHERE running.organisation = $1 AND running.id = device.build AND reached.account = $";
+/// The two parts of that for a statement that is put together, each without its number and `)`.
+pub(crate) const AT_SITE_REACHED: &str = concat!(at_site!("device.site"), "$");
+pub(crate) const OF_PRODUCT_REACHED: &str = concat!(of_product!("device.build"), "$");
 
 /// Refuses a reach that cannot be kept.
 pub(crate) fn check(reach: &Reach) -> Result<()> {
@@ -130,33 +146,16 @@ pub(crate) async fn put(
     ] {
         transaction.execute(delete, values![organisation, account]).await?;
     }
-    let insert = "INSERT INTO account_site (organisation, account, site) VALUES ($1, $2, $3)";
-    for site in &reach.sites {
-        transaction.execute(insert, values![organisation, account, site.as_str()]).await?;
-    }
-    let insert = "INSERT INTO account_product (organisation, account, product)
-                  VALUES ($1, $2, $3)";
+    let sites = reach.sites.iter().map(|site| values![organisation, account, site.as_str()]);
+    let into = "INSERT INTO account_site (organisation, account, site)";
+    transaction.insert(into, sites.collect(), "").await?;
     for product in &reach.products {
         crate::product::check_product(transaction, organisation, *product).await?;
-        transaction.execute(insert, values![organisation, account, *product]).await?;
     }
+    let products = reach.products.iter().map(|one| values![organisation, account, *one]);
+    let into = "INSERT INTO account_product (organisation, account, product)";
+    transaction.insert(into, products.collect(), "").await?;
     Ok(())
-}
-
-/// Adds what an account reaches to what was read of it.
-pub(crate) async fn complete(
-    transaction: &mut Transaction,
-    organisation: OrganisationId,
-    mut account: Account,
-) -> Result<Account> {
-    let select = "SELECT site, NULL AS product FROM account_site
-            WHERE organisation = $1 AND account = $2
-        UNION ALL SELECT NULL AS site, product FROM account_product
-            WHERE organisation = $1 AND account = $2";
-    for row in transaction.rows(select, values![organisation, account.id]).await? {
-        take(&mut account.is.reach, &row)?;
-    }
-    Ok(account)
 }
 
 /// What every account reaches that is limited.
@@ -174,7 +173,8 @@ pub(crate) async fn of_all(
     Ok(all)
 }
 
-fn take(reach: &mut Reach, row: &Row) -> Result<()> {
+/// Takes in the site or the product of a row.
+pub(crate) fn take(reach: &mut Reach, row: &Row) -> Result<()> {
     reach.sites.extend(row.text_or_null("site")?);
     reach.products.extend(row.parsed_or_null::<ProductId>("product")?);
     Ok(())

@@ -107,8 +107,8 @@ async fn page(
     Ok(ListView { items: views, next, total: page.total.into() })
 }
 
-/// Lists builds of every product that you reach, the newest first. `evaluation` is absent where a build was not
-/// judged yet by what holds now.
+/// Lists builds of every product that you reach, the newest first. `evaluation` is absent where a build
+/// was not judged yet by what holds now.
 #[utoipa::path(get, path = "/api/v1/builds", params(Paging), responses(
     (status = 200, description = "A page of builds", body = ListView<BuildView>),
     (status = "default", description = "Refused", body = ProblemBody)))]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Identity},
-    evaluate::{self, today},
+    evaluate::today,
     problem::{Answer, Problem, ProblemBody},
     state::App,
 };
@@ -88,7 +88,7 @@ pub(crate) async fn list(
     Id(product): Id<ProductId>,
 ) -> Answer<Json<Decisions>> {
     products::find(&app, &who, product).await?;
-    evaluate::decisions(&app, who.organisation, product).await.map(Json)
+    Ok(Json(app.store.decisions(who.organisation, product, Timestamp::now()).await?))
 }
 
 /// Records a decision, or withdraws it.

@@ -1,6 +1,6 @@
 //! What the REST interface gives out.
 
-use auscult_model::{SNAPSHOT_AGE_DAYS_MAX, Verdict};
+use auscult_model::{SNAPSHOT_AGE_DAYS_MAX, Verdict, VerdictReason};
 use auscult_store::{Build, BuildKind, BuildState, Job, Page, Product, Total};
 use axum::{
     Json,
@@ -210,19 +210,21 @@ pub(crate) struct EvaluationView {
 
 impl EvaluationView {
     pub(crate) fn of(summary: &Summary, advisories: &Advisories) -> Self {
-        Self {
-            as_of: today().to_string(),
-            snapshot: SnapshotView::of(advisories),
-            verdict: (&summary.verdict).into(),
-            counts: summary.counts,
-        }
+        Self::with(summary, advisories, (&summary.verdict).into())
     }
 
     /// The same for a list, where the reasons of the verdict name no findings: a build may have thousands.
     pub(crate) fn in_list(summary: &Summary, advisories: &Advisories) -> Self {
-        let mut view = Self::of(summary, advisories);
-        view.verdict.reasons.iter_mut().for_each(|reason| reason.findings.clear());
-        view
+        Self::with(summary, advisories, VerdictView::of(&summary.verdict, |_| Vec::new()))
+    }
+
+    fn with(summary: &Summary, advisories: &Advisories, verdict: VerdictView) -> Self {
+        Self {
+            as_of: today().to_string(),
+            snapshot: SnapshotView::of(advisories),
+            verdict,
+            counts: summary.counts,
+        }
     }
 }
 
@@ -250,11 +252,18 @@ pub(crate) struct ReasonView {
 
 impl From<&Verdict> for VerdictView {
     fn from(verdict: &Verdict) -> Self {
-        let reason = |reason: &auscult_model::VerdictReason| ReasonView {
+        Self::of(verdict, |reason| reason.findings.clone())
+    }
+}
+
+impl VerdictView {
+    /// A verdict with what is told of the findings of each reason.
+    fn of(verdict: &Verdict, findings: impl Fn(&VerdictReason) -> Vec<String>) -> Self {
+        let reason = |reason: &VerdictReason| ReasonView {
             outcome: word(&reason.outcome),
             rule: reason.rule.clone(),
             text: reason.text.clone(),
-            findings: reason.findings.clone(),
+            findings: findings(reason),
         };
         let reasons = verdict.reasons.iter().map(reason).collect();
         Self { outcome: word(&verdict.outcome), reasons }

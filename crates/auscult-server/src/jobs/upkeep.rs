@@ -26,7 +26,7 @@ const UPLOAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// So long changes are told at least before builds are judged anew.
 const TELL: Duration = Duration::from_secs(2);
-/// Builds that are looked through at once.
+/// Builds that are judged by what held when the first of them was.
 const BUILDS_AT_ONCE: usize = 200;
 
 /// Takes away what is of no use to anybody, again and again.
@@ -81,23 +81,23 @@ pub(super) async fn judge_ahead(app: App) {
 /// First judges all, so that their numbers are there soon; then tells what became different.
 async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
     for organisation in app.store.organisations().await? {
-        let builds = app.evaluator.mirror.builds(app, organisation.id).await?;
-        for some in builds.chunks(BUILDS_AT_ONCE) {
-            judge(app, organisation.id, some).await?;
+        let organisation = organisation.id;
+        let builds = app.evaluator.mirror.builds(app, organisation).await?;
+        let (mut viewer, mut wanting) =
+            (app.evaluator.viewer(app, organisation).await?, Vec::new());
+        for build in &builds {
+            wanting.extend(viewer.wanting(build).await?.map(|_| Arc::clone(build)));
         }
-        let begun = Instant::now();
-        for some in builds.chunks(BUILDS_AT_ONCE) {
-            tell(app, organisation.id, some).await?;
-            // What was told stays told; what has to be judged anew comes before the rest.
-            if *app.stopping.borrow() || begun.elapsed() > TELL && changed.is_rung() {
-                return Ok(());
-            }
+        for some in wanting.chunks(BUILDS_AT_ONCE) {
+            judge(app, organisation, some).await?;
         }
+        tell(app, organisation, &builds, changed).await?;
     }
     Ok(())
 }
 
-/// Judges those that are not judged by what holds now, some at a time.
+/// Judges those that are not judged by what holds now, two or more at a time; what holds is looked up
+/// once for all of them.
 async fn judge(app: &App, organisation: OrganisationId, builds: &[Arc<Build>]) -> Answer<()> {
     let mut viewer = app.evaluator.viewer(app, organisation).await?;
     let mut to_judge = Vec::new();
@@ -119,11 +119,18 @@ async fn judge(app: &App, organisation: OrganisationId, builds: &[Arc<Build>]) -
     Ok(())
 }
 
-/// Tells what became different for builds that were judged.
-async fn tell(app: &App, organisation: OrganisationId, builds: &[Arc<Build>]) -> Answer<()> {
+/// Tells what became different for builds that were judged. What was told stays told; after a while what
+/// has to be judged anew comes before the rest.
+async fn tell(
+    app: &App,
+    organisation: OrganisationId,
+    builds: &[Arc<Build>],
+    changed: &Listener,
+) -> Answer<()> {
     let mut viewer = app.evaluator.viewer(app, organisation).await?;
+    let begun = Instant::now();
     for build in builds {
-        if *app.stopping.borrow() {
+        if *app.stopping.borrow() || begun.elapsed() > TELL && changed.is_rung() {
             return Ok(());
         }
         let Some((basis, summary)) = viewer.judged(build).await? else { continue };

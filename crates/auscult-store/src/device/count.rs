@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use auscult_model::{Device, DeviceField};
 
-use super::indexed;
+use super::column;
 use crate::{
     BuildId, OrganisationId, Result, Store, Within,
     database::{Row, Transaction, made_of_constants, places},
@@ -43,8 +43,7 @@ pub(super) struct Counts(BTreeMap<[String; 3], i64>);
 impl Counts {
     /// Counts a device that runs a build once more, or once less.
     pub(super) fn take(&mut self, is: &Device, build: Option<BuildId>, more: i64) {
-        let text = |field| is.get(field).map(|value| indexed(&value.to_string()));
-        let text = |field| text(field).unwrap_or_default();
+        let text = |field| column(is, field).unwrap_or_default();
         let build = build.map(|build| build.to_string()).unwrap_or_default();
         let place = [build, text(DeviceField::Site), text(DeviceField::Department)];
         *self.0.entry(place).or_default() += more;

@@ -77,9 +77,7 @@ impl Store {
         let mut transaction = self.database.begin_reading("list the devices").await?;
         Page::read(&mut transaction, request, select, count, device, key).await
     }
-}
 
-impl Store {
     /// All devices in which a text stands, where they are not many; none where no text is looked for, or
     /// where it stands in so many that those of a page are soon found in the order of the list.
     async fn few(
@@ -87,7 +85,7 @@ impl Store {
         organisation: OrganisationId,
         filter: &DeviceFilter,
     ) -> Result<Option<Vec<KeptDevice>>> {
-        const FEW: usize = 1_000;
+        const FEW: u32 = 1_000;
         if filter.text.is_none() {
             return Ok(None);
         }
@@ -98,11 +96,12 @@ impl Store {
             chosen.replacen("organisation = ", "organisation || '' = ", 1),
             values.len() + 1
         );
-        values.push(Value::from(i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1)));
+        values.push(Value::from(FEW + 1));
         let select = made_of_constants(select);
         let mut transaction = self.database.begin_reading("look for devices").await?;
         let rows = transaction.rows(select, values).await?;
-        (rows.len() <= FEW).then(|| rows.iter().map(device).collect()).transpose()
+        let are_few = u32::try_from(rows.len()).is_ok_and(|rows| rows <= FEW);
+        are_few.then(|| rows.iter().map(device).collect()).transpose()
     }
 }
 

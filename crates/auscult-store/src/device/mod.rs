@@ -252,7 +252,7 @@ async fn insert(
     counts: &mut Counts,
 ) -> Result<Vec<DeviceId>> {
     /// So many are few for whatever way a database finds them.
-    const FEW: usize = 1_000;
+    const FEW: usize = 5 * ROWS_AT_ONCE;
     let mut ids = Vec::new();
     for some in all.chunks(ROWS_AT_ONCE) {
         if ids.len() == FEW {
@@ -403,7 +403,7 @@ fn sorted_by(is: &Device) -> String {
 
 /// What lists are chosen and sorted by, in the order of the columns.
 fn columns(is: &Device) -> Vec<Value> {
-    let text = |field| is.get(field).map(|value| indexed(&value.to_string()));
+    let text = |field| column(is, field);
     values![
         sorted_by(is),
         text(DeviceField::Manufacturer),
@@ -415,6 +415,11 @@ fn columns(is: &Device) -> Vec<Value> {
         text(DeviceField::EndOfSupport),
         searched(is),
     ]
+}
+
+/// A field as its column has it.
+fn column(is: &Device, field: DeviceField) -> Option<String> {
+    is.get(field).map(|value| indexed(&value.to_string()))
 }
 
 /// As much of a text as an index of PostgreSQL takes, beside what lists are sorted by.

@@ -36,8 +36,8 @@ pub struct KeptWaiver {
 }
 
 impl Store {
-    /// Waivers of devices within somebody's reach that are in service under them, the first to end first. One that has ended
-    /// is still listed: the device is in service all the same.
+    /// Waivers of devices within somebody's reach that are in service under them, the first to end first.
+    /// One that has ended is still listed: the device is in service all the same.
     pub async fn waivers(
         &self,
         organisation: OrganisationId,

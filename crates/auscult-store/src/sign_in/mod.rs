@@ -50,7 +50,7 @@ impl Store {
         check_name("source of the account", &source.word)?;
         let mut transaction = self.database.begin("sign somebody in").await?;
         let select =
-            "SELECT * FROM account WHERE organisation = $1 AND source = $2 AND subject = $3";
+            "SELECT id FROM account WHERE organisation = $1 AND source = $2 AND subject = $3";
         let values = values![organisation, source.word.as_str(), subject];
         let row = transaction.row(select, values).await?;
         let Some(known) = whole(&mut transaction, organisation, row.as_ref()).await? else {

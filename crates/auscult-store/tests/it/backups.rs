@@ -69,7 +69,7 @@ async fn told(store: &Store, organisation: &Organisation, product: &Product) -> 
     for state in [JobState::Queued, JobState::Leased, JobState::Done, JobState::Dead] {
         jobs.push(store.jobs(of, state, &request).await.unwrap());
     }
-    let builds = store.builds(of, BuildFilter::All, &request).await.unwrap();
+    let builds = store.builds(of, BuildFilter::Reached(Within::ALL), &request).await.unwrap();
     for build in &builds.items {
         store.get_blob(of, build.input, 4 << 20).await.unwrap();
     }

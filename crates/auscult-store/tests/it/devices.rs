@@ -3,13 +3,13 @@
 
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
-    BuildFilter, BuildId, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate,
-    DevicesAtPlace, Error, KeptDevice, PageRequest, Released, Total, Waiver, Within,
+    BuildId, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, DevicesAtPlace, Error,
+    KeptDevice, PageRequest, Released, Total, Waiver, Within,
 };
 use jiff::civil::date;
 
 use crate::{
-    builds::upload,
+    builds::uploaded,
     databases::{at, on_each},
 };
 
@@ -140,10 +140,7 @@ fn the_build_of_a_device_says_how_it_is_known() {
         let store = &database.store;
         let (organisation, product) = database.product().await;
         let of = organisation.id;
-        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
-        store.create_build(of, &upload(product.id, blob.sha256), at(1)).await.unwrap();
-        let builds = store.builds(of, BuildFilter::All, &PageRequest::first(1)).await.unwrap();
-        let build = builds.items[0].id;
+        let build = uploaded(store, of, product.id, b"image").await;
         let id = store.create_device(of, &tagged("1"), "mia", at(2)).await.unwrap().id;
         let inferred = DeviceBuild::Inferred { build, why: "its screen shows 1.0".to_owned() };
         store.set_device_build(of, id, &inferred, "mia", at(3)).await.unwrap();
@@ -164,9 +161,7 @@ fn what_is_counted_follows_every_change_of_a_device() {
         let store = &database.store;
         let (organisation, product) = database.product().await;
         let of = organisation.id;
-        let blob = store.put_blob(of, b"image", at(1)).await.unwrap();
-        let new = upload(product.id, blob.sha256);
-        let build = store.create_build(of, &new, at(1)).await.unwrap().build.id;
+        let build = uploaded(store, of, product.id, b"image").await;
         let counts = async || -> Counted {
             let mut counts = store.devices_by_build(of, Within::ALL).await.unwrap();
             counts.sort_unstable_by_key(|one| one.build);

@@ -8,7 +8,7 @@ use auscult_store::{
 };
 
 use crate::{
-    builds::upload,
+    builds::uploaded,
     databases::{at, on_each},
 };
 
@@ -76,9 +76,7 @@ impl<'a> World<'a> {
     async fn of(store: &'a Store, of: OrganisationId) -> Self {
         let products = [product(store, of, "Pump").await, product(store, of, "Monitor").await];
         let build = async |product: ProductId| {
-            let blob = store.put_blob(of, product.to_string().as_bytes(), at(1)).await.unwrap();
-            let new = upload(product, blob.sha256);
-            store.create_build(of, &new, at(2)).await.unwrap().build.id
+            uploaded(store, of, product, product.to_string().as_bytes()).await
         };
         let builds = [build(products[0]).await, build(products[1]).await];
         let world = Self { store, of, products, builds };
