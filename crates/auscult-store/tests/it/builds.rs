@@ -1,5 +1,7 @@
 //! Builds: idempotent by content, listed in pages.
 
+use std::collections::BTreeSet;
+
 use auscult_model::Sha256;
 use auscult_store::{
     BuildFilter, BuildId, BuildKind, BuildState, Completion, Error, NewBuild, NewJob,
@@ -175,9 +177,8 @@ fn who_knows_all_builds_is_told_only_what_became_different() {
         store.bury(&job, "broken", at(4)).await.unwrap();
         let third = build(b"3").await;
         let changed = store.builds_changed(of, Some(changed.last)).await.unwrap();
-        let mut seen: Vec<_> = changed.builds.iter().map(|(_, one)| one.id).collect();
-        seen.sort_unstable();
-        assert_eq!(seen, [job.build.unwrap(), third]);
+        let seen: BTreeSet<_> = changed.builds.iter().map(|(_, one)| one.id).collect();
+        assert_eq!(seen, BTreeSet::from([job.build.unwrap(), third]));
         assert!([first, second].contains(&job.build.unwrap()));
         let other = store.ensure_organisation("Other", at(6)).await.unwrap();
         assert!(store.builds_changed(other.id, None).await.unwrap().builds.is_empty());
@@ -194,7 +195,7 @@ fn no_change_is_passed_over_while_many_are_made() {
         let uploads =
             (0_u8..40).map(|number| async move { uploaded(store, of, product, &[number]).await });
         let reading = async {
-            let (mut known, mut last) = (std::collections::BTreeSet::new(), None);
+            let (mut known, mut last) = (BTreeSet::new(), None);
             while known.len() < 40 {
                 let changed = store.builds_changed(of, last).await.unwrap();
                 last = Some(changed.last);
