@@ -235,7 +235,7 @@ impl Evaluator {
         };
         let start = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let outlined = blocking("judge the build", move || {
+        let outlined = app.behind.run("judge the build", move || {
             let outline = judge.outline(&bare, basis.as_of)?;
             Ok::<_, Problem>(Summary::of_outline(components, outline, &shared))
         });
@@ -257,7 +257,7 @@ impl Evaluator {
         }
         let bytes = app.store.get_blob(organisation, facts, FACTS_BYTES_MAX).await?;
         let (engine, shared) = (Arc::clone(&app.engine), Arc::clone(&self.shared));
-        let read = blocking("read the facts", move || {
+        let read = app.behind.run("read the facts", move || {
             let mut facts = read_facts(&bytes)?;
             facts.canonicalise();
             let bare = engine.bare(&facts);

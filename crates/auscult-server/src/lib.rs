@@ -9,6 +9,7 @@
 
 mod access;
 mod api;
+mod behind;
 mod certificate;
 mod engine;
 mod evaluate;

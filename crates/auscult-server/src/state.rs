@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    access::Identity, engine::Engine, evaluate::Evaluator, metrics::Metrics, monitor::Compared,
-    problem::Answer, settings::Settings, throttle::Throttle,
+    access::Identity, behind::Behind, engine::Engine, evaluate::Evaluator, metrics::Metrics,
+    monitor::Compared, problem::Answer, settings::Settings, throttle::Throttle,
 };
 
 /// The application; copies share everything.
@@ -23,6 +23,8 @@ pub(crate) struct Inner {
     /// Whose people sign in here.
     pub(crate) organisation: OrganisationId,
     pub(crate) evaluator: Evaluator,
+    /// For what nobody waits for.
+    pub(crate) behind: Behind,
     pub(crate) metrics: Metrics,
     pub(crate) throttle: Throttle,
     /// Rung when there is work.
@@ -73,7 +75,7 @@ impl App {
         store: Store,
         engine: Arc<dyn Engine>,
         settings: Settings,
-        organisation: OrganisationId,
+        (organisation, behind): (OrganisationId, Behind),
     ) -> Self {
         let throttle = Throttle::new(settings.requests_per_second);
         Self(Arc::new(Inner {
@@ -85,6 +87,7 @@ impl App {
             compared: Compared::default(),
             told: Bell::default(),
             stopping: watch::Sender::new(false),
+            behind,
             store,
             engine,
             settings,

@@ -30,34 +30,74 @@ pub(crate) struct Work {
     pub(crate) due: Option<Date>,
     /// Components with their versions.
     pub(crate) components: BTreeSet<(String, String)>,
-    /// The builds, the newest first.
-    pub(crate) builds: Vec<BuildId>,
     pub(crate) products: BTreeSet<ProductId>,
+    /// The builds, by their places in [`Gathered::ids`]. Thousands of vulnerabilities are in thousands of
+    /// builds, so these are short.
+    builds: Vec<u32>,
     /// The foremost place of it in the order of a build.
     place: usize,
 }
 
-/// All of it, what comes first at the beginning.
-pub(crate) struct Worklist {
-    pub(crate) works: Arc<Vec<Arc<Work>>>,
-    /// Builds of which nobody can say, as they are not inspected or not judged yet.
-    pub(crate) silent: usize,
-    pub(crate) devices: DeviceCounts,
+/// All of it, as it is while somebody asks.
+pub(crate) struct Worklist<'a> {
+    /// What comes first at the beginning.
+    pub(crate) works: Vec<&'a Work>,
+    /// All builds within the reach of who asks.
     pub(crate) fleet: Fleet,
+    /// Devices of which nobody knows the build.
+    pub(crate) devices_of_unknown_build: u64,
+    /// Builds by their places, and the devices that are known to run each.
+    builds: Vec<(BuildId, u64)>,
 }
 
-impl Worklist {
-    /// The work on what is within somebody's reach.
-    pub(crate) async fn of(
-        app: &App,
-        organisation: OrganisationId,
-        within: Within,
-    ) -> Answer<Self> {
-        let fleet = Fleet::of(app, organisation, within).await?;
-        let devices = DeviceCounts::of(app, organisation, within).await?;
-        let works = app.evaluator.works.of((organisation, within), &fleet.rows).await?;
-        Ok(Self { works, silent: fleet.silent(), devices, fleet })
+impl Worklist<'_> {
+    /// Devices that are known to run one of the builds of a work.
+    pub(crate) fn devices(&self, work: &Work) -> u64 {
+        self.builds_of(work).map(|(_, devices)| devices).sum()
     }
+
+    /// So many of the builds of a work, the newest first.
+    pub(crate) fn newest_builds(&self, work: &Work, count: usize) -> Vec<BuildId> {
+        let mut builds: Vec<BuildId> = self.builds_of(work).map(|(build, _)| *build).collect();
+        builds.sort_unstable_by(|one, other| other.cmp(one));
+        builds.truncate(count);
+        builds
+    }
+
+    fn builds_of(&self, work: &Work) -> impl Iterator<Item = &(BuildId, u64)> {
+        work.builds.iter().filter_map(|place| self.builds.get(*place as usize))
+    }
+}
+
+/// Asks something of the work on what is within somebody's reach. It is not changed meanwhile, so that
+/// nobody needs a copy of it.
+pub(crate) async fn ask<T: Send + 'static>(
+    app: &App,
+    (organisation, within): Asking,
+    question: impl FnOnce(&Worklist<'_>) -> T + Send + 'static,
+) -> Answer<T> {
+    let fleet = Fleet::of(app, organisation, within).await?;
+    let devices = DeviceCounts::of(app, organisation, within).await?;
+    let gathered = app.evaluator.works.gathered((organisation, within));
+    let asking = blocking("put the worklist together", move || {
+        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.bring_up_to(&judged(&fleet.rows));
+        question(&Worklist {
+            works: gathered.in_order().collect(),
+            devices_of_unknown_build: devices.of_unknown_build(),
+            builds: gathered.ids.iter().map(|id| (*id, devices.running(*id))).collect(),
+            fleet,
+        })
+    });
+    asking.await
+}
+
+/// Takes in what was judged since somebody asked last, so that the next who asks does not wait for that.
+pub(crate) async fn keep_up(app: &App, organisation: OrganisationId) -> Answer<()> {
+    if !app.evaluator.works.is_asked_for(organisation) {
+        return Ok(());
+    }
+    ask(app, (organisation, Within::ALL), |_| ()).await
 }
 
 /// What was put together for each organisation, and for who reaches a part of it, so that the next
@@ -66,33 +106,24 @@ impl Worklist {
 pub(crate) struct Works(Mutex<HashMap<Asking, Arc<Mutex<Gathered>>>>);
 
 /// Whose builds, and how many of them.
-type Asking = (OrganisationId, Within);
+pub(crate) type Asking = (OrganisationId, Within);
 
 /// So many are kept.
 const KEPT_MAX: usize = 16;
 
 impl Works {
-    /// The work of these builds: each vulnerability once, in the order of the outcome, known
-    /// exploitation, then the foremost place among the findings of a build, which counts with all else.
-    async fn of(&self, asking: Asking, rows: &[Row]) -> Answer<Arc<Vec<Arc<Work>>>> {
-        let gathered = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.len() >= KEPT_MAX && !all.contains_key(&asking) {
-                all.clear();
-            }
-            Arc::clone(all.entry(asking).or_default())
-        };
-        let judged = rows.iter().filter_map(|row| {
-            let (id, product) = (row.build.id, row.build.product);
-            row.summary.as_ref().map(|summary| Judged { id, product, summary: Arc::clone(summary) })
-        });
-        let judged: Vec<Judged> = judged.collect();
-        let put_together = blocking("put the worklist together", move || {
-            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-            gathered.bring_up_to(&judged);
-            Arc::clone(&gathered.list)
-        });
-        put_together.await
+    fn gathered(&self, asking: Asking) -> Arc<Mutex<Gathered>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT_MAX && !all.contains_key(&asking) {
+            all.clear();
+        }
+        Arc::clone(all.entry(asking).or_default())
+    }
+
+    /// Whether somebody who reaches all of it asked for it.
+    fn is_asked_for(&self, organisation: OrganisationId) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains_key(&(organisation, Within::ALL))
     }
 }
 
@@ -103,16 +134,28 @@ struct Judged {
     summary: Arc<Summary>,
 }
 
-/// What is known of the work of some builds.
+fn judged(rows: &[Row]) -> Vec<Judged> {
+    let judged = rows.iter().filter_map(|row| {
+        let (id, product) = (row.build.id, row.build.product);
+        row.summary.as_ref().map(|summary| Judged { id, product, summary: Arc::clone(summary) })
+    });
+    judged.collect()
+}
+
+/// What is known of the work of some builds: each vulnerability once, in the order of the outcome, known
+/// exploitation, then the foremost place among the findings of a build, which counts with all else.
 #[derive(Default)]
 struct Gathered {
     /// The builds that were taken in, each as it was then. What is kept by address belongs to them.
     builds: HashMap<BuildId, Arc<Summary>>,
-    works: Vec<Arc<Work>>,
+    /// The same in the order in which they were.
+    ids: Vec<BuildId>,
+    works: Vec<Work>,
     by_id: HashMap<String, usize>,
     /// Builds have findings in common, which are one in memory: only the first time is one looked at.
     by_touch: HashMap<usize, usize>,
-    list: Arc<Vec<Arc<Work>>>,
+    /// Places in `works`, what comes first at the beginning.
+    order: Vec<usize>,
 }
 
 impl Gathered {
@@ -133,12 +176,20 @@ impl Gathered {
                 self.take(one);
             }
         }
-        let mut list = self.works.clone();
-        list.sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
-        self.list = Arc::new(list);
+        self.order.extend(self.order.len()..self.works.len());
+        let works = &self.works;
+        let rank = |place: &usize| works.get(*place).map(Work::rank);
+        // Stable, as that is fast where most is in its order already.
+        self.order.sort_by(|one, other| rank(one).cmp(&rank(other)));
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &Work> {
+        self.order.iter().filter_map(|place| self.works.get(*place))
     }
 
     fn take(&mut self, judged: &Judged) {
+        let Ok(build) = u32::try_from(self.ids.len()) else { return };
+        self.ids.push(judged.id);
         for (place, touch) in judged.summary.touches.iter().enumerate() {
             if !touch.is_open {
                 continue;
@@ -148,12 +199,11 @@ impl Gathered {
             let Some(id) = touch.ids.first() else { continue };
             let at = known.unwrap_or_else(|| self.place_of(id, touch, place));
             let Some(work) = self.works.get_mut(at) else { continue };
-            let work = Arc::make_mut(work);
             if known.is_none() {
                 self.by_touch.insert(address, at);
                 work.take_in(touch);
             }
-            work.add(judged, place);
+            work.add(build, judged.product, place);
         }
         self.builds.insert(judged.id, Arc::clone(&judged.summary));
     }
@@ -163,7 +213,7 @@ impl Gathered {
             return *at;
         }
         let at = self.works.len();
-        self.works.push(Arc::new(Work::of(id, touch, place)));
+        self.works.push(Work::of(id, touch, place));
         self.by_id.insert(id.to_owned(), at);
         at
     }
@@ -178,8 +228,8 @@ impl Work {
             is_exploited: touch.is_exploited,
             due: touch.due,
             components: BTreeSet::new(),
-            builds: Vec::new(),
             products: BTreeSet::new(),
+            builds: Vec::new(),
             place,
         }
     }
@@ -200,19 +250,18 @@ impl Work {
         self.components.insert((touch.component.clone(), touch.version.clone()));
     }
 
-    /// Takes in that a build has it, at this place of its findings.
-    fn add(&mut self, judged: &Judged, place: usize) {
+    /// Takes in that a build has it, at this place of its findings. The builds come one after the other.
+    fn add(&mut self, build: u32, product: ProductId, place: usize) {
         self.place = self.place.min(place);
-        // Most come in their order; a build with several of its findings comes more than once.
-        if let Err(at) = self.builds.binary_search_by(|known| judged.id.cmp(known)) {
-            self.builds.insert(at, judged.id);
-            self.products.insert(judged.product);
+        if self.builds.last() != Some(&build) {
+            self.builds.push(build);
+            self.products.insert(product);
         }
     }
 
-    /// Devices that are known to run one of the builds.
-    pub(crate) fn devices(&self, counts: &DeviceCounts) -> u64 {
-        self.builds.iter().map(|build| counts.running(*build)).sum()
+    /// Builds in which it is open.
+    pub(crate) fn builds(&self) -> usize {
+        self.builds.len()
     }
 
     /// Its components in words.
@@ -224,7 +273,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use auscult_model::{Verdict, VerdictOutcome};
     use auscult_store::{BuildId, ProductId};
@@ -256,8 +305,15 @@ mod tests {
         Judged { id, product, summary }
     }
 
+    /// Everything in its order, with the builds by their ids.
     fn told(gathered: &Gathered) -> Vec<String> {
-        gathered.list.iter().map(|work: &Arc<Work>| format!("{work:?}")).collect()
+        let told = gathered.in_order().map(|work| {
+            let builds = work.builds.iter().map(|place| gathered.ids[*place as usize]);
+            let builds: BTreeSet<BuildId> = builds.collect();
+            assert_eq!(builds.len(), work.builds(), "a build counts once");
+            format!("{builds:?} {:?}", Work { builds: Vec::new(), ..work.clone() })
+        });
+        told.collect()
     }
 
     #[test]
@@ -271,18 +327,13 @@ mod tests {
         let mut at_once = Gathered::default();
         at_once.bring_up_to(&all);
         assert_eq!(told(&bit_by_bit), told(&at_once));
-        assert!(at_once.list.iter().all(|work| work.builds.is_sorted_by(|one, next| one > next)));
-        // A list that somebody still reads stays as it was, and what a build had is gone with it.
-        let before = Arc::clone(&bit_by_bit.list);
+        assert!(at_once.in_order().all(|work| work.builds() > 0));
+        // What a build had is gone with it.
         all[0] = Judged { summary: judged(&[], 1).summary, ..judged(&touches, 1) };
         all.remove(2);
         bit_by_bit.bring_up_to(&all);
         let mut anew = Gathered::default();
         anew.bring_up_to(&all);
         assert_eq!(told(&bit_by_bit), told(&anew));
-        assert_eq!(
-            before.iter().map(|work| format!("{work:?}")).collect::<Vec<_>>(),
-            told(&at_once)
-        );
     }
 }

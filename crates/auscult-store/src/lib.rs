@@ -48,7 +48,7 @@ pub use check_in::{KeptReference, NewVerification, TrustedKey, Verification};
 pub use decision::{DecisionRevision, WhatIsDecided};
 pub use device::{
     Custody, CustodyStep, DeviceBuild, DeviceEvent, DeviceFilter, DeviceUpdate, DevicesAtPlace,
-    DevicesOfBuild, Imported, KeptDevice, KeptWaiver, Released, SavedMapping, Waiver,
+    DevicesOfBuild, Imported, KeptDevice, KeptWaiver, Released, SavedMapping, System, Waiver,
 };
 pub use doctor::{Checkup, Depth, Integrity};
 pub use error::{Error, Result};

@@ -123,7 +123,7 @@ pub(crate) const TABLES: &[Table] = &[
     table!("device": organisation Text, id Text, sorted_by Text, manufacturer Text, model Text,
         site Text, department Text, status Text, next_maintenance Text, end_of_support Text,
         body Text, build Text, build_basis Text, build_why Text, custody Text, revision Int,
-        created_at Int, changed_at Int, searched Text),
+        created_at Int, changed_at Int, searched Text, system Text),
     table!("device_count": organisation Text, build Text, site Text, department Text, devices Int),
     table!("device_identity": organisation Text, identity Text, device Text),
     table!("device_event": organisation Text, device Text, revision Int, at Int, actor Text,

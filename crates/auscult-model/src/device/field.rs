@@ -68,7 +68,7 @@ macro_rules! fields {
 
 fields! {
     /// The number on the owner's label
-    AssetTag "asset_tag" FieldKind::Text, ["asset", "asset no", "asset number", "tag", "tag number", "equipment id", "equipment number", "control number", "inventory number", "ce number", "inventarnummer"];
+    AssetTag "asset_tag" FieldKind::Text, ["asset", "asset no", "asset number", "tag", "tag number", "equipment id", "equipment no", "equipment number", "control number", "inventory number", "ce number", "inventarnummer"];
     /// The maker's serial number
     Serial "serial" FieldKind::Text, ["serial no", "serial number", "sn", "s n", "seriennummer"];
     /// The device identifier of its UDI

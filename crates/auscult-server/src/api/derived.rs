@@ -183,12 +183,20 @@ impl FindingFilter {
 
 /// A part of a list that is in memory.
 #[derive(Debug)]
-pub(crate) struct Part<'a, T> {
-    pub(crate) items: Vec<&'a T>,
+pub(crate) struct Part<T> {
+    pub(crate) items: Vec<T>,
     pub(crate) next: Option<String>,
     pub(crate) total: usize,
     /// How many come before it.
     pub(crate) start: usize,
+}
+
+impl<T> Part<T> {
+    /// The same with what is made of each.
+    pub(crate) fn map<U>(self, make: impl FnMut(T) -> U) -> Part<U> {
+        let Self { items, next, total, start } = self;
+        Part { items: items.into_iter().map(make).collect(), next, total, start }
+    }
 }
 
 /// Cuts a page out of a list; `tag` names what the list was derived from.
@@ -197,7 +205,7 @@ pub(crate) fn cut<'a, T>(
     after: Option<&str>,
     limit: usize,
     tag: &str,
-) -> Answer<Part<'a, T>> {
+) -> Answer<Part<&'a T>> {
     let start = match after.filter(|after| !after.is_empty()) {
         None => 0,
         Some(after) => place(after, tag)?,

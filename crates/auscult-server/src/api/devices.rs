@@ -103,6 +103,8 @@ pub(crate) struct DevicesInput {
     pub(crate) model: Option<String>,
     pub(crate) site: Option<String>,
     pub(crate) department: Option<String>,
+    /// The system that they are parts of.
+    pub(crate) system: Option<String>,
     pub(crate) status: Option<String>,
     /// `in-service`, `checked-out`, `returned` or `held`.
     pub(crate) custody: Option<String>,
@@ -127,6 +129,7 @@ impl DevicesInput {
             model: said(&self.model),
             site: said(&self.site),
             department: said(&self.department),
+            system: said(&self.system),
             status: said(&self.status),
             custody: said(&self.custody),
             basis: said(&self.basis),

@@ -19,6 +19,7 @@ mod products;
 mod release;
 mod sign_in;
 mod snapshots;
+mod systems;
 mod trust;
 mod upload;
 mod views;
@@ -123,6 +124,7 @@ pub(crate) fn routes() -> (Router<App>, Description) {
         .routes(routes!(devices::set_build))
         .routes(routes!(devices::history))
         .routes(routes!(devices::step))
+        .routes(routes!(systems::list))
         .routes(routes!(check_in::challenge))
         .routes(routes!(check_in::list, check_in::verify))
         .routes(routes!(check_in::verdict))

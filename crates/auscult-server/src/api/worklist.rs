@@ -1,22 +1,19 @@
 //! What to do first, over all builds.
 
-use std::sync::Arc;
-
 use auscult_store::ProductId;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    derived::cut,
+    derived::{Part, cut},
     extract::{Asked, Paging},
 };
 use crate::{
     access::Caller,
-    fleet::DeviceCounts,
     problem::{Answer, Problem, ProblemBody},
     state::App,
-    worklist::{Work, Worklist},
+    worklist::{self, Work, Worklist},
 };
 
 /// Builds that an entry names.
@@ -41,7 +38,7 @@ pub(crate) struct WorkFilter {
 
 impl WorkFilter {
     /// The work that is wanted, in its order.
-    pub(crate) fn chosen<'a>(&self, all: &'a [Arc<Work>]) -> Answer<Vec<&'a Work>> {
+    pub(crate) fn chosen<'a>(&self, all: &Worklist<'a>) -> Answer<Vec<&'a Work>> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let product = said(&self.product).map(|text| text.parse::<ProductId>()).transpose();
         let product = product.map_err(|_| Problem::not_found("product"))?;
@@ -57,12 +54,13 @@ impl WorkFilter {
                 && product.is_none_or(|product| work.products.contains(&product))
                 && text.as_ref().is_none_or(has)
         };
-        Ok(all.iter().map(AsRef::as_ref).filter(is_wanted).collect())
+        Ok(all.works.iter().copied().filter(is_wanted).collect())
     }
 
-    /// What a page was cut from: the next one must be of the same.
-    pub(crate) fn tag(total: usize) -> String {
-        format!("work{total}")
+    /// A page of the work that is wanted; the next one must be of a list as long.
+    pub(crate) fn part<'a>(&self, all: &Worklist<'a>, limit: usize) -> Answer<Part<&'a Work>> {
+        let chosen = self.chosen(all)?;
+        cut(&chosen, self.after.as_deref(), limit, &format!("work{}", chosen.len()))
     }
 }
 
@@ -86,18 +84,18 @@ pub(crate) struct WorkView {
 }
 
 impl WorkView {
-    fn of(work: &Work, devices: &DeviceCounts) -> Self {
+    fn of(work: &Work, list: &Worklist<'_>) -> Self {
         let component = |(name, version): &(String, String)| format!("{name} {version}");
-        let newest = work.builds.iter().take(NEWEST_MAX);
+        let newest = list.newest_builds(work, NEWEST_MAX);
         Self {
             id: work.id.clone(),
             outcome: work.outcome.clone(),
             known_exploited: work.is_exploited,
             due: work.due.map(|due| due.to_string()),
             components: work.components.iter().map(component).collect(),
-            builds: work.builds.len(),
-            newest_builds: newest.map(ToString::to_string).collect(),
-            devices: work.devices(devices),
+            builds: work.builds(),
+            newest_builds: newest.iter().map(ToString::to_string).collect(),
+            devices: list.devices(work),
         }
     }
 }
@@ -127,15 +125,15 @@ pub(crate) async fn worklist(
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Json<WorklistView>> {
     let limit = Paging { after: None, limit: filter.limit }.limit()?;
-    let list = Worklist::of(&app, who.organisation, who.within()).await?;
-    let chosen = filter.chosen(&list.works)?;
-    let tag = WorkFilter::tag(chosen.len());
-    let part = cut(&chosen, filter.after.as_deref(), limit as usize, &tag)?;
-    Ok(Json(WorklistView {
-        items: part.items.iter().map(|work| WorkView::of(work, &list.devices)).collect(),
-        next: part.next,
-        total: part.total,
-        unknown: list.silent,
-        devices_of_unknown_build: list.devices.of_unknown_build(),
-    }))
+    let view = move |list: &Worklist<'_>| {
+        let part = filter.part(list, limit as usize)?.map(|work| WorkView::of(work, list));
+        Ok(WorklistView {
+            items: part.items,
+            next: part.next,
+            total: part.total,
+            unknown: list.fleet.silent(),
+            devices_of_unknown_build: list.devices_of_unknown_build,
+        })
+    };
+    worklist::ask(&app, (who.organisation, who.within()), view).await?.map(Json)
 }

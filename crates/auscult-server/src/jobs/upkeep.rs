@@ -12,6 +12,7 @@ use crate::{
     monitor,
     problem::Answer,
     state::{App, Listener},
+    worklist,
 };
 
 /// How often things are tidied up.
@@ -90,6 +91,7 @@ async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
         }
         for some in wanting.chunks(BUILDS_AT_ONCE) {
             judge(app, organisation, some).await?;
+            worklist::keep_up(app, organisation).await?;
         }
         tell(app, organisation, &builds, changed).await?;
     }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use auscult_model::Sha256;
-use auscult_store::{Build, BuildId, OrganisationId, Telling};
+use auscult_store::{Build, BuildId, OrganisationId, Telling, Told};
 use jiff::Timestamp;
 
 use self::{
@@ -26,7 +26,7 @@ use self::{
     told::{Difference, State},
 };
 use crate::{
-    evaluate::{Basis, blocking},
+    evaluate::Basis,
     problem::{Answer, Problem},
     state::App,
     summary::Summary,
@@ -63,11 +63,18 @@ pub(crate) async fn rules(
     Ok(rules)
 }
 
-/// Compares a judged build with what was told of it last, and records what changed.
+/// What is told of a build now, and how it differs from what was told last.
+struct Comparison {
+    changes: Difference,
+    event: Option<String>,
+    is: Told,
+}
+
+/// Comparison a judged build with what was told of it last, and records what changed.
 pub(crate) async fn compare(
     app: &App,
     organisation: OrganisationId,
-    build: &Build,
+    build: &Arc<Build>,
     basis: Basis,
     summary: &Arc<Summary>,
 ) -> Answer<()> {
@@ -77,34 +84,28 @@ pub(crate) async fn compare(
         return Ok(());
     }
     let whole = Arc::clone(summary);
-    let written = blocking("write what is told", move || {
-        let state = State::of(&whole);
-        let text = state.text()?;
-        let digest = Sha256::of(&text);
-        Ok::<_, Problem>((state, text, digest))
-    });
-    let (state, text, digest) = written.await??;
+    let written = app.behind.run("write what is told", move || Written::of(&whole));
+    let written = Arc::new(written.await??);
     for _ in 0..ATTEMPTS {
         let was = app.store.told(organisation, build.id).await?;
-        if was.as_ref().is_some_and(|was| was.digest == digest) {
+        let was_digest = was.as_ref().map(|was| was.digest);
+        if was_digest == Some(written.digest) {
             app.compared.keep(build.id, basis);
             return Ok(());
         }
-        let before = was.as_ref().map(State::unpacked).transpose()?;
         let advisories = app.evaluator.advisories(app, organisation).await?;
-        let by = (advisories.info(), basis.as_of);
-        let changes = Difference::of(build, by, before.as_ref(), &state, summary);
+        let of = (Arc::clone(build), Arc::clone(summary), Arc::clone(&written));
+        let compared = app.behind.run("compare with what was told", move || {
+            let (build, summary, written) = of;
+            let by = (advisories.info(), basis.as_of);
+            written.compare(was.as_ref(), |was, is| Difference::of(&build, by, was, is, &summary))
+        });
+        let Comparison { changes, event, is } = compared.await??;
         let rules = rules(app, organisation).await?;
         let wanting = rules.iter().filter(|(_, rule)| rule.wants(build.product, &changes));
-        let wanting: Vec<_> = wanting.map(|(kept, _)| kept.id).collect();
-        let event = changes.is_news().then(|| changes.text()).transpose()?;
-        let telling = Telling {
-            build: build.id,
-            was: was.map(|was| was.digest),
-            is: &State::packed(&text)?,
-            event: event.as_deref(),
-            rules: &wanting,
-        };
+        let rules: Vec<_> = wanting.map(|(kept, _)| kept.id).collect();
+        let event = event.as_deref();
+        let telling = Telling { build: build.id, was: was_digest, is: &is, event, rules: &rules };
         if app.store.tell(organisation, &telling, Timestamp::now()).await? {
             app.compared.keep(build.id, basis);
             if event.is_some() {
@@ -116,4 +117,31 @@ pub(crate) async fn compare(
     }
     let why = "other replicas were faster each time";
     Err(Problem::internal("record what changed for a build", &why))
+}
+
+/// A state with its text.
+struct Written {
+    state: State,
+    text: Vec<u8>,
+    digest: Sha256,
+}
+
+impl Written {
+    fn of(summary: &Summary) -> Answer<Self> {
+        let state = State::of(summary);
+        let text = state.text()?;
+        Ok(Self { digest: Sha256::of(&text), state, text })
+    }
+
+    /// Comparison it with what was told last.
+    fn compare(
+        &self,
+        was: Option<&Told>,
+        differ: impl FnOnce(Option<&State>, &State) -> Difference,
+    ) -> Answer<Comparison> {
+        let was = was.map(State::unpacked).transpose()?;
+        let changes = differ(was.as_ref(), &self.state);
+        let event = changes.is_news().then(|| changes.text()).transpose()?;
+        Ok(Comparison { changes, event, is: State::packed(&self.text)? })
+    }
 }

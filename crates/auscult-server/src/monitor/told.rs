@@ -1,7 +1,7 @@
 //! What is told of a build, and how it differs from what was told before.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     io::{Read as _, Write as _},
 };
 
@@ -75,18 +75,18 @@ impl Line {
 
 impl State {
     pub(crate) fn of(summary: &Summary) -> Self {
-        let mut lines: BTreeMap<(String, String, String), Line> = BTreeMap::new();
-        for touch in &summary.touches {
-            let Some(id) = touch.ids.first() else { continue };
-            let line = Line::of(id, touch);
-            let (id, component, version) = line.key();
-            let key = (id.to_owned(), component.to_owned(), version.to_owned());
-            match lines.get_mut(&key) {
+        let lines = summary.touches.iter();
+        let lines = lines.filter_map(|touch| Some(Line::of(touch.ids.first()?, touch)));
+        let mut lines: Vec<Line> = lines.collect();
+        lines.sort_by(|one, other| one.key().cmp(&other.key()));
+        let mut findings: Vec<Line> = Vec::with_capacity(lines.len());
+        for line in lines {
+            match findings.last_mut().filter(|known| known.key() == line.key()) {
                 Some(known) => known.take_in(line),
-                None => drop(lines.insert(key, line)),
+                None => findings.push(line),
             }
         }
-        Self { verdict: word(&summary.verdict.outcome), findings: lines.into_values().collect() }
+        Self { verdict: word(&summary.verdict.outcome), findings }
     }
 
     /// The text that is kept, by whose digest states are compared.
@@ -97,7 +97,7 @@ impl State {
     /// The text of a state as the store keeps it.
     pub(crate) fn packed(text: &[u8]) -> Answer<Told> {
         let failed = |error: std::io::Error| Problem::internal("pack what is told", &error);
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(text).map_err(failed)?;
         Ok(Told { digest: Sha256::of(text), body: encoder.finish().map_err(failed)? })
     }

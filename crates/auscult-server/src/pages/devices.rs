@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{
     Frame,
     form::{Fields, lead_on},
-    render,
+    render, systems,
     text::{self, Pager},
 };
 use crate::{
@@ -146,6 +146,7 @@ fn pager(page: &Page<KeptDevice>, filter: &DevicesInput) -> Pager {
         ("model", said(&filter.model)),
         ("site", said(&filter.site)),
         ("department", said(&filter.department)),
+        ("system", said(&filter.system)),
         ("status", said(&filter.status)),
         ("custody", said(&filter.custody)),
         ("basis", said(&filter.basis)),
@@ -221,6 +222,7 @@ struct DevicePage {
     events: Vec<EventRow>,
     may_step: bool,
     error: Option<String>,
+    system: Option<SystemParts>,
     /// Ids and names of builds that may run on it, the newest first.
     builds: Vec<(String, String)>,
 }
@@ -243,6 +245,7 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
         .map(|(field, value)| (label(field), field.meaning(), value.to_string()))
         .collect();
     let unknown = DeviceField::ALL.iter().filter(|field| device.is.get(**field).is_none());
+    let system = system(app, who, &device).await?;
     let name = name(&device);
     let may_step = who.may(Permission::Devices);
     let builds = if may_step { builds_to_choose(app, who).await? } else { Vec::new() };
@@ -262,9 +265,48 @@ async fn page(app: &App, who: &Identity, id: DeviceId, error: Option<String>) ->
         events: events.iter().map(EventRow::of).collect(),
         may_step,
         error,
+        system,
         builds,
     };
     render(&page)
+}
+
+/// The system that a device is a part of, with the other parts.
+struct SystemParts {
+    name: String,
+    /// Where all are listed.
+    href: String,
+    /// What the device is in it.
+    role: String,
+    others: Vec<PartRow>,
+    /// Whether there are more.
+    has_more: bool,
+}
+
+/// Another part of a system.
+struct PartRow {
+    role: String,
+    is: DeviceRow,
+}
+
+async fn system(app: &App, who: &Identity, device: &KeptDevice) -> Answer<Option<SystemParts>> {
+    /// Parts that are named.
+    const PARTS: u32 = 20;
+    let Some(name) = device.is.text(DeviceField::System) else { return Ok(None) };
+    let filter = DevicesInput { system: Some(name.to_owned()), ..DevicesInput::default() };
+    let request = PageRequest::first(PARTS);
+    let page = app.store.devices(who.organisation, &filter.filter(who)?, &request).await?;
+    let role =
+        |part: &KeptDevice| part.is.text(DeviceField::SystemRole).unwrap_or_default().to_owned();
+    let others = page.items.iter().filter(|part| part.id != device.id);
+    let others = others.map(|part| PartRow { role: role(part), is: DeviceRow::of(part) });
+    Ok(Some(SystemParts {
+        href: systems::href(name),
+        name: name.to_owned(),
+        role: role(device),
+        others: others.collect(),
+        has_more: page.next.is_some(),
+    }))
 }
 
 /// The newest builds, by product and label.

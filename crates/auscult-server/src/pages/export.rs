@@ -3,7 +3,7 @@
 //! What is long is sent as it is read. A list that cannot be read to its end breaks off in the
 //! transfer, so that no file looks whole that is not.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use auscult_fleet::written;
 use auscult_store::{BuildId, Cursor, KeptDevice, OrganisationId, PageRequest, ProductId};
@@ -29,10 +29,11 @@ use crate::{
         Asked, DevicesInput, EventView, EventsInput, FindingFilter, FindingView, Id, WorkFilter,
         component, find_build,
     },
+    evaluate::today,
     fleet::{DeviceCounts, Fleet},
     problem::{Answer, Problem},
     state::App,
-    worklist::Worklist,
+    worklist::{self, Work, Worklist},
 };
 
 /// Entries that are read at once.
@@ -68,25 +69,21 @@ fn stream_of(name: &str, head: Line, parts: BoxStream<'static, Answer<Vec<Line>>
     answered(name, Body::from_stream(whole))
 }
 
-/// What was read of a list of the store, and where it goes on.
-enum At {
-    Start,
-    After(Cursor),
-    End,
-}
-
-impl At {
-    fn request(self) -> Option<PageRequest> {
-        match self {
-            Self::Start => Some(PageRequest::first(AT_ONCE)),
-            Self::After(cursor) => Some(PageRequest { after: Some(cursor), limit: AT_ONCE }),
-            Self::End => None,
-        }
-    }
-
-    fn then(next: Option<Cursor>) -> Self {
-        next.map_or(Self::End, Self::After)
-    }
+/// The lines of a list of the store, page by page.
+fn parts<F>(
+    read: impl Fn(PageRequest) -> F + Send + 'static,
+) -> BoxStream<'static, Answer<Vec<Line>>>
+where
+    F: Future<Output = Answer<(Vec<Line>, Option<Cursor>)>> + Send + 'static,
+{
+    let begin = Some(PageRequest::first(AT_ONCE));
+    let parts = stream::try_unfold((read, begin), |(read, request)| async move {
+        let Some(request) = request else { return Ok(None) };
+        let (lines, next) = read(request).await?;
+        let next = next.map(|next| PageRequest { after: Some(next), limit: AT_ONCE });
+        Ok(Some((lines, (read, next))))
+    });
+    parts.boxed()
 }
 
 fn yes(is: bool) -> String {
@@ -98,18 +95,22 @@ pub(super) async fn worklist(
     Caller(who): Caller,
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Response> {
-    let list = Worklist::of(&app, who.organisation, who.within()).await?;
-    let lines = filter.chosen(&list.works)?.into_iter().map(|work| {
-        vec![
-            work.id.clone(),
-            work.outcome.clone(),
-            yes(work.is_exploited),
-            work.due.map(|due| due.to_string()).unwrap_or_default(),
-            work.components_text(),
-            work.builds.len().to_string(),
-            work.devices(&list.devices).to_string(),
-        ]
-    });
+    let lines = move |list: &Worklist<'_>| {
+        let chosen = filter.chosen(list)?;
+        let line = |work: &Work| {
+            vec![
+                work.id.clone(),
+                work.outcome.clone(),
+                yes(work.is_exploited),
+                work.due.map(|due| due.to_string()).unwrap_or_default(),
+                work.components_text(),
+                work.builds().to_string(),
+                list.devices(work).to_string(),
+            ]
+        };
+        Answer::Ok(chosen.into_iter().map(line).collect::<Vec<_>>())
+    };
+    let lines = worklist::ask(&app, (who.organisation, who.within()), lines).await??;
     let head = ["id", "outcome", "known_exploited", "due", "components", "builds", "devices"];
     Ok(file("worklist", &head, lines))
 }
@@ -281,17 +282,18 @@ pub(super) async fn events(
 ) -> Answer<Response> {
     let build = input.build(&app, &who).await?;
     let (organisation, within) = (who.organisation, who.within());
-    let products = crate::fleet::products(&app, organisation, within).await?;
-    let parts =
-        stream::try_unfold((app, products, At::Start), move |(app, products, at)| async move {
-            let Some(request) = at.request() else { return Ok(None) };
+    let products = Arc::new(crate::fleet::products(&app, organisation, within).await?);
+    let parts = parts(move |request| {
+        let (app, products) = (app.clone(), Arc::clone(&products));
+        async move {
             let page = app.store.events(organisation, build, within, &request).await?;
             let mut lines = Vec::new();
             for event in &page.items {
                 lines.extend(lines_of_event(&EventView::of(event)?, &products));
             }
-            Answer::Ok(Some((lines, (app, products, At::then(page.next)))))
-        });
+            Ok((lines, page.next))
+        }
+    });
     let head = [
         "at",
         "product",
@@ -306,7 +308,7 @@ pub(super) async fn events(
         "outcome_before",
         "known_exploited",
     ];
-    Ok(stream_of("changes", line(&head), parts.boxed()))
+    Ok(stream_of("changes", line(&head), parts))
 }
 
 fn lines_of_event(event: &EventView, products: &HashMap<ProductId, String>) -> Vec<Line> {
@@ -344,15 +346,16 @@ pub(super) async fn devices(
     Asked(input): Asked<DevicesInput>,
 ) -> Answer<Response> {
     let (organisation, filter) = (who.organisation, input.filter(&who)?);
-    let parts = stream::try_unfold((app, filter, At::Start), move |(app, filter, at)| async move {
-        let Some(request) = at.request() else { return Ok(None) };
-        let page = app.store.devices(organisation, &filter, &request).await?;
-        let lines = page.items.iter().map(line_of_device).collect();
-        Answer::Ok(Some((lines, (app, filter, At::then(page.next)))))
+    let parts = parts(move |request| {
+        let (app, filter) = (app.clone(), filter.clone());
+        async move {
+            let page = app.store.devices(organisation, &filter, &request).await?;
+            Ok((page.items.iter().map(line_of_device).collect(), page.next))
+        }
     });
     let mut head = auscult_fleet::columns();
     head.extend(line(&["custody", "build", "build_basis"]));
-    Ok(stream_of("devices", head, parts.boxed()))
+    Ok(stream_of("devices", head, parts))
 }
 
 /// The fields as an import reads them, and where the device is.
@@ -364,25 +367,48 @@ fn line_of_device(device: &KeptDevice) -> Line {
     cells
 }
 
+pub(super) async fn systems(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
+    let (organisation, within) = (who.organisation, who.within());
+    let parts = parts(move |request| {
+        let app = app.clone();
+        async move {
+            let page = app.store.systems(organisation, within, today(), &request).await?;
+            let lines = page.items.into_iter().map(|system| {
+                let counts = [
+                    system.devices,
+                    system.out_of_service,
+                    system.of_unknown_build,
+                    system.overdue,
+                ];
+                std::iter::once(system.name).chain(counts.map(|count| count.to_string())).collect()
+            });
+            Ok((lines.collect(), page.next))
+        }
+    });
+    let head = ["system", "devices", "out_of_service", "devices_of_unknown_build", "overdue"];
+    Ok(stream_of("systems", line(&head), parts))
+}
+
 pub(super) async fn audit(State(app): State<App>, Caller(who): Caller) -> Answer<Response> {
     let organisation: OrganisationId = who.organisation;
-    let parts = stream::try_unfold((app, At::Start), move |(app, at)| async move {
-        let Some(request) = at.request() else { return Ok(None) };
-        let page = app.store.audit_log(organisation, &request).await?;
-        let lines = page.items.into_iter().map(|entry| {
-            vec![
-                entry.sequence.to_string(),
-                entry.at.to_string(),
-                entry.actor,
-                entry.action,
-                entry.object,
-                entry.detail,
-                entry.digest.to_string(),
-            ]
-        });
-        let lines = lines.collect();
-        Answer::Ok(Some((lines, (app, At::then(page.next)))))
+    let parts = parts(move |request| {
+        let app = app.clone();
+        async move {
+            let page = app.store.audit_log(organisation, &request).await?;
+            let lines = page.items.into_iter().map(|entry| {
+                vec![
+                    entry.sequence.to_string(),
+                    entry.at.to_string(),
+                    entry.actor,
+                    entry.action,
+                    entry.object,
+                    entry.detail,
+                    entry.digest.to_string(),
+                ]
+            });
+            Ok((lines.collect(), page.next))
+        }
     });
     let head = ["sequence", "at", "actor", "action", "object", "detail", "digest"];
-    Ok(stream_of("audit", line(&head), parts.boxed()))
+    Ok(stream_of("audit", line(&head), parts))
 }

@@ -18,6 +18,7 @@ mod records;
 mod second_step;
 mod sign_in;
 mod station;
+mod systems;
 mod text;
 mod trust;
 mod where_used;
@@ -81,6 +82,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/devices/{device}", get(devices::show))
         .route("/devices/{device}/custody", post(devices::step))
         .route("/devices/{device}/build", post(devices::build))
+        .route("/systems", get(systems::list))
+        .route("/systems.csv", get(export::systems))
         .route("/check-in", get(station::list))
         .route("/devices/{device}/check-in", get(station::show))
         .route("/devices/{device}/challenge", post(station::ask))

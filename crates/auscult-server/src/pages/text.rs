@@ -55,7 +55,7 @@ impl Pager {
     }
 
     /// A part of a list in memory; `filters` are kept in the link to the next.
-    pub(super) fn of<T>(part: &Part<'_, T>, filters: &[(&str, &String)]) -> Self {
+    pub(super) fn of<T>(part: &Part<T>, filters: &[(&str, &String)]) -> Self {
         Self {
             range: range(part.start, part.items.len()),
             total: part.total.to_string(),

@@ -9,12 +9,11 @@ use super::{
 };
 use crate::{
     access::Caller,
-    api::{Asked, WorkFilter, cut},
+    api::{Asked, WorkFilter},
     evaluate::today,
-    fleet::DeviceCounts,
     problem::Answer,
     state::App,
-    worklist::{Work, Worklist},
+    worklist::{self, Work, Worklist},
 };
 
 /// Entries of a page.
@@ -37,7 +36,7 @@ struct WorkRow {
 }
 
 impl WorkRow {
-    fn of(work: &Work, devices: &DeviceCounts) -> Self {
+    fn of(work: &Work, list: &Worklist<'_>) -> Self {
         let named = work.components.iter().take(NAMED);
         let named: Vec<String> = named.map(|(name, version)| format!("{name} {version}")).collect();
         Self {
@@ -54,8 +53,8 @@ impl WorkRow {
             is_overdue: work.due.is_some_and(|due| due < today()),
             components: named.join(", "),
             more: work.components.len().saturating_sub(NAMED),
-            builds: work.builds.len(),
-            devices: work.devices(devices),
+            builds: work.builds(),
+            devices: list.devices(work),
         }
     }
 }
@@ -84,10 +83,14 @@ pub(super) async fn show(
     Caller(who): Caller,
     Asked(filter): Asked<WorkFilter>,
 ) -> Answer<Response> {
-    let list = Worklist::of(&app, who.organisation, who.within()).await?;
-    let chosen = filter.chosen(&list.works)?;
-    let tag = WorkFilter::tag(chosen.len());
-    let part = cut(&chosen, filter.after.as_deref(), LIMIT, &tag)?;
+    let wanted = filter.clone();
+    let look = move |list: &Worklist<'_>| {
+        let part = wanted.part(list, LIMIT)?.map(|work| WorkRow::of(work, list));
+        let products = by_name(list.fleet.products.clone());
+        Answer::Ok((part, products, list.fleet.silent(), list.devices_of_unknown_build))
+    };
+    let looking = worklist::ask(&app, (who.organisation, who.within()), look).await?;
+    let (part, products, silent, devices_of_unknown_build) = looking?;
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let kev = filter.kev.filter(|kev| *kev).map(|kev| kev.to_string()).unwrap_or_default();
     let pairs = [
@@ -99,11 +102,11 @@ pub(super) async fn show(
     let named: Vec<(&str, &String)> = pairs.iter().map(|(name, value)| (*name, value)).collect();
     let page = WorklistPage {
         frame: Frame::of(&app, "Worklist", "/worklist", &who).await?,
-        rows: part.items.iter().map(|work| WorkRow::of(work, &list.devices)).collect(),
         pager: Pager::of(&part, &named).with_file("/worklist.csv"),
-        products: by_name(list.fleet.products),
-        silent: list.silent,
-        devices_of_unknown_build: list.devices.of_unknown_build(),
+        rows: part.items,
+        products,
+        silent,
+        devices_of_unknown_build,
         filter: WorkFilter { after: None, ..filter },
     };
     render(&page)

@@ -23,6 +23,8 @@ pub struct DeviceFilter {
     pub site: Option<String>,
     /// Those of this department.
     pub department: Option<String>,
+    /// Those that are parts of this system.
+    pub system: Option<String>,
     /// Those in this state of their life.
     pub status: Option<String>,
     /// Those in this state of custody, as [`super::Custody::word`] names it.
@@ -120,6 +122,7 @@ fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<V
         ("model = $", text(&filter.model), ""),
         ("site = $", text(&filter.site), ""),
         ("department = $", text(&filter.department), ""),
+        ("system = $", text(&filter.system), ""),
         ("status = $", text(&filter.status), ""),
         ("custody = $", filter.custody.clone(), ""),
         ("build_basis = $", filter.basis.clone(), ""),

@@ -5,6 +5,7 @@ mod custody;
 mod import;
 mod list;
 mod mapping;
+mod system;
 mod verify;
 mod waiver;
 
@@ -20,6 +21,7 @@ pub use custody::{Custody, CustodyStep, Released};
 pub use import::{DeviceUpdate, Imported};
 pub use list::DeviceFilter;
 pub use mapping::SavedMapping;
+pub use system::System;
 pub use waiver::{KeptWaiver, Waiver};
 
 use crate::{
@@ -217,7 +219,7 @@ impl Store {
 
 const SELECT: &str = "SELECT * FROM device WHERE organisation = $1 AND id = $2";
 const INSERT: &str = "INSERT INTO device (organisation, id, sorted_by, manufacturer, model, site,
-    department, status, next_maintenance, end_of_support, searched, body, build_basis, build_why,
+    department, status, next_maintenance, end_of_support, searched, system, body, build_basis, build_why,
     custody, revision, created_at, changed_at)";
 const INSERT_EVENT: &str = "INSERT INTO device_event
     (organisation, device, revision, at, actor, action, detail)";
@@ -306,7 +308,7 @@ async fn change(
     }
     let statement = "UPDATE device SET sorted_by = $3, manufacturer = $4, model = $5, site = $6,
             department = $7, status = $8, next_maintenance = $9, end_of_support = $10,
-            searched = $11, body = $12
+            searched = $11, system = $12, body = $13
         WHERE organisation = $1 AND id = $2";
     let mut row = values![organisation, *id];
     row.extend(columns(is));
@@ -414,6 +416,7 @@ fn columns(is: &Device) -> Vec<Value> {
         text(DeviceField::NextMaintenance),
         text(DeviceField::EndOfSupport),
         searched(is),
+        text(DeviceField::System),
     ]
 }
 

@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, both: include_str!("0007_signin.sql"), postgres: "" },
     Migration { version: 8, both: include_str!("0008_lists.sql"), postgres: "" },
     Migration { version: 9, both: include_str!("0009_reach.sql"), postgres: "" },
+    Migration { version: 10, both: include_str!("0010_systems.sql"), postgres: "" },
 ];
 
 const MIGRATING: &str = "migrate the database";
@@ -103,10 +104,11 @@ async fn apply(transaction: &mut Transaction, migration: &Migration) -> Result<(
     Ok(())
 }
 
-/// Two types have other names, and texts sort by their bytes as in SQLite, so that lists have the
-/// same order on both.
+/// Two types have other names, texts sort by their bytes as in SQLite, so that lists have the same order
+/// on both, and a field of a JSON text is read in another way.
 fn for_postgres(text: &str) -> String {
-    text.replace(" BLOB", " BYTEA").replace(" TEXT", " TEXT COLLATE \"C\"")
+    let text = text.replace(" BLOB", " BYTEA").replace(" TEXT", " TEXT COLLATE \"C\"");
+    text.replace("json_extract(body, '$.", "(CAST(body AS JSONB) ->> '")
 }
 
 /// The version of the schema that is there, if it is one of ours.

@@ -4,7 +4,7 @@
 use auscult_model::{DateOrder, Device, DeviceField, DeviceIdentity, FieldValue};
 use auscult_store::{
     BuildId, Custody, CustodyStep, DeviceBuild, DeviceFilter, DeviceUpdate, DevicesAtPlace, Error,
-    KeptDevice, PageRequest, Released, Total, Waiver, Within,
+    KeptDevice, PageRequest, Released, Store, System, Total, Waiver, Within,
 };
 use jiff::civil::date;
 
@@ -83,6 +83,72 @@ fn devices_are_found_by_any_identity_once() {
         let nameless = device(&[(DeviceField::Serial, "S")]);
         let error = store.create_device(of, &nameless, "mia", at(3)).await.unwrap_err();
         assert!(error.to_string().contains("asset_tag"), "{error}");
+    });
+}
+
+#[test]
+fn systems_are_what_their_parts_say() {
+    on_each(async |database| {
+        let store = &database.store;
+        let of = database.product().await.0.id;
+        let part = async |tag: &str, system: &str, due: &str| {
+            let is = device(&[
+                (DeviceField::AssetTag, tag),
+                (DeviceField::System, system),
+                (DeviceField::NextMaintenance, due),
+            ]);
+            store.create_device(of, &is, "mia", at(1)).await.unwrap()
+        };
+        part("1", "Monitoring Ä", "2026-01-01").await;
+        let server = part("2", "Monitoring Ä", "2027-01-01").await;
+        part("3", "Dialysis", "2026-01-01").await;
+        store.create_device(of, &tagged("4"), "mia", at(1)).await.unwrap();
+        let out = CustodyStep::CheckOut {
+            custodian: "Acme".to_owned(),
+            reason: "disk".to_owned(),
+            work_order: String::new(),
+            as_left: None,
+        };
+        store.step_custody(of, server.id, &out, "mia", at(2)).await.unwrap();
+        let list = async |store: &Store, request: &PageRequest| {
+            store.systems(of, Within::ALL, date(2026, 6, 1), request).await.unwrap()
+        };
+        let first = list(store, &PageRequest::first(1)).await;
+        let system = |name: &str, counts: [u64; 4]| {
+            let [devices, out_of_service, of_unknown_build, overdue] = counts;
+            System { name: name.to_owned(), devices, out_of_service, of_unknown_build, overdue }
+        };
+        assert_eq!(
+            (first.total, first.items),
+            (Total::Exact(2), vec![system("Dialysis", [1, 0, 1, 1])])
+        );
+        let second = list(store, &PageRequest { after: first.next, limit: 1 }).await;
+        assert_eq!(second.items, [system("Monitoring Ä", [2, 1, 2, 1])]);
+        assert_eq!(second.next, None);
+        let parts = async |store: &Store| {
+            let filter =
+                DeviceFilter { system: Some("Monitoring Ä".into()), ..DeviceFilter::default() };
+            store.devices(of, &filter, &PageRequest::first(9)).await.unwrap().items.len()
+        };
+        assert_eq!(parts(store).await, 2);
+        let moved = device(&[(DeviceField::AssetTag, "2"), (DeviceField::System, "Dialysis")]);
+        let update = DeviceUpdate { id: server.id, expected: 2, is: moved };
+        store.update_device(of, &update, "mia", at(3)).await.unwrap();
+        assert_eq!(parts(store).await, 1);
+        // Devices that are there before the column is are found by it.
+        for sql in [
+            "DROP INDEX device_of_system",
+            "ALTER TABLE device DROP COLUMN system",
+            "DELETE FROM auscult_schema WHERE version > 9",
+        ] {
+            database.tamper(sql).await;
+        }
+        let newer = database.again().await;
+        let all = list(&newer, &PageRequest::first(9)).await;
+        let expect = [system("Dialysis", [2, 1, 2, 1]), system("Monitoring Ä", [1, 0, 1, 1])];
+        assert_eq!(all.items, expect);
+        assert_eq!(parts(&newer).await, 1);
+        newer.close().await;
     });
 }
 

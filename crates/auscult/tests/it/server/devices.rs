@@ -67,6 +67,39 @@ fn a_device_goes_out_and_comes_back() {
 }
 
 #[test]
+fn a_system_is_seen_with_its_parts() {
+    for (database, folder) in databases() {
+        let server = Server::start(&database, folder.path());
+        let root = server.set_up();
+        let client = server.as_session(&root);
+        let part = |tag: &str, role: &str| {
+            let is = json!({ "asset_tag": tag, "system": "Monitors & more", "system_role": role,
+                "next_pm": "2020-01-01" });
+            let said = client.post("/api/v1/devices", &is);
+            format!("/devices/{}", said.json()["id"].as_str().expect("an id"))
+        };
+        let (monitor, station) = (part("M-1", "bedside monitor"), part("M-2", "central station"));
+        assert_eq!(client.post("/api/v1/devices", &json!({ "asset_tag": "X-3" })).status, 201);
+        let system = json!({ "name": "Monitors & more", "devices": 2, "out_of_service": 0,
+            "devices_of_unknown_build": 2, "overdue": 2 });
+        let list = client.get("/api/v1/systems").json();
+        assert_eq!((&list["items"], &list["total"]["count"]), (&json!([system]), &json!(1)));
+        let parts = "devices?system=Monitors%20%26%20more";
+        assert_eq!(client.get(&format!("/api/v1/{parts}")).json()["total"]["count"], 2);
+        let page = client.get("/systems").body;
+        assert!(page.contains(parts) && page.contains("Monitors &#38; more"), "{page}");
+        let page = client.get(&format!("/{parts}")).body;
+        assert!(page.contains(&monitor) && page.contains("/devices.csv?system="), "{page}");
+        let page = client.get(&monitor).body;
+        for text in ["Part of", "It is its bedside monitor", "central station", station.as_str()] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        let file = client.get("/systems.csv").body;
+        assert!(file.contains("Monitors & more,2,0,2,2"), "{file}");
+    }
+}
+
+#[test]
 fn the_page_of_a_device_takes_it_further() {
     let (database, folder) = databases().remove(0);
     let server = Server::start(&database, folder.path());

@@ -53,7 +53,7 @@ fn world(client: &Client<'_>) -> (Things, String) {
 /// Makes a device at a site, which runs this build.
 fn placed(client: &Client<'_>, tag: &str, site: &str, build: Option<&str>) -> String {
     let is = json!({ "asset_tag": tag, "site": site, "department": "ICU",
-        "next_pm": "2020-01-01" });
+        "system": format!("QSystem {site}"), "next_pm": "2020-01-01" });
     let device = id(&client.post("/api/v1/devices", &is));
     if let Some(build) = build {
         let body = json!({ "basis": "exact", "build": build, "why": "read on its label" });
@@ -112,6 +112,7 @@ impl Stranger {
     /// What nothing may tell this person.
     fn secrets(&self, things: &Things) -> Vec<String> {
         let mut secrets = vec!["qtag-".to_owned(), things.device.clone()];
+        secrets.push(format!("qsystem {NORTH}").to_lowercase());
         if self.is_of_products {
             secrets.push("quassel".to_owned());
             secrets.extend([things.product.clone(), things.build.clone()]);
@@ -212,7 +213,8 @@ fn check_lists(server: &Server, who: &Stranger, things: &Things) {
         if is_refused {
             continue;
         }
-        let is_of_devices = path.contains("devices") || path.contains("waivers");
+        let of_devices = ["devices", "systems", "waivers"];
+        let is_of_devices = of_devices.iter().any(|one| path.contains(one));
         let is_empty = who.is_of_products || is_of_devices;
         if is_empty && path.contains(".csv") {
             assert_eq!(said.body.lines().count(), 1, "{}: {path}: {}", who.name, said.body);
@@ -287,6 +289,7 @@ fn check_own(server: &Server, cookie: &str, things: &Things) {
         "/api/v1/events",
         "/api/v1/me",
         "/api/v1/products",
+        "/api/v1/systems",
         "/api/v1/waivers",
         "/api/v1/where-used?q=busybox",
         "/api/v1/worklist",
@@ -298,6 +301,8 @@ fn check_own(server: &Server, cookie: &str, things: &Things) {
         "/events",
         "/events.csv",
         "/products",
+        "/systems",
+        "/systems.csv",
         "/where-used.csv?q=busybox",
         "/where-used?q=busybox",
         "/worklist",

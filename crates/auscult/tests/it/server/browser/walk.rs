@@ -209,6 +209,13 @@ impl<'a> Walk<'a> {
         }
         browser.click("Devices");
         self.seen("devices");
+        browser.click("Systems");
+        self.seen("systems");
+        browser.click("Monitoring Surgery");
+        browser.click("BM-1027");
+        self.assert_shows("It is its central station");
+        self.seen("device-of-system");
+        browser.click("Devices");
         browser.fill("Anything", PUMP);
         browser.click("Filter");
         browser.click(PUMP);
@@ -445,14 +452,21 @@ fn inventory() -> String {
         ("Lumen", "US-12", "Ultrasound"),
     ];
     let wards = ["Intensive care", "Surgery", "Cardiology", "Emergency", "Paediatrics"];
-    let mut text = "Equipment No;Maker;Model;Serial No;Ward;Room;Description;PM due\n".to_owned();
+    let mut text =
+        "Equipment No;Maker;Model;Serial No;Ward;Room;Description;System;Role in system;PM due\n"
+            .to_owned();
     for number in 0..DEVICES {
         // The pumps come first.
         let (maker, model, kind) = if number < PUMPS { kinds[0] } else { kinds[number % 4] };
         let (ward, tag) = (wards[number % 5], 1_001 + number);
         let (room, month) = (number % 40 + 1, number % 12 + 1);
         let line = format!("BM-{tag};{maker};{model};S{tag};{ward};E {room};{kind}");
-        writeln!(text, "{line};2027-{month:02}-15").expect("a line");
+        let system = match (kind, number < 40) {
+            ("Patient monitor", true) => format!("Monitoring {ward};central station"),
+            ("Patient monitor", false) => format!("Monitoring {ward};bedside monitor"),
+            _ => ";".to_owned(),
+        };
+        writeln!(text, "{line};{system};2027-{month:02}-15").expect("a line");
     }
     text
 }
