@@ -6,7 +6,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    hash::{BuildHasher as _, Hash, Hasher, RandomState},
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use auscult_model::{Component, Sha256};
@@ -18,10 +19,30 @@ use crate::Snapshot;
 const FINDINGS_KEPT: usize = 50_000;
 
 /// A component without what says where it was found, and how far its traces can be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Alike {
     component: Component,
     trust: u8,
+    /// The hash of the others. It is asked for with every build that holds the component.
+    hash: u64,
+}
+
+/// The key of these hashes, drawn anew by each process: nobody can make many components with one hash.
+static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+impl PartialEq for Alike {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |alike: &Self| (alike.hash, alike.trust);
+        of(self) == of(other) && self.component == other.component
+    }
+}
+
+impl Eq for Alike {}
+
+impl Hash for Alike {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
 }
 
 impl Alike {
@@ -39,7 +60,8 @@ impl Alike {
             licences: Vec::new(),
             evidence: Vec::new(),
         };
-        Self { trust: super::trust(component), component: alike }
+        let trust = super::trust(component);
+        Self { hash: HASHING.hash_one((&alike, trust)), trust, component: alike }
     }
 
     /// How far its traces can be trusted, in percent.
