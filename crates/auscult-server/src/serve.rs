@@ -13,9 +13,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{
-    Engine, Settings, access::Secret, behind::Behind, certificate, jobs, listen, router, state::App,
-};
+use crate::{Engine, Settings, access::Secret, certificate, jobs, listen, router, state::App};
 
 /// How long the link to the first administrator is good.
 const SETUP_MAX: SignedDuration = SignedDuration::from_hours(24);
@@ -88,8 +86,8 @@ pub async fn serve(
     let set_up = set_up(&store, organisation.id, &url).await?;
     let fingerprint = certificate.fingerprint.clone();
     let workers = settings.inspections_max;
-    let behind = Behind::start().map_err(system("start threads for work that nobody waits for"))?;
-    let app = App::new(store, engine, settings, (organisation.id, behind));
+    let app = App::new(store, engine, settings, organisation.id);
+    let app = app.map_err(system("start threads for work that nobody waits for"))?;
     let tasks = jobs::start(&app, workers);
     told(&Started { url: url.clone(), fingerprint, set_up });
     tracing::info!(url, organisation = organisation.name, "the server answers");

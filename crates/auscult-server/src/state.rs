@@ -1,6 +1,6 @@
 //! What every handler works with: the store, the engine, and what may be forgotten at any time.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{io, ops::Deref, sync::Arc, time::Duration};
 
 use auscult_store::{AuditEvent, OrganisationId, Store};
 use jiff::Timestamp;
@@ -75,10 +75,10 @@ impl App {
         store: Store,
         engine: Arc<dyn Engine>,
         settings: Settings,
-        (organisation, behind): (OrganisationId, Behind),
-    ) -> Self {
+        organisation: OrganisationId,
+    ) -> io::Result<Self> {
         let throttle = Throttle::new(settings.requests_per_second);
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             evaluator: Evaluator::new(),
             metrics: Metrics::default(),
             throttle,
@@ -87,12 +87,12 @@ impl App {
             compared: Compared::default(),
             told: Bell::default(),
             stopping: watch::Sender::new(false),
-            behind,
+            behind: Behind::start()?,
             store,
             engine,
             settings,
             organisation,
-        }))
+        })))
     }
 
     /// Where people reach this server.

@@ -273,13 +273,19 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, sync::Arc};
+    use std::{
+        collections::{BTreeSet, HashMap},
+        sync::Arc,
+    };
 
     use auscult_model::{Verdict, VerdictOutcome};
     use auscult_store::{BuildId, ProductId};
 
-    use super::{Gathered, Judged, Work};
-    use crate::summary::{Counts, Summary, Touch};
+    use super::{Gathered, Judged, Work, Worklist};
+    use crate::{
+        fleet::Fleet,
+        summary::{Counts, Summary, Touch},
+    };
 
     fn touch(number: usize) -> Arc<Touch> {
         Arc::new(Touch {
@@ -327,7 +333,16 @@ mod tests {
         let mut at_once = Gathered::default();
         at_once.bring_up_to(&all);
         assert_eq!(told(&bit_by_bit), told(&at_once));
-        assert!(at_once.in_order().all(|work| work.builds() > 0));
+        let builds = at_once.ids.iter().map(|id| (*id, 0)).collect();
+        let fleet = Fleet { rows: Vec::new(), products: HashMap::new() };
+        let works = at_once.in_order().collect();
+        let list = Worklist { works, fleet, devices_of_unknown_build: 0, builds };
+        for work in &list.works {
+            let newest = list.newest_builds(work, usize::MAX);
+            assert!(work.builds() > 0 && newest.len() == work.builds());
+            assert!(newest.is_sorted_by(|one, next| one > next), "{newest:?}");
+            assert_eq!(list.newest_builds(work, 1), newest[..1]);
+        }
         // What a build had is gone with it.
         all[0] = Judged { summary: judged(&[], 1).summary, ..judged(&touches, 1) };
         all.remove(2);

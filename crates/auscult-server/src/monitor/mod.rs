@@ -17,13 +17,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use auscult_model::Sha256;
-use auscult_store::{Build, BuildId, OrganisationId, Telling, Told};
+use auscult_store::{Build, BuildId, OrganisationId, Telling};
 use jiff::Timestamp;
 
 use self::{
     rule::Rule,
-    told::{Difference, State},
+    told::{Difference, State, Written},
 };
 use crate::{
     evaluate::Basis,
@@ -63,14 +62,7 @@ pub(crate) async fn rules(
     Ok(rules)
 }
 
-/// What is told of a build now, and how it differs from what was told last.
-struct Comparison {
-    changes: Difference,
-    event: Option<String>,
-    is: Told,
-}
-
-/// Comparison a judged build with what was told of it last, and records what changed.
+/// Compares a judged build with what was told of it last, and records what changed.
 pub(crate) async fn compare(
     app: &App,
     organisation: OrganisationId,
@@ -97,10 +89,13 @@ pub(crate) async fn compare(
         let of = (Arc::clone(build), Arc::clone(summary), Arc::clone(&written));
         let compared = app.behind.run("compare with what was told", move || {
             let (build, summary, written) = of;
+            let was = was.as_ref().map(State::unpacked).transpose()?;
             let by = (advisories.info(), basis.as_of);
-            written.compare(was.as_ref(), |was, is| Difference::of(&build, by, was, is, &summary))
+            let changes = Difference::of(&build, by, was.as_ref(), &written.state, &summary);
+            let event = changes.is_news().then(|| changes.text()).transpose()?;
+            Answer::Ok((changes, event, written.packed()?))
         });
-        let Comparison { changes, event, is } = compared.await??;
+        let (changes, event, is) = compared.await??;
         let rules = rules(app, organisation).await?;
         let wanting = rules.iter().filter(|(_, rule)| rule.wants(build.product, &changes));
         let rules: Vec<_> = wanting.map(|(kept, _)| kept.id).collect();
@@ -117,31 +112,4 @@ pub(crate) async fn compare(
     }
     let why = "other replicas were faster each time";
     Err(Problem::internal("record what changed for a build", &why))
-}
-
-/// A state with its text.
-struct Written {
-    state: State,
-    text: Vec<u8>,
-    digest: Sha256,
-}
-
-impl Written {
-    fn of(summary: &Summary) -> Answer<Self> {
-        let state = State::of(summary);
-        let text = state.text()?;
-        Ok(Self { digest: Sha256::of(&text), state, text })
-    }
-
-    /// Comparison it with what was told last.
-    fn compare(
-        &self,
-        was: Option<&Told>,
-        differ: impl FnOnce(Option<&State>, &State) -> Difference,
-    ) -> Answer<Comparison> {
-        let was = was.map(State::unpacked).transpose()?;
-        let changes = differ(was.as_ref(), &self.state);
-        let event = changes.is_news().then(|| changes.text()).transpose()?;
-        Ok(Comparison { changes, event, is: State::packed(&self.text)? })
-    }
 }

@@ -74,7 +74,7 @@ impl Line {
 }
 
 impl State {
-    pub(crate) fn of(summary: &Summary) -> Self {
+    fn of(summary: &Summary) -> Self {
         let lines = summary.touches.iter();
         let lines = lines.filter_map(|touch| Some(Line::of(touch.ids.first()?, touch)));
         let mut lines: Vec<Line> = lines.collect();
@@ -89,25 +89,36 @@ impl State {
         Self { verdict: word(&summary.verdict.outcome), findings }
     }
 
-    /// The text that is kept, by whose digest states are compared.
-    pub(crate) fn text(&self) -> Answer<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|error| Problem::internal("write what is told", &error))
-    }
-
-    /// The text of a state as the store keeps it.
-    pub(crate) fn packed(text: &[u8]) -> Answer<Told> {
-        let failed = |error: std::io::Error| Problem::internal("pack what is told", &error);
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text).map_err(failed)?;
-        Ok(Told { digest: Sha256::of(text), body: encoder.finish().map_err(failed)? })
-    }
-
     pub(crate) fn unpacked(told: &Told) -> Answer<Self> {
         let failed = |error: std::io::Error| Problem::internal("unpack what was told", &error);
         let mut text = Vec::new();
         let decoder = ZlibDecoder::new(told.body.as_slice());
         decoder.take(TEXT_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
         serde_json::from_slice(&text).map_err(|error| failed(error.into()))
+    }
+}
+
+/// A state with the text that is kept, by whose digest states are compared.
+pub(crate) struct Written {
+    pub(crate) state: State,
+    pub(crate) digest: Sha256,
+    text: Vec<u8>,
+}
+
+impl Written {
+    pub(crate) fn of(summary: &Summary) -> Answer<Self> {
+        let state = State::of(summary);
+        let text = serde_json::to_vec(&state);
+        let text = text.map_err(|error| Problem::internal("write what is told", &error))?;
+        Ok(Self { digest: Sha256::of(&text), state, text })
+    }
+
+    /// As the store keeps it.
+    pub(crate) fn packed(&self) -> Answer<Told> {
+        let failed = |error: std::io::Error| Problem::internal("pack what is told", &error);
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&self.text).map_err(failed)?;
+        Ok(Told { digest: self.digest, body: encoder.finish().map_err(failed)? })
     }
 }
 
@@ -306,7 +317,7 @@ mod tests {
 
     use auscult_model::{Verdict, VerdictOutcome};
 
-    use super::{Kind, State, changes};
+    use super::{Kind, State, Written, changes};
     use crate::summary::{Counts, Summary, Touch};
 
     fn touch(ids: &[&str], outcome: &str, urgency: u8) -> Touch {
@@ -330,7 +341,7 @@ mod tests {
 
     fn check(was: Vec<Touch>, is: Vec<Touch>, expect: &[(Kind, &str)]) {
         let (was, is) = (summary(was), summary(is));
-        let told = State::packed(&State::of(&was).text().unwrap()).unwrap();
+        let told = Written::of(&was).unwrap().packed().unwrap();
         let changes = changes(&State::unpacked(&told).unwrap(), &State::of(&is), &is);
         let found: Vec<_> = changes.iter().map(|one| (one.kind, one.id.as_str())).collect();
         assert_eq!(found, expect);

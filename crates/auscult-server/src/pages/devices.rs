@@ -3,7 +3,9 @@
 
 use askama::Template;
 use auscult_model::DeviceField;
-use auscult_store::{BuildFilter, DeviceEvent, DeviceId, KeptDevice, Page, PageRequest};
+use auscult_store::{
+    BuildFilter, DeviceEvent, DeviceFilter, DeviceId, KeptDevice, Page, PageRequest,
+};
 use axum::{
     extract::{Request, State},
     response::Response,
@@ -293,9 +295,9 @@ async fn system(app: &App, who: &Identity, device: &KeptDevice) -> Answer<Option
     /// Parts that are named.
     const PARTS: u32 = 20;
     let Some(name) = device.is.text(DeviceField::System) else { return Ok(None) };
-    let filter = DevicesInput { system: Some(name.to_owned()), ..DevicesInput::default() };
-    let request = PageRequest::first(PARTS);
-    let page = app.store.devices(who.organisation, &filter.filter(who)?, &request).await?;
+    let (system, within) = (Some(name.to_owned()), who.within());
+    let filter = DeviceFilter { system, within, ..DeviceFilter::default() };
+    let page = app.store.devices(who.organisation, &filter, &PageRequest::first(PARTS)).await?;
     let role =
         |part: &KeptDevice| part.is.text(DeviceField::SystemRole).unwrap_or_default().to_owned();
     let others = page.items.iter().filter(|part| part.id != device.id);

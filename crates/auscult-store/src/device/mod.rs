@@ -219,8 +219,8 @@ impl Store {
 
 const SELECT: &str = "SELECT * FROM device WHERE organisation = $1 AND id = $2";
 const INSERT: &str = "INSERT INTO device (organisation, id, sorted_by, manufacturer, model, site,
-    department, status, next_maintenance, end_of_support, searched, system, body, build_basis, build_why,
-    custody, revision, created_at, changed_at)";
+    department, status, next_maintenance, end_of_support, searched, system, body, build_basis,
+    build_why, custody, revision, created_at, changed_at)";
 const INSERT_EVENT: &str = "INSERT INTO device_event
     (organisation, device, revision, at, actor, action, detail)";
 

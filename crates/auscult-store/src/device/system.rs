@@ -37,23 +37,21 @@ impl Store {
                 COUNT(CASE WHEN custody <> 'in-service' THEN 1 END) AS out_of_service,
                 COUNT(CASE WHEN build_basis = 'unknown' THEN 1 END) AS of_unknown_build,
                 COUNT(CASE WHEN next_maintenance < $4 THEN 1 END) AS overdue
-            FROM device WHERE organisation = $1 AND system > $5 AND ",
-            device_reached!("device.site", "device.build", "$2", "$3"),
-            " GROUP BY system ORDER BY system LIMIT $6"
+            FROM device WHERE organisation = $1 AND system > $2 AND ",
+            device_reached!("device.site", "device.build", "$5", "$6"),
+            " GROUP BY system ORDER BY system LIMIT $3"
         );
         const COUNT: &str = concat!(
             "SELECT COUNT(*) AS counted
             FROM (SELECT DISTINCT system FROM device WHERE organisation = $1 AND system > '' AND ",
-            device_reached!("device.site", "device.build", "$2", "$3"),
-            " LIMIT $4) AS listed"
+            device_reached!("device.site", "device.build", "$3", "$4"),
+            " LIMIT $2) AS listed"
         );
-        let after = request.key_or("")?;
-        let (mut wanted, mut counted) = (values![organisation], values![organisation]);
-        for values in [&mut wanted, &mut counted] {
-            values.extend(within.of_devices());
-        }
-        wanted.extend(values![today.to_string(), after, request.rows()]);
-        counted.extend(values![Total::rows()]);
+        let (after, today) = (request.key_or("")?, today.to_string());
+        let mut wanted = values![organisation, after, request.rows(), today];
+        wanted.extend(within.of_devices());
+        let mut counted = values![organisation, Total::rows()];
+        counted.extend(within.of_devices());
         let mut transaction = self.database.begin_reading("list the systems").await?;
         let (select, count) = ((SELECT, wanted), (COUNT, counted));
         let key = |system: &System| system.name.clone();
