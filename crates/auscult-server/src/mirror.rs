@@ -17,9 +17,11 @@ use crate::{
     state::App,
 };
 
-/// So long after it was read as a whole it is again. A program of an older version that works on the
-/// same database does not count its changes.
-const WHOLE_AFTER: Duration = Duration::from_mins(1);
+/// So long after it was read as a whole it is again, by whoever asks. A program of an older version that
+/// works on the same database does not count its changes.
+const WHOLE_AFTER: Duration = Duration::from_mins(2);
+/// So long after it the process does that by itself, so that nobody who asks waits for it.
+const AHEAD_AFTER: Duration = Duration::from_mins(1);
 
 /// What is kept, of each organisation.
 #[derive(Default)]
@@ -39,8 +41,8 @@ struct Builds {
 
 impl Builds {
     /// After which change the store is asked; after none where all are to be read.
-    fn since(&self) -> Option<BuildChange> {
-        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < WHOLE_AFTER);
+    fn since(&self, whole_after: Duration) -> Option<BuildChange> {
+        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < whole_after);
         self.last.filter(|_| is_fresh)
     }
 
@@ -75,9 +77,27 @@ impl Mirror {
         app: &App,
         organisation: OrganisationId,
     ) -> Answer<Vec<Arc<Build>>> {
+        self.builds_since(app, organisation, WHOLE_AFTER).await
+    }
+
+    /// The same for whoever comes again and again without being waited for.
+    pub(crate) async fn builds_ahead(
+        &self,
+        app: &App,
+        organisation: OrganisationId,
+    ) -> Answer<Vec<Arc<Build>>> {
+        self.builds_since(app, organisation, AHEAD_AFTER).await
+    }
+
+    async fn builds_since(
+        &self,
+        app: &App,
+        organisation: OrganisationId,
+        whole_after: Duration,
+    ) -> Answer<Vec<Arc<Build>>> {
         // Nobody holds it while the store is asked, which may be away.
         let kept = || self.builds.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = kept().get(&organisation).and_then(Builds::since);
+        let since = kept().get(&organisation).and_then(|builds| builds.since(whole_after));
         let changed = app.store.builds_changed(organisation, since).await?;
         let mut kept = kept();
         let builds = kept.entry(organisation).or_default();

@@ -92,11 +92,8 @@ pub(crate) async fn ask<T: Send + 'static>(
     asking.await
 }
 
-/// Takes in what was judged since somebody asked last, so that the next who asks does not wait for that.
+/// Takes in what was judged since, so that the next who asks does not wait for that.
 pub(crate) async fn keep_up(app: &App, organisation: OrganisationId) -> Answer<()> {
-    if !app.evaluator.works.is_asked_for(organisation) {
-        return Ok(());
-    }
     ask(app, (organisation, Within::ALL), |_| ()).await
 }
 
@@ -118,12 +115,6 @@ impl Works {
             all.clear();
         }
         Arc::clone(all.entry(asking).or_default())
-    }
-
-    /// Whether somebody who reaches all of it asked for it.
-    fn is_asked_for(&self, organisation: OrganisationId) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.contains_key(&(organisation, Within::ALL))
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) async fn judge_ahead(app: App) {
 async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
     for organisation in app.store.organisations().await? {
         let organisation = organisation.id;
-        let builds = app.evaluator.mirror.builds(app, organisation).await?;
+        let builds = app.evaluator.mirror.builds_ahead(app, organisation).await?;
         let (mut viewer, mut wanting) =
             (app.evaluator.viewer(app, organisation).await?, Vec::new());
         for build in &builds {

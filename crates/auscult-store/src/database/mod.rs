@@ -69,6 +69,13 @@ pub(crate) fn places(first: usize, count: usize) -> String {
     places.join(", ")
 }
 
+/// Ids for so many placeholders: one statement does for every number of them, as those that are missing
+/// are asked for as none.
+pub(crate) fn in_places<T: ToString>(ids: &[T], count: usize) -> impl Iterator<Item = Value> {
+    let ids = ids.iter().map(|id| Some(id.to_string()));
+    ids.chain(std::iter::repeat(None)).take(count).map(Value::from)
+}
+
 impl Database {
     /// Begins to write. The purpose is told in errors, as a fragment: "enqueue a job".
     pub(crate) async fn begin(&self, doing: &'static str) -> Result<Transaction> {

@@ -8,9 +8,9 @@ use auscult_model::{Device, DeviceField};
 use super::column;
 use crate::{
     BuildId, OrganisationId, Result, Store, Within,
-    database::{Row, Transaction, made_of_constants, places},
+    database::{Row, Transaction, in_places, made_of_constants, places},
     reach::device_reached,
-    value::{Value, values},
+    value::values,
 };
 
 /// Builds that are asked for at once.
@@ -108,10 +108,7 @@ impl Store {
         for some in builds.chunks(BUILDS_AT_ONCE) {
             let mut values = values![organisation];
             values.extend(within.of_devices());
-            // One statement for every number of them: those that are missing are asked for as none.
-            let ids = some.iter().map(|build| Some(build.to_string()));
-            let ids = ids.chain(std::iter::repeat(None)).take(BUILDS_AT_ONCE);
-            values.extend(ids.map(Value::from));
+            values.extend(in_places(some, BUILDS_AT_ONCE));
             for row in transaction.rows(select.clone(), values).await? {
                 let place = (row.text_or_null("site")?, row.text_or_null("department")?);
                 *counted.entry(place).or_default() += row.count("devices")?;

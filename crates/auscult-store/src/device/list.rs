@@ -7,10 +7,13 @@ use jiff::civil::Date;
 use super::{KeptDevice, device, indexed, sorted_by};
 use crate::{
     AccountId, BuildId, OrganisationId, Page, PageRequest, Result, Store, Total, Within,
-    database::made_of_constants,
+    database::{in_places, made_of_constants, places},
     reach::{AT_SITE_REACHED, OF_PRODUCT_REACHED},
     value::{Value, values},
 };
+
+/// Devices that are asked for at once.
+const IDS_AT_ONCE: usize = 100;
 
 /// Which devices are wanted: every part that is given holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +56,6 @@ impl Store {
         let (last, id) = after.rsplit_once('\n').unwrap_or_default();
         if let Some(few) = self.few(organisation, filter).await? {
             let total = Total::Exact(few.len() as u64);
-            let place = |device: &KeptDevice| (sorted_by(&device.is), device.id.to_string());
             let after = (last.to_owned(), id.to_owned());
             let rest = few.into_iter().filter(|device| place(device) > after).collect();
             return Ok(Page::of(request, rest, total, key));
@@ -80,40 +82,59 @@ impl Store {
         Page::read(&mut transaction, request, select, count, device, key).await
     }
 
-    /// All devices in which a text stands, where they are not many; none where no text is looked for, or
-    /// where it stands in so many that those of a page are soon found in the order of the list.
+    /// All devices that are wanted, where those in which the text stands are not many; none where no text
+    /// is looked for, or where it stands in so many that those of a page are soon found in the order of
+    /// the list.
     async fn few(
         &self,
         organisation: OrganisationId,
         filter: &DeviceFilter,
     ) -> Result<Option<Vec<KeptDevice>>> {
-        const FEW: u32 = 1_000;
-        if filter.text.is_none() {
+        const FEW: usize = 1_000;
+        let Some(pattern) = filter.text.as_deref().map(pattern) else { return Ok(None) };
+        let mut transaction = self.database.begin_reading("look for devices").await?;
+        // With nothing else that is asked, SQLite looks into its index of the texts alone.
+        let find = "SELECT id FROM device
+                    WHERE organisation = $1 AND searched LIKE $2 ESCAPE '!' LIMIT $3";
+        let more = i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1);
+        let found = transaction.rows(find, values![organisation, pattern, more]).await?;
+        if found.len() > FEW {
             return Ok(None);
         }
-        let (chosen, mut values) = chosen(organisation, filter);
-        // Read as they lie there, devices come many times faster than in the order of an index.
-        let select = format!(
-            "SELECT * FROM device WHERE {} ORDER BY sorted_by, id LIMIT ${}",
-            chosen.replacen("organisation = ", "organisation || '' = ", 1),
-            values.len() + 1
-        );
-        values.push(Value::from(FEW + 1));
-        let select = made_of_constants(select);
-        let mut transaction = self.database.begin_reading("look for devices").await?;
-        let rows = transaction.rows(select, values).await?;
-        let are_few = u32::try_from(rows.len()).is_ok_and(|rows| rows <= FEW);
-        are_few.then(|| rows.iter().map(device).collect()).transpose()
+        let ids: Vec<String> = found.iter().map(|row| row.text("id")).collect::<Result<_>>()?;
+        let rest = DeviceFilter { text: None, ..filter.clone() };
+        let (chosen, values) = chosen(organisation, &rest);
+        let select = made_of_constants(format!(
+            "SELECT * FROM device WHERE {chosen} AND id IN ({})",
+            places(values.len() + 1, IDS_AT_ONCE)
+        ));
+        let mut devices = Vec::new();
+        for some in ids.chunks(IDS_AT_ONCE) {
+            let mut values = values.clone();
+            values.extend(in_places(some, IDS_AT_ONCE));
+            let rows = transaction.rows(select.clone(), values).await?;
+            devices.extend(rows.iter().map(device).collect::<Result<Vec<_>>>()?);
+        }
+        devices.sort_by_cached_key(place);
+        Ok(Some(devices))
     }
+}
+
+/// What a device is listed by.
+fn place(device: &KeptDevice) -> (String, String) {
+    (sorted_by(&device.is), device.id.to_string())
+}
+
+/// The pattern of what holds a text.
+fn pattern(text: &str) -> String {
+    let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
+    format!("%{}%", escaped.replace('_', "!_"))
 }
 
 /// The conditions that are wanted, and their values. Those that are not wanted are left out: databases
 /// choose how they read before they know the values.
 fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<Value>) {
-    let pattern = filter.text.as_ref().map(|text| {
-        let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%");
-        format!("%{}%", escaped.replace('_', "!_"))
-    });
+    let pattern = filter.text.as_deref().map(pattern);
     let text = |wanted: &Option<String>| wanted.as_deref().map(indexed);
     let account = |of: Option<AccountId>| of.map(|account| account.to_string());
     let due = filter.due_before.map(|day| day.to_string());
@@ -144,5 +165,6 @@ fn chosen(organisation: OrganisationId, filter: &DeviceFilter) -> (String, Vec<V
 }
 
 fn key(device: &KeptDevice) -> String {
-    format!("{}\n{}", sorted_by(&device.is), device.id)
+    let (sorted_by, id) = place(device);
+    format!("{sorted_by}\n{id}")
 }
