@@ -174,10 +174,12 @@ fn broken<'a>(
 }
 
 fn names<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
-    let names: BTreeSet<String> = findings
+    let mut names: Vec<String> = findings
         .map(|finding| format!("{} {} {}", finding.id, finding.component, finding.version))
         .collect();
-    names.into_iter().collect()
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn count(number: usize, noun: &str) -> String {

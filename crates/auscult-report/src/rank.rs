@@ -65,18 +65,25 @@ pub fn compare(a: &Finding, b: &Finding) -> Ordering {
     urgencies(a).cmp(&urgencies(b)).then_with(|| names(a).cmp(&names(b)))
 }
 
+/// So many findings are worth other threads than the one that has them: a kernel has thousands.
+const MANY: usize = 4_000;
+
 /// Puts findings into their order.
 pub fn sort<T: Borrow<Finding> + Send + Sync>(findings: &mut Vec<T>) {
-    // What costs the most is told once for each, and each is moved once: a kernel has thousands.
-    let mut order: Vec<_> = findings
-        .par_iter()
-        .enumerate()
-        .map(|(at, finding)| (urgencies(finding.borrow()), at))
-        .collect();
+    // What costs the most is told once for each, and each is moved once.
+    let ranked = |(at, finding): (usize, &T)| (urgencies(finding.borrow()), at);
     let name = |at: usize| findings.get(at).map(|finding| names(finding.borrow()));
-    order.par_sort_by(|(one, at), (other, other_at)| {
-        one.cmp(other).then_with(|| name(*at).cmp(&name(*other_at)))
-    });
+    let by_rank = |(one, at): &(_, usize), (other, other_at): &(_, usize)| {
+        Ord::cmp(one, other).then_with(|| name(*at).cmp(&name(*other_at)))
+    };
+    let mut order: Vec<_>;
+    if findings.len() < MANY {
+        order = findings.iter().enumerate().map(ranked).collect();
+        order.sort_by(by_rank);
+    } else {
+        order = findings.par_iter().enumerate().map(ranked).collect();
+        order.par_sort_by(by_rank);
+    }
     let mut given: Vec<Option<T>> = std::mem::take(findings).into_iter().map(Some).collect();
     findings.extend(order.iter().filter_map(|(_, at)| given.get_mut(*at)?.take()));
 }

@@ -22,6 +22,7 @@ use crate::{
 const AT_ONCE: u32 = 1_000;
 
 /// Every build, the newest first.
+#[derive(Default)]
 pub(crate) struct Fleet {
     pub(crate) rows: Vec<Row>,
     /// Names of the products.

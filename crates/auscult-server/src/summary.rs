@@ -19,6 +19,7 @@ use crate::{engine::Outline, pool::Pool};
 /// A judged build in short.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
+    /// Its reasons name no findings: thousands of builds have thousands of them.
     pub(crate) verdict: Verdict,
     pub(crate) counts: Counts,
     /// Name and version of each component.
@@ -138,7 +139,7 @@ impl Summary {
         let components = shared.components(&result.facts);
         let mut pools = shared.pools();
         Self {
-            verdict: result.verdict.clone().unwrap_or_else(not_judged),
+            verdict: result.verdict.clone().map_or_else(not_judged, without_names),
             counts,
             components,
             touches: result.findings().iter().map(|one| pools.touches.one(touch(one))).collect(),
@@ -160,8 +161,16 @@ impl Summary {
         };
         let one = |finding| shared.pools().touches.one(touch(finding));
         let touches = findings().map(|(shared, finding)| shared.touch(|| one(finding)));
-        Self { touches: touches.collect(), counts, components, verdict: outline.verdict }
+        let verdict = without_names(outline.verdict);
+        Self { touches: touches.collect(), counts, components, verdict }
     }
+}
+
+fn without_names(mut verdict: Verdict) -> Verdict {
+    for reason in &mut verdict.reasons {
+        reason.findings = Vec::new();
+    }
+    verdict
 }
 
 fn touch(finding: &Finding) -> Touch {

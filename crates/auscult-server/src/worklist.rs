@@ -3,7 +3,10 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use auscult_store::{BuildId, OrganisationId, ProductId, Within};
@@ -43,7 +46,7 @@ pub(crate) struct Worklist<'a> {
     /// What comes first at the beginning.
     pub(crate) works: Vec<&'a Work>,
     /// All builds within the reach of who asks.
-    pub(crate) fleet: Fleet,
+    pub(crate) fleet: Arc<Fleet>,
     /// Devices of which nobody knows the build.
     pub(crate) devices_of_unknown_build: u64,
     /// Builds by their places, and the devices that are known to run each.
@@ -76,12 +79,13 @@ pub(crate) async fn ask<T: Send + 'static>(
     (organisation, within): Asking,
     question: impl FnOnce(&Worklist<'_>) -> T + Send + 'static,
 ) -> Answer<T> {
+    let turn = app.evaluator.works.turn();
     let fleet = Fleet::of(app, organisation, within).await?;
     let devices = DeviceCounts::of(app, organisation, within).await?;
     let gathered = app.evaluator.works.gathered((organisation, within));
     let asking = blocking("put the worklist together", move || {
         let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        gathered.bring_up_to(&judged(&fleet.rows));
+        let fleet = gathered.of_turn(turn, fleet);
         question(&Worklist {
             works: gathered.in_order().collect(),
             devices_of_unknown_build: devices.of_unknown_build(),
@@ -100,7 +104,10 @@ pub(crate) async fn keep_up(app: &App, organisation: OrganisationId) -> Answer<(
 /// What was put together for each organisation, and for who reaches a part of it, so that the next
 /// question looks only at builds that are new since.
 #[derive(Default)]
-pub(crate) struct Works(Mutex<HashMap<Asking, Arc<Mutex<Gathered>>>>);
+pub(crate) struct Works {
+    kept: Mutex<HashMap<Asking, Arc<Mutex<Gathered>>>>,
+    turns: AtomicU64,
+}
 
 /// Whose builds, and how many of them.
 pub(crate) type Asking = (OrganisationId, Within);
@@ -109,8 +116,13 @@ pub(crate) type Asking = (OrganisationId, Within);
 const KEPT_MAX: usize = 16;
 
 impl Works {
+    /// Counts the questions, in the order in which they begin.
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn gathered(&self, asking: Asking) -> Arc<Mutex<Gathered>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT_MAX && !all.contains_key(&asking) {
             all.clear();
         }
@@ -147,9 +159,22 @@ struct Gathered {
     by_touch: HashMap<usize, usize>,
     /// Places in `works`, what comes first at the beginning.
     order: Vec<usize>,
+    /// The question for which it was brought up to date last, and the builds as they were then.
+    turn: u64,
+    fleet: Arc<Fleet>,
 }
 
 impl Gathered {
+    /// Brings it up to what a question found, unless one that began later was here before: what that one
+    /// found is newer, and to go back to what was would mean to put all together anew.
+    fn of_turn(&mut self, turn: u64, found: Fleet) -> Arc<Fleet> {
+        if turn > self.turn {
+            self.bring_up_to(&judged(&found.rows));
+            (self.turn, self.fleet) = (turn, Arc::new(found));
+        }
+        Arc::clone(&self.fleet)
+    }
+
     /// Takes in what is new. Where a build is gone or came to something else, all is put together anew.
     fn bring_up_to(&mut self, judged: &[Judged]) {
         let is_known = |one: &&Judged| {
@@ -160,7 +185,7 @@ impl Gathered {
             return;
         }
         if known < self.builds.len() {
-            *self = Self::default();
+            *self = Self { turn: self.turn, ..Self::default() };
         }
         for one in judged {
             if !self.builds.contains_key(&one.id) {
@@ -264,10 +289,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::{BTreeSet, HashMap},
-        sync::Arc,
-    };
+    use std::{collections::BTreeSet, sync::Arc};
 
     use auscult_model::{Verdict, VerdictOutcome};
     use auscult_store::{BuildId, ProductId};
@@ -325,7 +347,7 @@ mod tests {
         at_once.bring_up_to(&all);
         assert_eq!(told(&bit_by_bit), told(&at_once));
         let builds = at_once.ids.iter().map(|id| (*id, 0)).collect();
-        let fleet = Fleet { rows: Vec::new(), products: HashMap::new() };
+        let fleet = Arc::default();
         let works = at_once.in_order().collect();
         let list = Worklist { works, fleet, devices_of_unknown_build: 0, builds };
         for work in &list.works {
@@ -334,6 +356,11 @@ mod tests {
             assert!(newest.is_sorted_by(|one, next| one > next), "{newest:?}");
             assert_eq!(list.newest_builds(work, 1), newest[..1]);
         }
+        // Who began earlier and comes later takes nothing away.
+        assert_eq!(bit_by_bit.of_turn(2, Fleet::default()).rows.len(), 0);
+        bit_by_bit.bring_up_to(&all);
+        bit_by_bit.of_turn(1, Fleet::default());
+        assert_eq!(told(&bit_by_bit), told(&at_once));
         // What a build had is gone with it.
         all[0] = Judged { summary: judged(&[], 1).summary, ..judged(&touches, 1) };
         all.remove(2);

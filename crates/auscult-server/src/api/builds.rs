@@ -59,7 +59,7 @@ pub(crate) async fn view(
     let evaluation = match &evaluated {
         Some(evaluated) => {
             let advisories = app.evaluator.advisories(app, organisation).await?;
-            Some(EvaluationView::of(&evaluated.summary, &advisories))
+            Some(EvaluationView::of(evaluated, &advisories))
         }
         None => None,
     };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    evaluate::{Advisories, today},
+    evaluate::{Advisories, Evaluated, today},
     problem::{Answer, Problem},
     summary::{Counts, Summary, word},
 };
@@ -209,20 +209,17 @@ pub(crate) struct EvaluationView {
 }
 
 impl EvaluationView {
-    pub(crate) fn of(summary: &Summary, advisories: &Advisories) -> Self {
-        Self::with(summary, advisories, (&summary.verdict).into())
+    pub(crate) fn of(evaluated: &Evaluated, advisories: &Advisories) -> Self {
+        let verdict = VerdictView::of(evaluated);
+        Self { verdict, ..Self::in_list(&evaluated.summary, advisories) }
     }
 
     /// The same for a list, where the reasons of the verdict name no findings: a build may have thousands.
     pub(crate) fn in_list(summary: &Summary, advisories: &Advisories) -> Self {
-        Self::with(summary, advisories, VerdictView::of(&summary.verdict, |_| Vec::new()))
-    }
-
-    fn with(summary: &Summary, advisories: &Advisories, verdict: VerdictView) -> Self {
         Self {
             as_of: today().to_string(),
             snapshot: SnapshotView::of(advisories),
-            verdict,
+            verdict: VerdictView::from(&summary.verdict),
             counts: summary.counts,
         }
     }
@@ -250,20 +247,20 @@ pub(crate) struct ReasonView {
     pub(crate) findings: Vec<String>,
 }
 
-impl From<&Verdict> for VerdictView {
-    fn from(verdict: &Verdict) -> Self {
-        Self::of(verdict, |reason| reason.findings.clone())
+impl VerdictView {
+    /// The verdict of a build, with the findings of each reason.
+    pub(crate) fn of(evaluated: &Evaluated) -> Self {
+        Self::from(evaluated.result.verdict.as_ref().unwrap_or(&evaluated.summary.verdict))
     }
 }
 
-impl VerdictView {
-    /// A verdict with what is told of the findings of each reason.
-    fn of(verdict: &Verdict, findings: impl Fn(&VerdictReason) -> Vec<String>) -> Self {
+impl From<&Verdict> for VerdictView {
+    fn from(verdict: &Verdict) -> Self {
         let reason = |reason: &VerdictReason| ReasonView {
             outcome: word(&reason.outcome),
             rule: reason.rule.clone(),
             text: reason.text.clone(),
-            findings: findings(reason),
+            findings: reason.findings.clone(),
         };
         let reasons = verdict.reasons.iter().map(reason).collect();
         Self { outcome: word(&verdict.outcome), reasons }

@@ -91,6 +91,9 @@ async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
         }
         for some in wanting.chunks(BUILDS_AT_ONCE) {
             judge(app, organisation, some).await?;
+        }
+        // While one after the other is uploaded, what comes next is more urgent.
+        if !wanting.is_empty() && !changed.is_rung() {
             worklist::keep_up(app, organisation).await?;
         }
         tell(app, organisation, &builds, changed).await?;

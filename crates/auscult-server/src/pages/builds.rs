@@ -297,7 +297,7 @@ fn fill(page: &mut BuildPage, evaluated: &Evaluated, after: &str) -> Answer<()> 
     let file = format!("/builds/{id}/findings.csv");
     page.pager = Pager::of(&part, &filter.pairs()).with_file(&file);
     page.counts = Some(evaluated.summary.counts);
-    let verdict = VerdictView::from(&evaluated.summary.verdict);
+    let verdict = VerdictView::of(evaluated);
     page.reasons = verdict.reasons.into_iter().map(|reason| Reason::of(id, reason)).collect();
     let coverage = &evaluated.result.facts.coverage;
     page.coverage = (coverage.bytes_total > 0).then(|| {

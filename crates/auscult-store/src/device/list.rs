@@ -93,8 +93,7 @@ impl Store {
         const FEW: usize = 1_000;
         let Some(pattern) = filter.text.as_deref().map(pattern) else { return Ok(None) };
         let mut transaction = self.database.begin_reading("look for devices").await?;
-        // With nothing else that is asked, SQLite looks into its index of the texts alone.
-        let find = "SELECT id FROM device
+        let find = "SELECT id FROM device_text
                     WHERE organisation = $1 AND searched LIKE $2 ESCAPE '!' LIMIT $3";
         let more = i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1);
         let found = transaction.rows(find, values![organisation, pattern, more]).await?;

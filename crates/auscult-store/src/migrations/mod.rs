@@ -1,7 +1,7 @@
 //! The schema, in versions that only go forward.
 //!
 //! Each version is one text for both databases, in SQLite's words; [`for_postgres`] says how it
-//! differs there. A version that was published is never changed: a new one follows it, and leaves
+//! differs there. What only one of them can do is told to that one. A version that was published is never changed: a new one follows it, and leaves
 //! what the program before it still reads (expand first, contract a release later).
 
 use crate::{
@@ -49,10 +49,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 11,
         both: "",
-        // Its indexes take no long texts; it reads whole tables fast.
-        postgres: "",
-        // What is searched lies there by itself, a third of what devices are.
-        sqlite: "CREATE INDEX device_text ON device (organisation, searched, id);",
+        postgres: include_str!("0011_search_postgres.sql"),
+        sqlite: include_str!("0011_search_sqlite.sql"),
     },
 ];
 

@@ -11,6 +11,7 @@ use jiff::civil::date;
 use crate::{
     builds::uploaded,
     databases::{at, on_each},
+    opening::drop_texts,
 };
 
 fn device(values: &[(DeviceField, &str)]) -> Device {
@@ -135,7 +136,8 @@ fn systems_are_what_their_parts_say() {
         let update = DeviceUpdate { id: server.id, expected: 2, is: moved };
         store.update_device(of, &update, "mia", at(3)).await.unwrap();
         assert_eq!(parts(store).await, 1);
-        // Devices that are there before the column is are found by it.
+        // Devices that are there before the column is are found by it, and by their texts.
+        drop_texts(&database).await;
         for sql in [
             "DROP INDEX device_of_system",
             "ALTER TABLE device DROP COLUMN system",
@@ -148,6 +150,9 @@ fn systems_are_what_their_parts_say() {
         let expect = [system("Dialysis", [2, 1, 2, 1]), system("Monitoring Ä", [1, 0, 1, 1])];
         assert_eq!(all.items, expect);
         assert_eq!(parts(&newer).await, 1);
+        let filter = DeviceFilter { text: Some("dialysis".into()), ..DeviceFilter::default() };
+        let found = newer.devices(of, &filter, &PageRequest::first(9)).await.unwrap();
+        assert_eq!(found.items.len(), 2);
         newer.close().await;
     });
 }

@@ -49,9 +49,24 @@ fn a_newer_database_is_refused_and_left_alone() {
 /// The version of the schema that this program makes.
 pub(crate) const NEWEST: i64 = 11;
 
+/// Takes away what is kept for searching devices.
+pub(crate) async fn drop_texts(database: &TestDatabase) {
+    let both = if database.is_sqlite() {
+        ["DROP VIEW device_text", "DROP INDEX device_text_whole"]
+    } else {
+        ["DROP FUNCTION keep_device_text CASCADE", "DROP TABLE device_text"]
+    };
+    for sql in both {
+        database.tamper(sql).await;
+    }
+}
+
 /// Takes a database back to the schema of the first version.
 pub(crate) async fn make_older(database: &TestDatabase) {
+    let texts =
+        if database.is_sqlite() { "DROP VIEW device_text" } else { "DROP TABLE device_text" };
     for sql in [
+        texts,
         "DROP TABLE account_product",
         "DROP TABLE account_site",
         "DROP TABLE recovery_code",

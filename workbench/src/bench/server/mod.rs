@@ -27,8 +27,9 @@ const PARTS: &[(&str, Part)] = &[
     ("start", parts::start),
     ("sbom", parts::sbom),
     ("where-used", parts::where_used),
-    ("pages", parts::pages),
+    // Before the uploads of the next part: the limit is for the builds that were loaded.
     ("delta", parts::delta),
+    ("pages", parts::pages),
     ("images", parts::images),
     ("verification", verification::verification),
 ];
