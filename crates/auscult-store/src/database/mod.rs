@@ -207,11 +207,11 @@ impl Transaction {
         Ok(inserted)
     }
 
-    /// Has PostgreSQL look at a table that this transaction fills. It decided how it finds the rows that
+    /// Has PostgreSQL look at tables that this transaction fills. It decided how it finds the rows that
     /// foreign keys name while the table was empty, and would look through all of them for each.
-    pub(crate) async fn analyse(&mut self, table: &str) -> Result<()> {
+    pub(crate) async fn analyse(&mut self, tables: &str) -> Result<()> {
         if !self.is_sqlite() {
-            self.execute(made_of_constants(format!("ANALYZE {table}")), Vec::new()).await?;
+            self.execute(made_of_constants(format!("ANALYZE {tables}")), Vec::new()).await?;
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ use crate::{
 /// Devices that are asked for at once.
 const IDS_AT_ONCE: usize = 100;
 
+/// What means something else in a pattern, with our escape or with that of PostgreSQL.
+const SPECIAL: &[char] = &['%', '_', '!', '\\'];
+
 /// Which devices are wanted: every part that is given holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFilter {
@@ -91,12 +94,17 @@ impl Store {
         filter: &DeviceFilter,
     ) -> Result<Option<Vec<KeptDevice>>> {
         const FEW: usize = 1_000;
-        let Some(pattern) = filter.text.as_deref().map(pattern) else { return Ok(None) };
-        let mut transaction = self.database.begin_reading("look for devices").await?;
-        let find = "SELECT id FROM device_text
-                    WHERE organisation = $1 AND searched LIKE $2 ESCAPE '!' LIMIT $3";
+        let Some(text) = &filter.text else { return Ok(None) };
+        // PostgreSQL looks for escapes in the pattern anew for each row.
+        let find = if text.contains(SPECIAL) {
+            "SELECT id FROM device_text
+             WHERE organisation = $1 AND searched LIKE $2 ESCAPE '!' LIMIT $3"
+        } else {
+            "SELECT id FROM device_text WHERE organisation = $1 AND searched LIKE $2 LIMIT $3"
+        };
         let more = i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1);
-        let found = transaction.rows(find, values![organisation, pattern, more]).await?;
+        let mut transaction = self.database.begin_reading("look for devices").await?;
+        let found = transaction.rows(find, values![organisation, pattern(text), more]).await?;
         if found.len() > FEW {
             return Ok(None);
         }

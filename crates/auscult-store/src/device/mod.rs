@@ -258,7 +258,7 @@ async fn insert(
     let mut ids = Vec::new();
     for some in all.chunks(ROWS_AT_ONCE) {
         if ids.len() == FEW {
-            transaction.analyse("device").await?;
+            transaction.analyse("device, device_text").await?;
         }
         let some: Vec<(DeviceId, &Device)> =
             some.iter().map(|is| (DeviceId::new(now), is)).collect();

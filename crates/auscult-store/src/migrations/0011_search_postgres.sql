@@ -8,6 +8,8 @@ CREATE TABLE device_text (
     PRIMARY KEY (organisation, id)
 );
 INSERT INTO device_text (organisation, id, searched) SELECT organisation, id, searched FROM device;
+-- Without numbers about it the database would go through it by an index, which takes twice as long.
+ANALYZE device_text;
 CREATE OR REPLACE FUNCTION keep_device_text() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN

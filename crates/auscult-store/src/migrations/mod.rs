@@ -1,8 +1,9 @@
 //! The schema, in versions that only go forward.
 //!
 //! Each version is one text for both databases, in SQLite's words; [`for_postgres`] says how it
-//! differs there. What only one of them can do is told to that one. A version that was published is never changed: a new one follows it, and leaves
-//! what the program before it still reads (expand first, contract a release later).
+//! differs there. What only one of them can do is told to that one. A version that was published is
+//! never changed: a new one follows it, and leaves what the program before it still reads (expand
+//! first, contract a release later).
 
 use crate::{
     Error, Result,

@@ -63,10 +63,8 @@ pub(crate) async fn drop_texts(database: &TestDatabase) {
 
 /// Takes a database back to the schema of the first version.
 pub(crate) async fn make_older(database: &TestDatabase) {
-    let texts =
-        if database.is_sqlite() { "DROP VIEW device_text" } else { "DROP TABLE device_text" };
+    drop_texts(database).await;
     for sql in [
-        texts,
         "DROP TABLE account_product",
         "DROP TABLE account_site",
         "DROP TABLE recovery_code",
