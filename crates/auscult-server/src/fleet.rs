@@ -13,6 +13,7 @@ use auscult_store::{
 
 use crate::{
     access::Identity,
+    mirror::WHOLE_AFTER,
     problem::Answer,
     state::App,
     summary::{Named, Summary, Touch},
@@ -120,7 +121,7 @@ impl Fleet {
         let products = products(app, organisation, within).await?;
         let mut viewer = app.evaluator.viewer(app, organisation).await?;
         let mut rows = Vec::new();
-        for build in app.evaluator.mirror.builds(app, organisation).await? {
+        for build in app.evaluator.mirror.builds(app, organisation, WHOLE_AFTER).await? {
             // A product that is not among these is not reached.
             let Some(product) = products.get(&build.product).cloned() else { continue };
             let summary = viewer.summary(&build).await?;

@@ -19,9 +19,9 @@ use crate::{
 
 /// So long after it was read as a whole it is again, by whoever asks. A program of an older version that
 /// works on the same database does not count its changes.
-const WHOLE_AFTER: Duration = Duration::from_mins(2);
+pub(crate) const WHOLE_AFTER: Duration = Duration::from_mins(2);
 /// So long after it the process does that by itself, so that nobody who asks waits for it.
-const AHEAD_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const AHEAD_AFTER: Duration = Duration::from_mins(1);
 
 /// What is kept, of each organisation.
 #[derive(Default)]
@@ -71,25 +71,8 @@ pub(crate) struct Decided {
 }
 
 impl Mirror {
-    /// All builds, the newest first.
+    /// All builds, the newest first; read as a whole again where that was longer ago.
     pub(crate) async fn builds(
-        &self,
-        app: &App,
-        organisation: OrganisationId,
-    ) -> Answer<Vec<Arc<Build>>> {
-        self.builds_since(app, organisation, WHOLE_AFTER).await
-    }
-
-    /// The same for whoever comes again and again without being waited for.
-    pub(crate) async fn builds_ahead(
-        &self,
-        app: &App,
-        organisation: OrganisationId,
-    ) -> Answer<Vec<Arc<Build>>> {
-        self.builds_since(app, organisation, AHEAD_AFTER).await
-    }
-
-    async fn builds_since(
         &self,
         app: &App,
         organisation: OrganisationId,

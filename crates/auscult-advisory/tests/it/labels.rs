@@ -2,15 +2,10 @@
 //! and CVE, whether it is true (`match-labels` of the shared folder).
 //!
 //! The images are not at hand, so of a package only its name and version are known. A row counts
-//! where both can be expressed, as a package of a release of Debian, and where the data hold that CVE
-//! for that source package. The rest is counted and told.
-//!
-//! The labels contradict each other in places: one package is labelled false for a CVE that the same
-//! package is labelled true for in another image. Where neither the distribution's fix nor a later
-//! version lies between the two, no scanner can meet both; such a row is set aside and told.
+//! where both can be expressed, as a package of a release of Debian or Alpine, and where the data
+//! hold that CVE for that source package. The rest is counted and told.
 
 use std::{
-    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Read as _,
@@ -19,14 +14,15 @@ use std::{
 
 use auscult_advisory::{Snapshot, match_build};
 use auscult_model::{ByteName, Component, Locator, Origin, VexStatus};
-use auscult_version::Scheme;
 
 use crate::{conformance::shared, package, real::full};
 
 /// Rows that must be judged at least.
 const ROWS_MIN: usize = 400;
-/// Rows that are set aside at most.
-const CONTRADICTED_MAX: usize = 4;
+/// Rows labelled false that are reported. They speak of one binary package of several that the
+/// distribution builds from a source, where only another one holds the weakness: the server of `krb5`
+/// and not its libraries, the init of `systemd` and not its device manager.
+const WRONG_MAX: usize = 3;
 /// Source packages whose binary packages are called otherwise.
 const SOURCES: &[(&str, &str)] = &[
     ("libc-bin", "glibc"),
@@ -151,29 +147,6 @@ fn component(row: &Row, release: &str, source: String) -> Component {
     component
 }
 
-/// Whether a row that is labelled false is contradicted by one that is labelled true: of the same package
-/// and CVE, in a later version, or before the fix as well. Its distribution calls it affected, too.
-fn is_contradicted(snapshot: &Snapshot, row: &Row, release: &str, all: &[Row]) -> bool {
-    let Some(source) = source_of(snapshot, row, release) else { return false };
-    let Some(view) = snapshot.show(&row.id).unwrap() else { return false };
-    let product = format!("debian:{source}");
-    let of_release =
-        view.claims.iter().filter(|claim| claim.release == release && claim.product == product);
-    let fixes: Vec<&str> = of_release.filter_map(|claim| claim.range.strip_prefix("< ")).collect();
-    let is_before = |one: &str, other: &str| {
-        auscult_version::compare(Scheme::Debian, one, other) == Some(Ordering::Less)
-    };
-    let is_unfixed = |version: &str| fixes.iter().all(|fix| is_before(version, fix));
-    let same =
-        |other: &&Row| other.label == "TP" && other.package == row.package && other.id == row.id;
-    !fixes.is_empty()
-        && is_unfixed(&row.version)
-        && all
-            .iter()
-            .filter(same)
-            .any(|other| is_before(&row.version, &other.version) || is_unfixed(&other.version))
-}
-
 /// The names of the packages in which each CVE is reported.
 fn reported(snapshot: &Snapshot, components: &[Component]) -> BTreeSet<(String, String)> {
     let matched = match_build(snapshot, None, components).unwrap();
@@ -191,11 +164,11 @@ fn labels_of_another_scanner_are_met() {
     else {
         return;
     };
-    let all = rows(&archive);
-    let releases = releases(&all);
+    let rows = rows(&archive);
+    let releases = releases(&rows);
     let mut images: BTreeMap<&str, Vec<(&Row, Component)>> = BTreeMap::new();
     let (mut expressible, mut judged) = (0, 0);
-    for row in &all {
+    for row in &rows {
         let Some(release) = releases.get(row.image.as_str()) else { continue };
         if row.label == "??" || !row.version.contains(['-', '+']) {
             continue;
@@ -208,9 +181,7 @@ fn labels_of_another_scanner_are_met() {
         }
     }
     let (mut right, mut missed, mut silent, mut wrong) = (0, Vec::new(), 0, Vec::new());
-    let mut contradicted = Vec::new();
-    for (image, rows) in images {
-        let release = codename(&releases[image]);
+    for rows in images.into_values() {
         let (rows, mut components): (Vec<&Row>, Vec<Component>) = rows.into_iter().unzip();
         components.sort();
         components.dedup();
@@ -221,20 +192,15 @@ fn labels_of_another_scanner_are_met() {
             match (row.label.as_str(), found) {
                 ("TP", true) => right += 1,
                 ("TP", false) => missed.push(line),
-                _ if is_contradicted(snapshot, row, release, &all) => {
-                    contradicted.push((line, found));
-                }
                 (_, true) => wrong.push(line),
                 (_, false) => silent += 1,
             }
         }
     }
-    println!("{} rows, {expressible} of Debian, {judged} whose CVE the data know", all.len());
+    println!("{} rows, {expressible} of Debian, {judged} whose CVE the data know", rows.len());
     println!("true: {right} found, missed {missed:#?}");
     println!("false: {silent} silent, reported {wrong:#?}");
-    println!("labelled false and, as the same package, true; whether reported: {contradicted:#?}");
     assert!(judged >= ROWS_MIN, "{judged}");
     assert!(right * 100 >= (right + missed.len()) * 95, "{right} found, {} missed", missed.len());
-    assert!(wrong.len() * 100 < (silent + wrong.len()) * 5, "{wrong:#?}");
-    assert!(contradicted.len() <= CONTRADICTED_MAX, "{contradicted:#?}");
+    assert!(wrong.len() <= WRONG_MAX, "{wrong:#?}");
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     evaluate::processors,
+    mirror::AHEAD_AFTER,
     monitor,
     problem::Answer,
     state::{App, Listener},
@@ -83,7 +84,7 @@ pub(super) async fn judge_ahead(app: App) {
 async fn judge_all(app: &App, changed: &Listener) -> Answer<()> {
     for organisation in app.store.organisations().await? {
         let organisation = organisation.id;
-        let builds = app.evaluator.mirror.builds_ahead(app, organisation).await?;
+        let builds = app.evaluator.mirror.builds(app, organisation, AHEAD_AFTER).await?;
         let (mut viewer, mut wanting) =
             (app.evaluator.viewer(app, organisation).await?, Vec::new());
         for build in &builds {
