@@ -34,11 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print(facts: &Facts) {
     for component in &facts.components {
         let origin = match &component.origin {
-            Origin::Package { database, .. } => database.clone(),
+            Origin::Package(package) => package.database.clone(),
             Origin::Signature { rule } => format!("rule {rule}"),
             Origin::Structure => "structure".to_owned(),
             Origin::FileName => "file name".to_owned(),
-            Origin::Sbom => "sbom".to_owned(),
+            Origin::Sbom { .. } => "sbom".to_owned(),
         };
         let first = component.evidence.first();
         let class = first.map(|trace| format!("{:?}", trace.class)).unwrap_or_default();

@@ -42,7 +42,7 @@ struct Draft {
 
 impl Draft {
     fn is_package(&self) -> bool {
-        matches!(self.component.origin, Origin::Package { .. })
+        matches!(self.component.origin, Origin::Package(_))
     }
 
     /// Whether its version can be the one seen. Packages and structures tell a version with all

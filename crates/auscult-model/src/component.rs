@@ -94,18 +94,7 @@ pub enum ComponentKind {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Origin {
     /// A row of a package database in the image.
-    Package {
-        /// `dpkg`, `opkg`, `apk`, … .
-        database: String,
-        /// Distribution and release, such as `debian-12`, where os-release tells.
-        distribution: Option<String>,
-        /// The source package and its version, where they differ from the binary package.
-        source: Option<String>,
-        /// Version of the source package.
-        source_version: Option<String>,
-        /// Architecture as the database spells it.
-        architecture: Option<String>,
-    },
+    Package(Package),
     /// A signature rule matched; the text is the rule's id.
     Signature {
         /// The rule's id.
@@ -116,7 +105,26 @@ pub enum Origin {
     /// Named after its file or soname; no rule knows it.
     FileName,
     /// Taken from an SBOM.
-    Sbom,
+    Sbom {
+        /// The package of a distribution that it says it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package: Option<Package>,
+    },
+}
+
+/// What is told of a package beside its name and version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Package {
+    /// `dpkg`, `opkg`, `apk`, … .
+    pub database: String,
+    /// Distribution and release, such as `debian-12`, where os-release or an SBOM tells.
+    pub distribution: Option<String>,
+    /// The source package and its version, where they differ from the binary package.
+    pub source: Option<String>,
+    /// Version of the source package.
+    pub source_version: Option<String>,
+    /// Architecture as the database spells it.
+    pub architecture: Option<String>,
 }
 
 /// A component of the image: its code is there, or a program there links to it.
@@ -148,6 +156,15 @@ impl Component {
         sort_unique(&mut self.evidence);
         sort_unique(&mut self.cpes);
         sort_unique(&mut self.licences);
+    }
+
+    /// The package that it is, by a database of the image or by the word of an SBOM.
+    pub fn package(&self) -> Option<&Package> {
+        match &self.origin {
+            Origin::Package(package) => Some(package),
+            Origin::Sbom { package } => package.as_ref(),
+            Origin::Signature { .. } | Origin::Structure | Origin::FileName => None,
+        }
     }
 
     /// The strongest confidence among its traces, in percent.

@@ -29,7 +29,7 @@ mod text;
 mod verdict;
 mod vex;
 
-pub use component::{Component, ComponentKind, Mention, Origin, Version, VersionClaim};
+pub use component::{Component, ComponentKind, Mention, Origin, Package, Version, VersionClaim};
 pub use context::{
     CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction,
     MissionAndWellBeing, MissionImpact, ValueDensity,

@@ -8,7 +8,7 @@ use auscult_model::{
     Problem, Purl, Technique, ToolIdentity, Version, VersionClaim,
 };
 
-use crate::{DocumentKind, Error, cpe, cyclonedx, detect, read_cyclonedx, spdx};
+use crate::{DocumentKind, Error, cpe, cyclonedx, detect, package, read_cyclonedx, spdx};
 
 /// Largest document taken, in bytes: the parsed form needs a multiple of it in memory.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
@@ -81,6 +81,7 @@ pub fn read_components(bytes: &[u8]) -> Result<Listed, Error> {
             listed.problems.push(problem_at(locator, why));
         }
     }
+    package::complete(&mut listed.components);
     Ok(listed)
 }
 
@@ -97,6 +98,8 @@ pub(crate) struct Entry {
     pub(crate) licences: Vec<String>,
     /// In the words of CycloneDX or SPDX.
     pub(crate) kind: String,
+    /// Name and value, as CycloneDX has them.
+    pub(crate) properties: Vec<(String, String)>,
 }
 
 impl Entry {
@@ -116,9 +119,9 @@ impl Entry {
             version,
             kind: kind(&self.kind),
             supplier: known(&self.supplier),
+            origin: Origin::Sbom { package: package::of(purl.as_ref(), &self.properties) },
             purl,
             cpes,
-            origin: Origin::Sbom,
             licences,
             evidence: vec![Evidence {
                 locator,

@@ -12,6 +12,7 @@ mod cpe;
 mod cyclonedx;
 mod detect;
 mod licence;
+mod package;
 mod spdx;
 mod vex;
 

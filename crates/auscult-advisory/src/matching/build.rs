@@ -149,8 +149,8 @@ impl<'a> Matched<'a> {
 /// Whether a package is the same on every architecture. Beside native packages of the same source it
 /// holds their data and documents: `locales` beside `libc6`.
 fn is_for_all_machines(component: &Component) -> bool {
-    let Origin::Package { architecture, .. } = &component.origin else { return false };
-    matches!(architecture.as_deref(), Some("all" | "noarch" | "any"))
+    let architecture = component.package().and_then(|package| package.architecture.as_deref());
+    matches!(architecture, Some("all" | "noarch" | "any"))
 }
 
 /// The names under which a snapshot knows a component, and what else makes it the same as another.
@@ -238,17 +238,15 @@ fn kernel_release(version: &str) -> &str {
 }
 
 fn source_package(component: &Component) -> Vec<String> {
-    let Origin::Package { distribution: Some(distribution), source, source_version, .. } =
-        &component.origin
-    else {
+    // Only these distributions publish which repairs a package holds.
+    let published = |distribution: &&String| super::distribution::publishes(distribution);
+    let Some(package) = component.package() else { return Vec::new() };
+    let Some(distribution) = package.distribution.as_ref().filter(published) else {
         return Vec::new();
     };
-    // Only these distributions publish which repairs a package holds.
-    if !super::distribution::publishes(distribution) {
-        return Vec::new();
-    }
-    let version = source_version.clone().unwrap_or_else(|| component.version.to_string());
-    vec![distribution.clone(), source.clone().unwrap_or_else(|| component.name.clone()), version]
+    let version = package.source_version.clone().unwrap_or_else(|| component.version.to_string());
+    let source = package.source.clone().unwrap_or_else(|| component.name.clone());
+    vec![distribution.clone(), source, version]
 }
 
 /// The component that stands for the group comes first: one read from a structure, then a native
@@ -256,8 +254,8 @@ fn source_package(component: &Component) -> Vec<String> {
 fn lead_first(mut group: Vec<Part<'_>>) -> Vec<Part<'_>> {
     let rank = |component: &Component| match component.origin {
         Origin::Structure => 0,
-        Origin::Package { .. } => 1,
-        Origin::Signature { .. } | Origin::FileName | Origin::Sbom => 2,
+        Origin::Package(_) | Origin::Sbom { package: Some(_) } => 1,
+        Origin::Signature { .. } | Origin::FileName | Origin::Sbom { package: None } => 2,
     };
     group.sort_by_key(|(component, _)| {
         let data = is_for_all_machines(component);

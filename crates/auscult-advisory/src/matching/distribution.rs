@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_model::{Component, Origin, VersionClaim};
+use auscult_model::{Component, VersionClaim};
 
 use crate::{
     Result, Snapshot,
@@ -73,24 +73,19 @@ fn split(distribution: &str) -> Option<(&str, &str)> {
 
 /// What is installed as `component`, and as the others of its source that stand beside it.
 fn installed<'a>(component: &'a Component, group: &[&'a Component]) -> Option<Installed<'a>> {
-    let Origin::Package {
-        database, distribution: Some(distribution), source, source_version, ..
-    } = &component.origin
-    else {
-        return None;
-    };
+    let package = component.package()?;
     let VersionClaim::Exact(version) = &component.version else { return None };
-    let (id, release) = split(distribution)?;
+    let (id, release) = split(package.distribution.as_deref()?)?;
     let (system, release) = named(id, release)?;
-    let by_source = source.as_deref().unwrap_or(&component.name);
-    if database == "rpm" {
+    let by_source = package.source.as_deref().unwrap_or(&component.name);
+    if package.database == "rpm" {
         let mut names: Vec<&str> = group.iter().map(|one| one.name.as_str()).collect();
         names.push(by_source);
         names.sort_unstable();
         names.dedup();
         return Some(Installed { system, release, version: &version.0, names });
     }
-    let version = source_version.as_deref().unwrap_or(&version.0);
+    let version = package.source_version.as_deref().unwrap_or(&version.0);
     Some(Installed { system, release, version, names: vec![by_source] })
 }
 

@@ -1,6 +1,6 @@
 //! The names and the version under which a component is looked up.
 
-use auscult_model::{Component, Cpe, Origin, Version, VersionClaim};
+use auscult_model::{Component, Cpe, Version, VersionClaim};
 use auscult_version::Scheme;
 
 use crate::{
@@ -186,20 +186,14 @@ impl Names {
 
 /// The database of a package.
 pub(crate) fn database(component: &Component) -> Option<&str> {
-    match &component.origin {
-        Origin::Package { database, .. } => Some(database),
-        _ => None,
-    }
+    component.package().map(|package| package.database.as_str())
 }
 
 /// The component's own name and that of its source package.
 pub(crate) fn package_names(component: &Component) -> Vec<&str> {
     let mut names = vec![component.name.as_str()];
-    if let Origin::Package { source: Some(source), .. } = &component.origin
-        && *source != component.name
-    {
-        names.push(source);
-    }
+    let source = component.package().and_then(|package| package.source.as_deref());
+    names.extend(source.filter(|source| *source != component.name));
     names
 }
 

@@ -132,17 +132,16 @@ fn is_distributed(component: &Component) -> bool {
         SYSTEM_TYPES.contains(&purl.kind())
             || qualifiers.split('&').any(|one| one.starts_with("distro="))
     });
-    let named = matches!(&component.origin, Origin::Package { distribution: Some(_), .. });
+    let named = component.package().is_some_and(|package| package.distribution.is_some());
     let listed = database(component).is_some_and(|database| SYSTEM_DATABASES.contains(&database));
     by_purl || (named && listed)
 }
 
 /// Whether a component is the kernel of a distribution that announces its own repairs.
 fn is_repaired_kernel(component: &Component) -> bool {
-    let Origin::Package { distribution: Some(distribution), .. } = &component.origin else {
-        return false;
-    };
-    publishes(distribution) && KERNEL_PACKAGES.iter().any(|name| component.name.starts_with(name))
+    let distribution = component.package().and_then(|package| package.distribution.as_deref());
+    distribution.is_some_and(publishes)
+        && KERNEL_PACKAGES.iter().any(|name| component.name.starts_with(name))
 }
 
 /// The first two numbers of an exact version.

@@ -135,10 +135,10 @@ const FOR_ALL_MACHINES: &[&str] = &["libc-l10n", "locales", "ncurses-base"];
 fn component(row: &Row, release: &str, source: String) -> Component {
     let distribution = format!("debian-{release}");
     let mut component = package(&row.package, &row.version, "dpkg", Some(&distribution));
-    if let Origin::Package { source: named, architecture, .. } = &mut component.origin {
-        *named = Some(source);
+    if let Origin::Package(package) = &mut component.origin {
+        package.source = Some(source);
         let all = FOR_ALL_MACHINES.contains(&row.package.as_str());
-        *architecture = Some(if all { "all" } else { "amd64" }.to_owned());
+        package.architecture = Some(if all { "all" } else { "amd64" }.to_owned());
     }
     for trace in &mut component.evidence {
         let path = format!("/{}", row.package);

@@ -19,8 +19,8 @@ mod support;
 mod truth;
 
 use auscult_model::{
-    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Technique, Version,
-    VersionClaim,
+    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Package, Technique,
+    Version, VersionClaim,
 };
 
 /// A component as a signature rule would find it.
@@ -52,13 +52,11 @@ fn with_cpe(mut component: Component, cpe: &str) -> Component {
 /// A package of a distribution.
 fn package(name: &str, version: &str, database: &str, distribution: Option<&str>) -> Component {
     Component {
-        origin: Origin::Package {
+        origin: Origin::Package(Package {
             database: database.to_owned(),
             distribution: distribution.map(ToOwned::to_owned),
-            source: None,
-            source_version: None,
-            architecture: None,
-        },
+            ..Package::default()
+        }),
         ..component(name, version)
     }
 }

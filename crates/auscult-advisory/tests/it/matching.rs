@@ -321,9 +321,9 @@ fn repairs_of_another_source_package_do_not_count() {
     let snapshot = snapshot(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
     // The binary package `busybox` of the source package `busybox-defaults`.
     let mut other = package("busybox", "1.21.0", "dpkg", Some("debian-12"));
-    if let Origin::Package { source, source_version, .. } = &mut other.origin {
-        *source = Some("busybox-defaults".to_owned());
-        *source_version = Some("1.21.0".to_owned());
+    if let Origin::Package(package) = &mut other.origin {
+        package.source = Some("busybox-defaults".to_owned());
+        package.source_version = Some("1.21.0".to_owned());
     }
     assert_eq!(findings(&snapshot, &other).len(), 1);
     let own = package("busybox", "1.21.0", "dpkg", Some("debian-12"));
@@ -342,8 +342,8 @@ fn packages_of_one_source_share_the_repairs_that_are_announced_by_one_of_them() 
     for (version, expected) in [("1.21.0-4.el9", 0), ("1.21.0-3.el9", 1)] {
         let packages = ["busybox", "busybox-libs"].map(|name| {
             let mut one = package(name, version, "rpm", Some("rocky-9.4"));
-            if let Origin::Package { source, .. } = &mut one.origin {
-                *source = Some("busybox".to_owned());
+            if let Origin::Package(package) = &mut one.origin {
+                package.source = Some("busybox".to_owned());
             }
             one
         });

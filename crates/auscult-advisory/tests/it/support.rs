@@ -131,7 +131,7 @@ fn a_distribution_answers_for_its_packages() {
     assert_eq!(cycle(&snapshot, packed("opkg", Some("openwrt-19.07"))), None);
     assert_eq!(cycle(&snapshot, packed("opkg", None)).as_deref(), Some("openssl 1.1.1"));
     let listed = with_purl(component("openssl", "1.1.1w"), "pkg:deb/debian/openssl@1.1.1w");
-    let listed = Component { origin: Origin::Sbom, ..listed };
+    let listed = Component { origin: Origin::Sbom { package: None }, ..listed };
     assert_eq!(cycle(&snapshot, listed), None);
     assert_eq!(cycle(&snapshot, system("debian", "11")).as_deref(), Some("debian 11"));
     assert_eq!(cycle(&snapshot, system("alpine", "3.18.4")).as_deref(), Some("alpine-linux 3.18"));

@@ -26,8 +26,8 @@ mod ruby;
 pub(crate) mod sbom;
 
 use auscult_model::{
-    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Problem, Technique,
-    VersionClaim,
+    Component, ComponentKind, Cpe, Evidence, EvidenceClass, Locator, Origin, Package, Problem,
+    Technique, VersionClaim,
 };
 use auscult_unpack::{NodeId, Tree};
 
@@ -278,13 +278,13 @@ pub(crate) fn component(row: &Row, distribution: Option<&Distribution>) -> Compo
         supplier: row.supplier.clone(),
         purl: purl::of(row, distribution),
         cpes: row.cpes.clone(),
-        origin: Origin::Package {
+        origin: Origin::Package(Package {
             database: row.database.name().to_owned(),
             distribution: distribution.map(Distribution::slug),
             source: row.source.clone(),
             source_version: row.source_version.clone(),
             architecture: row.architecture.clone(),
-        },
+        }),
         licences: row.licences.clone(),
         evidence: vec![Evidence {
             locator: row.locator.clone(),

@@ -45,7 +45,7 @@ fn every_package_row_of_every_real_image_is_found() {
             .iter()
             .filter(|(name, version)| {
                 !facts.components.iter().any(|component| {
-                    matches!(component.origin, Origin::Package { .. })
+                    matches!(component.origin, Origin::Package(_))
                         && component.name == *name
                         && component.version.exact().is_some_and(|found| found.0 == *version)
                 })

@@ -39,14 +39,10 @@ fn dpkg_rows_carry_distribution_source_and_place() {
         busybox.purl.as_ref().unwrap().0,
         "pkg:deb/debian/busybox@1:1.35.0-4%2Bb3?arch=armhf&distro=debian-12"
     );
-    let Origin::Package { source, source_version, distribution, .. } =
-        &named(&facts, "libc6")[0].origin
-    else {
-        panic!("no package")
-    };
-    assert_eq!(source.as_deref(), Some("glibc"));
-    assert_eq!(source_version.as_deref(), Some("2.36-9"));
-    assert_eq!(distribution.as_deref(), Some("debian-12"));
+    let libc = named(&facts, "libc6")[0].package().unwrap();
+    assert_eq!(libc.source.as_deref(), Some("glibc"));
+    assert_eq!(libc.source_version.as_deref(), Some("2.36-9"));
+    assert_eq!(libc.distribution.as_deref(), Some("debian-12"));
     assert!(named(&facts, "gone").is_empty());
     assert!(named(&facts, "odd")[0].version.exact().is_none());
     assert!(facts.problems.iter().any(|problem| problem.why.contains("no version")));
@@ -352,10 +348,13 @@ fn documents_in_the_image_join_what_was_found() {
     let facts = facts(image(&tree));
     let zlib = named(&facts, "zlib");
     assert_eq!((zlib.len(), zlib[0].evidence.len()), (1, 2));
-    assert!(matches!(zlib[0].origin, Origin::Package { .. }));
+    assert!(matches!(zlib[0].origin, Origin::Package(_)));
     assert_eq!(zlib[0].licences, ["Zlib"]);
     let lwip = named(&facts, "lwip")[0];
-    assert_eq!((&lwip.origin, lwip.version.to_string()), (&Origin::Sbom, "2.2.0".to_owned()));
+    assert_eq!(
+        (&lwip.origin, lwip.version.to_string()),
+        (&Origin::Sbom { package: None }, "2.2.0".to_owned())
+    );
     let trace = &lwip.evidence[0];
     assert_eq!(trace.locator.to_string(), "image@0x0/squashfs:/usr/share/device.cdx.json");
     assert_eq!(trace.technique, Technique::ManifestAnalysis);

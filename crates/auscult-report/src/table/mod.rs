@@ -97,7 +97,7 @@ fn components(page: &mut Page, result: &ScanResult, options: &TableOptions) {
     page.heading("COMPONENTS", &summary, Style::Plain);
     // What is not from a package database is rarer and says more, so it comes first.
     let mut sorted: Vec<&Component> = components.iter().collect();
-    sorted.sort_by_key(|component| matches!(component.origin, Origin::Package { .. }));
+    sorted.sort_by_key(|component| matches!(component.origin, Origin::Package(_)));
     let rows: Vec<Vec<Cell>> =
         sorted.iter().take(options.components_max).map(|one| component_row(one)).collect();
     page.grid(2, &COMPONENT_COLUMNS, &rows);
@@ -133,14 +133,14 @@ fn component_row(component: &Component) -> Vec<Cell> {
 
 fn source(origin: &Origin) -> String {
     match origin {
-        Origin::Package { database, distribution, .. } => match distribution {
-            Some(distribution) => format!("{database} ({distribution})"),
-            None => database.clone(),
+        Origin::Package(package) => match &package.distribution {
+            Some(distribution) => format!("{} ({distribution})", package.database),
+            None => package.database.clone(),
         },
         Origin::Signature { rule } => format!("rule {rule}"),
         Origin::Structure => "structure".to_owned(),
         Origin::FileName => "file name".to_owned(),
-        Origin::Sbom => "SBOM".to_owned(),
+        Origin::Sbom { .. } => "SBOM".to_owned(),
     }
 }
 

@@ -6,10 +6,10 @@ use auscult_model::{
     AdvisoryId, AffectedMatch, BinaryFacts, Component, ComponentId, ComponentKind, Coverage,
     CvssScore, DecisionPoint, Epss, Evidence, EvidenceClass, Exploitation, FACTS_SCHEMA, Facts,
     Finding, FormatSeen, IdentityFact, Input, InputKind, KernelFacts, KevEntry, Known, Limits,
-    MatchSource, Mention, ModuleFacts, Origin, Outcome, Perspective, Problem, RiskDecision,
-    Severity, Sha256, SnapshotInfo, SourceInfo, Support, SupportState, Technique, ToolIdentity,
-    UnreadRegion, Verdict, VerdictOutcome, VerdictReason, Version, VersionClaim, VersionConflict,
-    Vex, VexStatus, component_ids,
+    MatchSource, Mention, ModuleFacts, Origin, Outcome, Package, Perspective, Problem,
+    RiskDecision, Severity, Sha256, SnapshotInfo, SourceInfo, Support, SupportState, Technique,
+    ToolIdentity, UnreadRegion, Verdict, VerdictOutcome, VerdictReason, Version, VersionClaim,
+    VersionConflict, Vex, VexStatus, component_ids,
 };
 use auscult_report::{Assessment, ScanResult, Unmatched};
 use jiff::civil::{Date, date};
@@ -160,13 +160,13 @@ fn components() -> Vec<Component> {
         reason: "by its exports".into(),
     };
     let rule = |rule: &str| Origin::Signature { rule: rule.into() };
-    let package = Origin::Package {
+    let package = Origin::Package(Package {
         database: "dpkg".into(),
         distribution: Some("debian-12".into()),
         source: Some("zlib".into()),
         source_version: None,
         architecture: Some("armhf".into()),
-    };
+    });
     let squashfs = "image@0x800000/squashfs:";
     vec![
         component("busybox", exact("1.35.0"), rule("busybox"), &format!("{squashfs}/bin/busybox")),

@@ -20,7 +20,7 @@ mod subject {
 }
 
 /// Our own property names; a reader of this crate understands the same ones.
-mod property {
+pub(crate) mod property {
     pub(super) const VERSION: &str = "auscult:version";
     pub(super) const VERSION_REASON: &str = "auscult:version:reason";
     pub(super) const VERSION_AT_LEAST: &str = "auscult:version:at-least";
@@ -28,11 +28,13 @@ mod property {
     pub(super) const CPE: &str = "auscult:cpe";
     pub(super) const OCCURRENCES_OMITTED: &str = "auscult:occurrences-omitted";
     pub(super) const ORIGIN: &str = "auscult:origin";
-    pub(super) const PACKAGE_DATABASE: &str = "auscult:package:database";
-    pub(super) const PACKAGE_DISTRIBUTION: &str = "auscult:package:distribution";
-    pub(super) const PACKAGE_SOURCE: &str = "auscult:package:source";
-    pub(super) const PACKAGE_SOURCE_VERSION: &str = "auscult:package:source-version";
-    pub(super) const PACKAGE_ARCHITECTURE: &str = "auscult:package:architecture";
+    pub(crate) const PACKAGE_DATABASE: &str = "auscult:package:database";
+    pub(crate) const PACKAGE_DISTRIBUTION: &str = "auscult:package:distribution";
+    pub(crate) const PACKAGE_SOURCE: &str = "auscult:package:source";
+    pub(crate) const PACKAGE_SOURCE_VERSION: &str = "auscult:package:source-version";
+    pub(crate) const PACKAGE_ARCHITECTURE: &str = "auscult:package:architecture";
+    /// Name and version of a source package, as SPDX tells it in words.
+    pub(crate) const SOURCE_WORDS: &str = "spdx:source";
     pub(super) const RULE: &str = "auscult:rule";
     pub(super) const END_OF_SUPPORT: &str = "auscult:end-of-support";
 }

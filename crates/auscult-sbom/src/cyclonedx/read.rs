@@ -18,7 +18,7 @@ use auscult_model::{
 use serde_json::{Map, Value};
 
 use super::{property, subject};
-use crate::{Error, cpe, detect::without_byte_order_mark};
+use crate::{Error, cpe, detect::without_byte_order_mark, package};
 
 type Object = Map<String, Value>;
 
@@ -59,6 +59,7 @@ pub fn read_cyclonedx(bytes: &[u8], tool: ToolIdentity, limits: &Limits) -> Resu
     }
     let mut reader = Reader { limit: limits.entries, ..Reader::default() };
     reader.read(&root);
+    package::complete(&mut reader.components);
     let mut facts = reader.facts(bytes, tool, limits, &root);
     facts.canonicalise();
     Ok(facts)
@@ -174,7 +175,7 @@ impl Reader {
             kind,
             supplier: self.supplier(object, pointer),
             cpes: self.cpes(object, &properties, pointer),
-            origin: Origin::Sbom,
+            origin: Origin::Sbom { package: package::of(purl.as_ref(), &properties) },
             licences: self.licences(object, pointer),
             evidence: vec![Evidence {
                 locator: locator(pointer),
@@ -507,8 +508,15 @@ fn purl_name(purl: &Purl) -> Option<String> {
     purl.parts().ok().map(|parts| parts.name)
 }
 
+/// The version of a purl, with the epoch that stands beside it.
 fn purl_version(purl: &Purl) -> Option<String> {
-    purl.parts().ok()?.version
+    let parts = purl.parts().ok()?;
+    let version = parts.version?;
+    let epoch = parts.qualifiers.get("epoch").filter(|epoch| *epoch != "0");
+    Some(match epoch.filter(|_| !version.contains(':')) {
+        Some(epoch) => format!("{epoch}:{version}"),
+        None => version,
+    })
 }
 
 #[cfg(test)]
@@ -519,6 +527,7 @@ mod tests {
     fn purls_give_name_and_version() {
         for (text, name, version) in [
             ("pkg:deb/debian/busybox@1%3A1.35.0-4?arch=armhf", Some("busybox"), Some("1:1.35.0-4")),
+            ("pkg:rpm/redhat/vim@8.0-16.el8?epoch=2", Some("vim"), Some("2:8.0-16.el8")),
             ("pkg:npm/@scope/name@1.0", Some("name"), Some("1.0")),
             ("pkg:generic/zlib", Some("zlib"), None),
             ("pkg:generic/%zz", None, None),

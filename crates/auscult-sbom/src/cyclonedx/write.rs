@@ -234,7 +234,7 @@ fn sha256(digest: Sha256) -> Hash {
 
 /// The digest of the one file that a component is; a package of several files has none.
 fn file_hash(found: &Found, files: &BTreeMap<&Locator, &BinaryFacts>) -> Option<Hash> {
-    if matches!(found.origin, Origin::Package { .. } | Origin::Sbom) {
+    if matches!(found.origin, Origin::Package(_) | Origin::Sbom { .. }) {
         return None;
     }
     let whole_file = |trace: &Trace| Locator { offset: None, ..trace.locator.clone() };
@@ -386,7 +386,7 @@ fn own_properties(found: &Found) -> Vec<Property> {
     }
     let other_cpes = found.cpes.iter().skip(1);
     properties.extend(other_cpes.map(|cpe| Property::new(property::CPE, cpe.to_string())));
-    properties.extend(origin_properties(&found.origin));
+    properties.extend(origin_properties(found));
     let omitted = places(found).len().saturating_sub(OCCURRENCES_MAX);
     if omitted > 0 {
         properties.push(Property::new(property::OCCURRENCES_OMITTED, omitted.to_string()));
@@ -394,28 +394,27 @@ fn own_properties(found: &Found) -> Vec<Property> {
     properties
 }
 
-fn origin_properties(origin: &Origin) -> Vec<Property> {
-    let name = match origin {
-        Origin::Package { .. } => "package",
+fn origin_properties(found: &Found) -> Vec<Property> {
+    let name = match &found.origin {
+        Origin::Package(_) => "package",
         Origin::Signature { .. } => "signature",
         Origin::Structure => "structure",
         Origin::FileName => "file-name",
-        Origin::Sbom => "sbom",
+        Origin::Sbom { .. } => "sbom",
     };
     let mut properties = vec![Property::new(property::ORIGIN, name)];
     let mut add = |name: &str, value: Option<&String>| {
         properties.extend(value.map(|value| Property::new(name, value.clone())));
     };
-    match origin {
-        Origin::Package { database, distribution, source, source_version, architecture } => {
-            add(property::PACKAGE_DATABASE, Some(database));
-            add(property::PACKAGE_DISTRIBUTION, distribution.as_ref());
-            add(property::PACKAGE_SOURCE, source.as_ref());
-            add(property::PACKAGE_SOURCE_VERSION, source_version.as_ref());
-            add(property::PACKAGE_ARCHITECTURE, architecture.as_ref());
-        }
-        Origin::Signature { rule } => add(property::RULE, Some(rule)),
-        Origin::Structure | Origin::FileName | Origin::Sbom => {}
+    if let Some(package) = found.package() {
+        add(property::PACKAGE_DATABASE, Some(&package.database));
+        add(property::PACKAGE_DISTRIBUTION, package.distribution.as_ref());
+        add(property::PACKAGE_SOURCE, package.source.as_ref());
+        add(property::PACKAGE_SOURCE_VERSION, package.source_version.as_ref());
+        add(property::PACKAGE_ARCHITECTURE, package.architecture.as_ref());
+    }
+    if let Origin::Signature { rule } = &found.origin {
+        add(property::RULE, Some(rule));
     }
     properties
 }

@@ -16,6 +16,8 @@ const DEPTH_MAX: usize = 256;
 /// An element that is open: its name and the text in it so far.
 struct Element {
     name: String,
+    /// Its attribute `name`, of a property.
+    label: String,
     text: String,
     /// It is a component of the list, and the last one of those that are open.
     listed: bool,
@@ -93,7 +95,12 @@ impl State {
                 ..Entry::default()
             });
         }
-        self.elements.push(Element { name, text: String::new(), listed });
+        let mut attributes = start.attributes().filter_map(Result::ok);
+        let label = attributes.find(|attribute| attribute.key.as_ref() == "name");
+        let label = label.filter(|_| name == "property");
+        let label = label.and_then(|one| one.normalized_value(XmlVersion::Implicit1_0).ok());
+        let label = label.unwrap_or_default().into_owned();
+        self.elements.push(Element { name, label, text: String::new(), listed });
     }
 
     fn parent_is(&self, name: &str) -> bool {
@@ -122,6 +129,7 @@ impl State {
             (Some("license"), Some("licenses")) | (Some("licenses"), Some("component")) => {
                 "licence"
             }
+            (Some("properties"), Some("component")) => "property",
             _ => return,
         };
         if self.elements.iter().any(|element| element.name == "tools") {
@@ -136,6 +144,7 @@ impl State {
             ("", "cpe") => entry.cpes.push(text),
             ("", "publisher") if entry.supplier.is_empty() => entry.supplier = text,
             ("supplier", "name") => entry.supplier = text,
+            ("property", "property") => entry.properties.push((element.label, text)),
             ("licence", "id" | "name" | "expression") => entry.licences.push(text),
             _ => {}
         }

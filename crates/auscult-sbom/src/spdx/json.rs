@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{party, reference, without_subjects};
+use super::{party, reference, source, without_subjects};
 use crate::{Error, components::Entry, detect::without_byte_order_mark};
 
 fn parse(bytes: &[u8]) -> Result<Value, Error> {
@@ -44,6 +44,7 @@ pub(crate) fn read_json(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
         for one in list(package, "externalRefs") {
             reference(&mut entry, &text(one, "referenceType"), &text(one, "referenceLocator"));
         }
+        source(&mut entry, &text(package, "sourceInfo"));
         (text(package, "SPDXID"), entry)
     });
     Ok(without_subjects(entries.collect(), &subjects))
@@ -82,6 +83,7 @@ pub(crate) fn read_json_ld(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
                 _ => {}
             }
         }
+        source(&mut entry, &text(package, "software_sourceInfo"));
         (text(package, "spdxId"), entry)
     });
     Ok(without_subjects(entries.collect(), &subjects))

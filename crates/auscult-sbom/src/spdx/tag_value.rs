@@ -1,7 +1,7 @@
 //! SPDX 2 as lines of a tag and a value. A text over several lines stands between `<text>` and
 //! `</text>`.
 
-use super::{party, reference, without_subjects};
+use super::{party, reference, source, without_subjects};
 use crate::components::Entry;
 
 /// Reads the packages; what is no tag is passed over.
@@ -51,6 +51,9 @@ fn field(id: &mut String, entry: &mut Entry, tag: &str, value: &str) {
             entry.licences.push(value.to_owned());
         }
         "PrimaryPackagePurpose" => value.clone_into(&mut entry.kind),
+        "PackageSourceInfo" => {
+            source(entry, value.trim_start_matches("<text>").trim_end_matches("</text>"));
+        }
         "ExternalRef" => {
             let mut words = value.split_whitespace().skip(1);
             if let (Some(kind), Some(locator)) = (words.next(), words.next()) {

@@ -8,8 +8,8 @@ mod write;
 
 use auscult_model::{
     BinaryFacts, Component, ComponentKind, Coverage, Cpe, Evidence, EvidenceClass, FACTS_SCHEMA,
-    Facts, IdentityFact, Input, InputKind, Known, Limits, Mention, Origin, Problem, Purl, Sha256,
-    Technique, ToolIdentity, UnreadRegion, Version, VersionClaim,
+    Facts, IdentityFact, Input, InputKind, Known, Limits, Mention, Origin, Package, Problem, Purl,
+    Sha256, Technique, ToolIdentity, UnreadRegion, Version, VersionClaim,
 };
 
 /// The identity under which the tests read and write.
@@ -94,13 +94,13 @@ pub(crate) fn facts() -> Facts {
         exact("3.0.16-1~deb12u1"),
         vec![trace("image@0x0/ext4:/var/lib/dpkg/status@0x10", ContainsCode, 100, "row")],
     );
-    package.origin = Origin::Package {
+    package.origin = Origin::Package(Package {
         database: "dpkg".into(),
         distribution: Some("debian-12".into()),
         source: Some("openssl".into()),
         source_version: None,
         architecture: Some("armhf".into()),
-    };
+    });
     package.supplier = Some("Debian".into());
     package.licences = vec!["(MIT OR ISC) AND GPL-2.0-only WITH Linux-syscall-note".into()];
     let incomplete = VersionClaim::Incomplete {
