@@ -1,8 +1,8 @@
 //! Whether the part of a component that a vulnerability is in was built at all: an applet of BusyBox,
 //! DNSSEC in dnsmasq, a module of nginx.
 //!
-//! The record's source files say which part it is, else phrases of its text; which phrases these
-//! are is data of `auscult-model`. A finding is closed only where every place that is named is such
+//! Data of `auscult-model` say which part a record is about: by its id, else by the source files that it
+//! names, else by phrases of its text. A finding is closed only where every place that is named is such
 //! a part, and every program and library of the component has a list that lacks it. That a program
 //! is reached under one name only (links to BusyBox) says nothing about what is in it.
 
@@ -11,11 +11,11 @@ mod named;
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    BinaryFacts, Facts, Feature, FeatureInventory, Finding, InventoryKind, Locator, Modular, Step,
-    modular_components,
+    BinaryFacts, Facts, Feature, FeatureInventory, Finding, Holding, InventoryKind, Locator,
+    Modular, Step, modular_components,
 };
 
-use self::named::Named;
+pub(crate) use self::named::Named;
 use crate::statement::{Justification, Statement, Strength};
 
 /// So many callers are told.
@@ -30,8 +30,8 @@ pub(crate) struct Features<'a> {
 
 /// Whether a part is in one file.
 enum Built {
-    /// It is, under this item; with the place that says so.
-    Yes(&'static str, Locator),
+    /// It is, by this sentence.
+    Yes(String),
     /// It is not, by this sentence.
     No(Strength, String),
     /// The file tells nothing of it.
@@ -47,43 +47,52 @@ impl<'a> Features<'a> {
         Self { facts, lists: lists.collect(), binaries: binaries.collect() }
     }
 
-    /// The component of the table that a finding is about.
-    pub(crate) fn component(finding: &Finding) -> Option<&'static Modular> {
+    /// The component of the table that a finding is about, and what the package holds that it is.
+    pub(crate) fn component(finding: &Finding) -> Option<(&'static Modular, Holding)> {
         let last = |name: &str| name.rsplit(['/', ':']).next().unwrap_or_default().to_owned();
         let mut names = vec![finding.component.clone()];
         names.extend(finding.matches.iter().map(|one| last(&one.name)));
-        modular_components()
-            .iter()
-            .find(|one| names.iter().any(|name| one.names.contains(&name.as_str())))
+        let is_named = |one: &&Modular| names.iter().any(|name| one.names.contains(&name.as_str()));
+        let component = modular_components().iter().find(is_named)?;
+        let holding = match finding.purl.as_deref().and_then(package_type) {
+            Some(kind) => component.holding(kind, &finding.component),
+            None => Holding::Open,
+        };
+        Some((component, holding))
     }
 
-    /// What is to be said of a finding by its source files and its text, and by the programs and
-    /// libraries of its component.
+    /// What is to be said of a finding by the parts that its record names, by what its package
+    /// holds, and by the programs and libraries of its component.
     pub(crate) fn judge(
         &self,
         component: &'static Modular,
+        holding: Holding,
         binaries: &BTreeSet<&[Step]>,
-        sources: &[String],
-        text: &str,
+        named: &Named,
     ) -> Option<Statement> {
-        let named = Named::read(component, sources, text);
         if named.parts.is_empty() {
             return None;
         }
         let (mut evidence, mut strength) = (Vec::new(), Strength::Proven);
-        let mut excluded = !binaries.is_empty();
-        for part in named.parts {
+        let mut excluded = holding != Holding::Open || !binaries.is_empty();
+        for &part in &named.parts {
             let mut lacking = 0;
-            for &binary in binaries {
-                match self.is_built(component, part, binary) {
+            let judged: Vec<Built> = match holding {
+                Holding::Open => {
+                    binaries.iter().map(|b| self.is_built(component, part, b)).collect()
+                }
+                told => vec![is_held(told, part)],
+            };
+            for built in judged {
+                match built {
                     Built::No(own, sentence) => {
                         lacking += 1;
                         strength = strength.min(own);
                         evidence.push(sentence);
                     }
-                    Built::Yes(item, list) => {
+                    Built::Yes(sentence) => {
                         excluded = false;
-                        evidence.push(self.present(component, item, &list, binary));
+                        evidence.push(sentence);
                     }
                     Built::Open => excluded = false,
                     Built::Elsewhere => {}
@@ -91,7 +100,7 @@ impl<'a> Features<'a> {
             }
             excluded &= lacking > 0;
         }
-        if let (true, Some(other)) = (excluded, named.other) {
+        if let (true, Some(other)) = (excluded, &named.other) {
             excluded = false;
             evidence.push(format!("the record also names {other}, which leaves it open"));
         }
@@ -106,15 +115,17 @@ impl<'a> Features<'a> {
     }
 
     fn is_built(&self, component: &Modular, part: &Feature, binary: &[Step]) -> Built {
-        if component.kind == InventoryKind::Exports {
-            return self.is_exported(component, part, binary);
+        match component.kind {
+            InventoryKind::Exports => return self.is_exported(component, part, binary),
+            InventoryKind::Programs => return self.is_program(component, part, binary),
+            _ => {}
         }
         let list =
             self.lists.get(binary).filter(|list| component.names.contains(&&*list.component));
         let Some(list) = list else { return Built::Open };
         let holds = |names: &[String], item: &str| names.iter().any(|name| name == item);
         if let Some(item) = part.items.iter().find(|item| holds(&list.present, item)) {
-            return Built::Yes(item, list.locator.clone());
+            return Built::Yes(self.present(component, item, &list.locator, binary));
         }
         let (name, place) = (part.name, &list.locator);
         if part.items.iter().all(|item| holds(&list.absent, item)) {
@@ -151,7 +162,7 @@ impl<'a> Features<'a> {
         };
         let exported = |item: &&&str| exports.iter().any(|name| name == **item);
         match part.items.iter().find(exported) {
-            Some(item) => Built::Yes(item, facts.locator.clone()),
+            Some(item) => Built::Yes(format!("{item} is built in: {}", facts.locator)),
             None => Built::No(
                 Strength::Strong,
                 format!(
@@ -163,6 +174,30 @@ impl<'a> Features<'a> {
                 ),
             ),
         }
+    }
+
+    /// A part that is a program is in no library and in no other program. Where it is in the image
+    /// at all, it may be of a package that this finding is about, too.
+    fn is_program(&self, component: &Modular, part: &Feature, binary: &[Step]) -> Built {
+        let item_of = |name: &str| part.items.contains(&name);
+        let mut all = self.facts.binaries.iter();
+        if let Some(program) =
+            all.find(|one| file_name(&one.locator.steps).is_some_and(|n| item_of(&n)))
+        {
+            return Built::Yes(format!("{} is there: {}", part.items.join(", "), program.locator));
+        }
+        let Some(facts) = self.binaries.get(binary) else { return Built::Open };
+        let is_other =
+            file_name(binary).is_some_and(|name| component.known.contains(name.as_str()));
+        let what = match &facts.soname {
+            Some(_) => "a library",
+            None if is_other => "another program",
+            None => return Built::Open,
+        };
+        let (name, items) = (part.name, part.items.join(", "));
+        let sentence =
+            format!("{name} is in {items} only, which is not there: {} is {what}", facts.locator);
+        Built::No(Strength::Strong, sentence)
     }
 
     /// That a part is there, and what calls it by its name.
@@ -200,6 +235,38 @@ impl<'a> Features<'a> {
         };
         format!("{sentence}; {calls}")
     }
+}
+
+/// Whether a part is in a package whose name tells what it holds.
+fn is_held(holding: Holding, part: &Feature) -> Built {
+    let items = part.items.join(", ");
+    let sentence = match holding {
+        Holding::Open => return Built::Open,
+        Holding::Program(program) if part.items.contains(&program) => {
+            return Built::Yes(format!("the package is {program}, which has it"));
+        }
+        Holding::Program(program) => {
+            format!("the package holds {program} alone, and {} is in {items}", part.name)
+        }
+        Holding::Libraries => {
+            format!("the package holds libraries alone, and {} is in {items}", part.name)
+        }
+    };
+    Built::No(Strength::Strong, sentence)
+}
+
+/// The type of a purl that names a package of a system, and no component as such.
+fn package_type(purl: &str) -> Option<&str> {
+    let (kind, rest) = purl.strip_prefix("pkg:")?.split_once('/')?;
+    let system = matches!(kind, "deb" | "rpm" | "apk" | "alpm" | "opkg");
+    // Packages of systems without a type of their own stand in a namespace.
+    let named = rest.split(['@', '?', '#']).next().unwrap_or_default().contains('/');
+    (system || kind == "generic" && named).then_some(kind)
+}
+
+fn file_name(steps: &[Step]) -> Option<String> {
+    let path = steps.iter().rev().find_map(|step| step.member.as_ref())?.to_string();
+    Some(path.rsplit('/').next().unwrap_or(&path).to_owned())
 }
 
 #[cfg(test)]

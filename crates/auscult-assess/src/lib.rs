@@ -17,10 +17,16 @@ mod stated;
 mod statement;
 
 use auscult_advisory::{Result, Snapshot};
-use auscult_model::{Facts, Finding, RuntimeView};
+use auscult_model::{Facts, Finding, Holding, RuntimeView};
 use rayon::prelude::*;
 
-use self::{exposure::Exposures, features::Features, files::Files, kernel::Kernels, reach::Reach};
+use self::{
+    exposure::Exposures,
+    features::{Features, Named},
+    files::Files,
+    kernel::Kernels,
+    reach::Reach,
+};
 pub use self::{
     fact::{FACT_KINDS, fact_digest, fact_value},
     proposal::propose_context,
@@ -51,14 +57,16 @@ pub fn assess(facts: &Facts, snapshot: &Snapshot, findings: &mut [Finding]) -> R
             return Ok(());
         }
         let binaries = files.of_finding(finding);
-        // Where no program of it is at hand, such as for an SBOM, its record need not be read.
-        if !binaries.is_empty()
-            && let Some(component) = Features::component(finding)
+        // Where neither a program of it is at hand nor the name of its package tells anything, its
+        // record need not be read.
+        if let Some((component, holding)) = Features::component(finding)
+            && (holding != Holding::Open || !binaries.is_empty())
         {
             let sources = snapshot.program_files(&finding.id.0)?;
             let (title, description) = snapshot.prose(&finding.id.0)?.unwrap_or_default();
             let text = format!("{title}\n{description}");
-            let said = features.judge(component, &binaries, &sources, &text);
+            let named = Named::read(component, &finding.id.0, &sources, &text);
+            let said = features.judge(component, holding, &binaries, &named);
             if let Some(statement) = said {
                 statement.apply(finding);
             }

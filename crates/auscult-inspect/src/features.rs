@@ -60,7 +60,7 @@ fn of_component(bytes: &[u8], component: &Modular) -> Option<(usize, List)> {
             memmem::find_iter(bytes, marker).find_map(|at| arguments(bytes, at + marker.len()))
         }
         InventoryKind::CompileOptions => compile_options(bytes, marker),
-        InventoryKind::Exports => None,
+        InventoryKind::Exports | InventoryKind::Programs => None,
     }
 }
 

@@ -41,6 +41,19 @@ pub enum InventoryKind {
     CompileOptions,
     /// The dynamic symbols of a library.
     Exports,
+    /// The names of files: a part is a program of its own, and its code is in no other file.
+    Programs,
+}
+
+/// What a package of a component's source holds, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holding {
+    /// Anything.
+    Open,
+    /// Shared libraries and no program.
+    Libraries,
+    /// This one program.
+    Program(&'static str),
 }
 
 /// A component that is built of parts.
@@ -62,6 +75,39 @@ pub struct Modular {
     pub features: Vec<Feature>,
 }
 
+impl Modular {
+    /// What a package of this component's source holds. `kind` is the type of its purl.
+    ///
+    /// Debian puts nothing into the package of a library whose name would not change with it (Debian
+    /// Policy, section 8.2), and calls it after the soname. Others name their packages of libraries
+    /// `libX` or `X-libs`.
+    pub fn holding(&self, kind: &str, package: &str) -> Holding {
+        let is_own = |name: &&&str| **name == package && !self.names.contains(*name);
+        if let Some(program) = self.known.iter().find(is_own) {
+            return Holding::Program(program);
+        }
+        if self.kind != InventoryKind::Programs {
+            return Holding::Open;
+        }
+        let of_libraries = if kind == "deb" {
+            let stem = DEBIAN_SUFFIXES.iter().find_map(|end| package.strip_suffix(end));
+            let ends = |name: &str| name.ends_with(|c: char| c.is_ascii_digit());
+            package.starts_with("lib") && ends(stem.unwrap_or(package))
+        } else {
+            let named = package.starts_with("lib") || package.ends_with("-libs");
+            named && !OTHER_PACKAGES.iter().any(|end| package.ends_with(end))
+        };
+        if of_libraries { Holding::Libraries } else { Holding::Open }
+    }
+}
+
+/// What may follow the soname in the name of a Debian package: a transition, and a variant of the
+/// build.
+const DEBIAN_SUFFIXES: &[&str] = &["t64", "v5", "g", "-gnutls", "-nss", "-openssl"];
+
+/// Ends of names of packages that hold something else than the library of the name before it.
+const OTHER_PACKAGES: &[&str] = &["-bin", "-dev", "-devel", "-doc", "-progs", "-tools", "-utils"];
+
 /// A part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feature {
@@ -77,6 +123,8 @@ pub struct Feature {
     pub files: Vec<&'static str>,
     /// Phrases that speak of it.
     pub words: Vec<&'static str>,
+    /// Ids of records that are about it and about nothing else, whatever their text.
+    pub records: Vec<&'static str>,
 }
 
 /// The components of the table.
@@ -119,6 +167,7 @@ fn parse(text: &'static str) -> Option<Vec<Modular>> {
                     "built-in" => feature.built_in = true,
                     "files" => feature.files.extend(words()),
                     "words" => feature.words.extend(phrases()),
+                    "records" => feature.records.extend(words()),
                     _ => return None,
                 }
             }
@@ -151,13 +200,14 @@ fn kind_of(word: &str) -> Option<InventoryKind> {
         "arguments" => InventoryKind::Arguments,
         "compile-options" => InventoryKind::CompileOptions,
         "exports" => InventoryKind::Exports,
+        "programs" => InventoryKind::Programs,
         _ => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FEATURE_TABLE, InventoryKind, modular_components, parse};
+    use super::{FEATURE_TABLE, Holding, InventoryKind, modular_components, parse};
 
     #[test]
     fn the_table_is_whole() {
@@ -171,12 +221,38 @@ mod tests {
                 let is_library = component.kind == InventoryKind::Exports;
                 assert_eq!(feature.library.is_some(), is_library, "{name}");
                 assert!(!feature.words.is_empty() || !feature.files.is_empty(), "{name}");
+                assert!(feature.records.iter().all(|id| id.starts_with("CVE-")), "{name}");
                 // An item of a table of names that the table does not know would never be found.
-                if component.kind == InventoryKind::SortedNames {
+                let named = [InventoryKind::SortedNames, InventoryKind::Programs];
+                if named.contains(&component.kind) {
                     let known = |item| component.known.contains(item);
                     assert!(feature.items.iter().all(known), "{name}: {:?}", feature.items);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn names_of_packages_tell_what_is_in_them() {
+        for (component, kind, package, expected) in [
+            ("krb5", "deb", "libk5crypto3", Holding::Libraries),
+            ("krb5", "deb", "libgssapi-krb5-2", Holding::Libraries),
+            ("krb5", "deb", "libgssapi3t64", Holding::Libraries),
+            ("krb5", "deb", "libkrb5-dev", Holding::Open),
+            ("krb5", "deb", "krb5-kdc", Holding::Open),
+            ("krb5", "rpm", "krb5-libs", Holding::Libraries),
+            ("krb5", "rpm", "krb5-server", Holding::Open),
+            ("curl", "deb", "libcurl3-gnutls", Holding::Libraries),
+            ("curl", "apk", "libcurl", Holding::Libraries),
+            ("curl", "rpm", "libcurl-devel", Holding::Open),
+            ("curl", "apk", "curl", Holding::Open),
+            ("busybox", "apk", "ssl_client", Holding::Program("ssl_client")),
+            ("busybox", "apk", "busybox", Holding::Open),
+            ("openssl", "deb", "libssl3", Holding::Open),
+        ] {
+            let table = modular_components();
+            let component = table.iter().find(|one| one.names.contains(&component)).unwrap();
+            assert_eq!(component.holding(kind, package), expected, "{package}");
         }
     }
 

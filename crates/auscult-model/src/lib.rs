@@ -47,7 +47,7 @@ pub use facts::{
     ModuleFacts, ToolIdentity,
 };
 pub use features::{
-    FEATURE_TABLE, Feature, FeatureInventory, InventoryKind, Modular, modular_components,
+    FEATURE_TABLE, Feature, FeatureInventory, Holding, InventoryKind, Modular, modular_components,
 };
 pub use finding::{
     AffectedMatch, CvssScore, DecisionPoint, Epss, Exploitation, Finding, KevEntry, MatchSource,

@@ -48,6 +48,8 @@ fn record(id: &str, first: &str, last: &str, tool_or_library: &str, title: &str)
         "lib" => &["c:haxx:libcurl"],
         _ => &["c:haxx:curl", "c:haxx:libcurl"],
     };
+    // The tool is built of this folder of the project, and the library of another one.
+    let files = if tool_or_library == "tool" { vec!["src/".to_owned()] } else { Vec::new() };
     let claim = claim(id, Scheme::Generic, Status::Unaffected, entries);
     Record {
         source: SOURCE,
@@ -55,6 +57,7 @@ fn record(id: &str, first: &str, last: &str, tool_or_library: &str, title: &str)
         id: id.to_owned(),
         claims: keys.iter().map(|key| ((*key).to_owned(), claim.clone())).collect(),
         title: title.to_owned(),
+        files,
         ..Record::default()
     }
 }

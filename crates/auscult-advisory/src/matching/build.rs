@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use auscult_model::{Component, Finding, Origin};
+use auscult_model::{Component, Finding, Holding, Origin, modular_components};
 use rayon::prelude::*;
 
 use crate::{
@@ -168,7 +168,8 @@ pub(super) struct Names {
 struct Identity {
     names: Arc<Names>,
     /// Distribution, source package and its version, or the component itself where no source
-    /// knows it: what nobody knows is never the same.
+    /// knows it: what nobody knows is never the same. Behind that what it holds, where its name
+    /// tells: the libraries of a source are judged apart from its programs.
     package: Vec<String>,
 }
 
@@ -219,13 +220,24 @@ impl Identity {
             Some((recall, alike)) => Names::recalled(snapshot, recall, alike, component)?,
             None => Arc::new(Names::of(snapshot, component)?),
         };
-        let package = if names.known.is_empty() || names.version == Told::Nothing {
+        let mut package = if names.known.is_empty() || names.version == Told::Nothing {
             vec![component.name.clone(), format!("{:?}", component.evidence)]
         } else {
             source_package(component)
         };
+        package.extend(holding(component));
         Ok(Self { names, package })
     }
+}
+
+/// What a package holds of a component that is built of parts, where its name tells.
+fn holding(component: &Component) -> Option<String> {
+    let package = component.package()?;
+    let source = package.source.as_deref().unwrap_or(&component.name);
+    let parts = modular_components().iter().find(|one| one.names.contains(&source))?;
+    let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
+    let holding = parts.holding(kind, &component.name);
+    (holding != Holding::Open).then(|| format!("{holding:?}"))
 }
 
 /// The upstream release in a kernel's version: what follows the numbers and `-rcN` is local.

@@ -16,8 +16,16 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Decided<'a> {
     fixed: BTreeSet<&'a str>,
-    /// Claims that hold the package, with their verdict.
-    pub(crate) affected: Vec<(Claim<&'a str>, Verdict)>,
+    /// What holds the package.
+    pub(crate) affected: Vec<Told<'a>>,
+}
+
+/// A claim about a package, with the verdict on it.
+pub(crate) struct Told<'a> {
+    /// Distribution, release and package: `debian:buster:krb5`.
+    pub(crate) name: String,
+    pub(crate) claim: Claim<&'a str>,
+    pub(crate) verdict: Verdict,
 }
 
 impl Decided<'_> {
@@ -99,7 +107,7 @@ pub(crate) fn decide<'a>(
 ) -> Result<Decided<'a>> {
     let mut decided = Decided::default();
     let Some(installed) = installed(component, group) else { return Ok(decided) };
-    let mut open: BTreeMap<&str, Vec<(Claim<&str>, Verdict)>> = BTreeMap::new();
+    let mut open: BTreeMap<&str, Vec<Told<'_>>> = BTreeMap::new();
     for name in &installed.names {
         let key = format!("d:{}:{name}", installed.system);
         let Some(claims) = snapshot.claims(&key)? else { continue };
@@ -113,13 +121,18 @@ pub(crate) fn decide<'a>(
                 Verdict::NotAffected => {
                     decided.fixed.insert(claim.id);
                 }
-                verdict => open.entry(claim.id).or_default().push((claim, verdict)),
+                verdict => {
+                    let place = [installed.system, &installed.release, name];
+                    let place = place.into_iter().filter(|part| !part.is_empty());
+                    let name = place.collect::<Vec<_>>().join(":");
+                    open.entry(claim.id).or_default().push(Told { name, claim, verdict });
+                }
             }
         }
     }
     // A second announcement repairs a regression: the first repair counts.
     let fixed = &decided.fixed;
     decided.affected =
-        open.into_iter().filter(|(id, _)| !fixed.contains(id)).flat_map(|(_, c)| c).collect();
+        open.into_iter().filter(|(id, _)| !fixed.contains(id)).flat_map(|(_, told)| told).collect();
     Ok(decided)
 }

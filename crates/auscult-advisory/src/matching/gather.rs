@@ -13,6 +13,7 @@ use crate::{
     Result, Snapshot,
     affected::{Verdict, describe},
     matching::{
+        distribution::Told,
         platform::{Holds, Platform},
         record_of,
         subject::{LookupName, Subject},
@@ -111,7 +112,8 @@ impl<'a> Gathered<'a> {
     }
 
     /// Takes the word of the distribution.
-    pub(crate) fn add_distribution(&mut self, claim: &Claim<&'a str>, verdict: Verdict) {
+    pub(crate) fn add_distribution(&mut self, told: Told<'a>) {
+        let Told { name, claim, verdict } = told;
         let (range, fixed, open) = match verdict {
             Verdict::NotAffected => return,
             Verdict::Affected { range, fixed } => (range, fixed, false),
@@ -119,8 +121,8 @@ impl<'a> Gathered<'a> {
         };
         self.cases.entry(claim.id).or_default().hits.push(Hit {
             source: claim.source,
-            record: record_of(claim),
-            name: format!("package in {}", claim.release),
+            record: record_of(&claim),
+            name,
             range,
             fixed,
             confidence: 95,

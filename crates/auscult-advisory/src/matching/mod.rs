@@ -133,8 +133,8 @@ fn match_group(
         let outcome = MatchOutcome::VersionUnknown { advisories_for_product, names_known };
         return Ok((outcome, by_platform));
     }
-    for (claim, verdict) in decided.affected {
-        gathered.add_distribution(&claim, verdict);
+    for told in decided.affected {
+        gathered.add_distribution(told);
     }
     let findings = gathered.into_findings(snapshot, component, &subject)?;
     let outcome = if findings.is_empty() {

@@ -6,7 +6,7 @@ use auscult_model::{Feature, Modular};
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// The places that a record names.
-pub(super) struct Named {
+pub(crate) struct Named {
     /// Parts of the table; none where the record is about something else and only speaks of them.
     pub(super) parts: Vec<&'static Feature>,
     /// A place that is none of them.
@@ -14,8 +14,19 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Source files say it where the record has any, else its text.
-    pub(super) fn read(component: &'static Modular, sources: &[String], text: &str) -> Self {
+    /// The table says it of some records. Else source files do where the record has any, else its
+    /// text.
+    pub(crate) fn read(
+        component: &'static Modular,
+        id: &str,
+        sources: &[String],
+        text: &str,
+    ) -> Self {
+        let listed = component.features.iter().filter(|part| part.records.contains(&id));
+        let parts: Vec<&Feature> = listed.collect();
+        if !parts.is_empty() {
+            return Self { parts, other: None };
+        }
         if sources.is_empty() {
             Self::of_text(component, text)
         } else {
@@ -53,7 +64,8 @@ impl Named {
                 }
                 is_about |= found.iter().any(|&at| at < head);
                 for at in found {
-                    rest.replace_range(at..at + phrase.len(), &" ".repeat(phrase.len()));
+                    let end = end_of_name(&text, at + phrase.len(), &phrase);
+                    rest.replace_range(at..end, &" ".repeat(end - at));
                 }
             }
         }
@@ -114,6 +126,13 @@ fn is_inside_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
+/// Where a name ends whose first part is a phrase: a folder has a file behind it.
+fn end_of_name(text: &str, end: usize, phrase: &str) -> usize {
+    let rest = text.get(end..).filter(|_| phrase.ends_with('/')).unwrap_or_default();
+    let inside = |c: char| c.is_ascii_alphanumeric() || "_-/.".contains(c);
+    end + rest.find(|c| !inside(c)).unwrap_or(rest.len())
+}
+
 /// Where a phrase stands as whole words.
 fn occurrences(text: &str, phrase: &str, is_inside: impl Fn(u8) -> bool) -> Vec<usize> {
     let bytes = text.as_bytes();
@@ -148,7 +167,7 @@ mod tests {
         let table = modular_components();
         let component = table.iter().find(|one| one.names.contains(&component)).unwrap();
         let sources: Vec<String> = sources.iter().map(|one| (*one).to_owned()).collect();
-        let named = Named::read(component, &sources, text);
+        let named = Named::read(component, "CVE-2026-0001", &sources, text);
         let mut parts: Vec<_> = named.parts.iter().map(|part| part.name).collect();
         parts.sort_unstable();
         (parts, named.other.is_some())
@@ -224,6 +243,24 @@ mod tests {
         ("dnsmasq", "stack overflow via a crafted DHCPv6 request", &["DHCPv6"], false),
         ("openssl", "invalid DTLS handshake to an OpenSSL DTLS client", &["DTLS"], false),
         ("openssl", "handling of ciphersuites in SSL, TLS and DTLS", &["DTLS"], true),
+        (
+            "krb5",
+            "ec_verify in kdc/kdc_preauth_ec.c in the Key Distribution Center (KDC) in MIT Kerberos 5",
+            &["kdc"],
+            false,
+        ),
+        (
+            "krb5",
+            "allows unbounded recursion because the lib/krb5/asn.1/asn1_encode.c support lacks a limit",
+            &[],
+            true,
+        ),
+        (
+            "krb5",
+            "PAC parsing has integer overflows that may lead to code execution (in KDC, kadmind)",
+            &[],
+            false,
+        ),
         ("openssl", "The PKCS7 or CMS routines", &["CMS"], true),
         ("openssl", "experimental J-PAKE implementation", &["J-PAKE"], false),
         // It is about something else and tells what that is used for.

@@ -1,11 +1,11 @@
 //! Findings against lists of parts.
 
 use auscult_model::{
-    AffectedMatch, BinaryFacts, BootEntry, BootSource, BootState, Facts, FeatureInventory, Finding,
-    Known, MatchSource, RootOperation, Sha256, Step, Version, VexStatus,
+    AdvisoryId, AffectedMatch, BinaryFacts, BootEntry, BootSource, BootState, Facts,
+    FeatureInventory, Finding, Known, MatchSource, RootOperation, Sha256, Step, Version, VexStatus,
 };
 
-use super::Features;
+use super::{Features, Named};
 use crate::{files::Files, stated::made};
 
 const BUSYBOX: &str = "image@0x0/squashfs:/bin/busybox";
@@ -48,9 +48,11 @@ fn finding(component: &str, facts: &Facts) -> Finding {
 }
 
 fn judged(facts: &Facts, mut finding: Finding, text: &str) -> (VexStatus, Option<String>, String) {
-    let component = Features::component(&finding).unwrap();
-    let files = Files::of(facts);
-    let said = Features::of(facts).judge(component, &files.of_finding(&finding), &[], text);
+    let (component, holding) = Features::component(&finding).unwrap();
+    let binaries = Files::of(facts);
+    let binaries = binaries.of_finding(&finding);
+    let named = Named::read(component, &finding.id.0, &[], text);
+    let said = Features::of(facts).judge(component, holding, &binaries, &named);
     if let Some(statement) = said {
         statement.apply(&mut finding);
     }
@@ -173,4 +175,81 @@ fn a_library_tells_by_what_it_exports() {
 fn steps_of_a_list_are_those_of_its_file() {
     let one: &[Step] = &list("busybox", &[], &[], true).locator.steps;
     assert_eq!(one, binary(BUSYBOX, None, &[], &[]).locator.steps.as_slice());
+}
+
+const KDC: &str = "ec_verify in kdc/kdc_preauth_ec.c in the Key Distribution Center (KDC) in MIT \
+                   Kerberos 5 allows remote attackers to cause a daemon crash";
+
+fn made_match() -> AffectedMatch {
+    AffectedMatch {
+        source: MatchSource { source: "debian".into(), record: "DSA-1-1".into() },
+        name: String::new(),
+        range: "< 2".into(),
+        fixed: None,
+        confidence: 95,
+    }
+}
+
+/// What is said of a finding about a package of which only an SBOM is at hand.
+fn of_package(purl: &str, name: &str, source: &str, text: &str) -> (VexStatus, String) {
+    let facts = Facts { binaries: Vec::new(), ..made::facts() };
+    let mut finding = finding(name, &facts);
+    finding.purl = Some(purl.to_owned());
+    let name = format!("debian:buster:{source}");
+    finding.matches = vec![AffectedMatch { name, ..made_match() }];
+    let (status, _, evidence) = judged(&facts, finding, text);
+    (status, evidence)
+}
+
+#[test]
+fn a_package_of_libraries_holds_no_program() {
+    let libraries = "pkg:deb/debian/libk5crypto3@1.17-3?distro=debian-10";
+    let (status, evidence) = of_package(libraries, "libk5crypto3", "krb5", KDC);
+    assert_eq!(status, VexStatus::NotAffected, "{evidence}");
+    assert_eq!(evidence, "the package holds libraries alone, and kdc is in krb5kdc");
+    let server = "pkg:deb/debian/krb5-kdc@1.17-3?distro=debian-10";
+    assert_eq!(of_package(server, "krb5-kdc", "krb5", KDC).0, VexStatus::Affected);
+    let elsewhere = "unbounded recursion in lib/krb5/asn.1/asn1_encode.c of MIT Kerberos 5";
+    assert_eq!(of_package(libraries, "libk5crypto3", "krb5", elsewhere).0, VexStatus::Affected);
+}
+
+#[test]
+fn a_package_of_one_program_holds_that_program_alone() {
+    let purl = "pkg:apk/alpine/ssl_client@1.31.1-r11";
+    let (status, evidence) = of_package(purl, "ssl_client", "busybox", AWK);
+    assert_eq!(status, VexStatus::NotAffected, "{evidence}");
+    let own = "a flaw in the ssl_client applet of BusyBox";
+    let (status, evidence) = of_package(purl, "ssl_client", "busybox", own);
+    assert_eq!(
+        (status, &*evidence),
+        (VexStatus::Affected, "the package is ssl_client, which has it")
+    );
+    // A record that the table knows needs no text: there are snapshots without any.
+    let mut finding = finding("ssl_client", &made::facts());
+    (finding.id, finding.purl) = (AdvisoryId("CVE-2018-20679".into()), Some(purl.to_owned()));
+    finding.matches = vec![AffectedMatch { name: "busybox:busybox".into(), ..made_match() }];
+    let (status, _, evidence) = judged(&made::facts(), finding, "");
+    assert_eq!(status, VexStatus::NotAffected, "{evidence}");
+    let whole = "pkg:apk/alpine/busybox@1.31.1-r11";
+    assert_eq!(of_package(whole, "busybox", "busybox", AWK).0, VexStatus::Affected);
+}
+
+/// In an image the files decide: a library is no program, and the program is there or not.
+#[test]
+fn a_program_of_its_own_is_there_or_not() {
+    const ROOT: &str = "image@0x0/squashfs:";
+    let library =
+        binary(&format!("{ROOT}/lib/libk5crypto.so.3"), Some("libk5crypto.so.3"), &[], &["f"]);
+    let tool = binary(&format!("{ROOT}/usr/bin/kinit"), None, &["libkrb5.so.3"], &[]);
+    let server = binary(&format!("{ROOT}/usr/sbin/krb5kdc"), None, &["libkrb5.so.3"], &[]);
+    let other = binary(&format!("{ROOT}/usr/bin/vendord"), None, &["libkrb5.so.3"], &[]);
+    for (binaries, expected) in [
+        (vec![library.clone(), tool.clone()], VexStatus::NotAffected),
+        (vec![library.clone(), server], VexStatus::Affected),
+        (vec![library, other], VexStatus::Affected),
+    ] {
+        let facts = Facts { binaries, ..made::facts() };
+        let (status, _, evidence) = judged(&facts, finding("krb5", &facts), KDC);
+        assert_eq!(status, expected, "{evidence}");
+    }
 }
