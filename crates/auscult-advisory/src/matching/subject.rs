@@ -95,12 +95,18 @@ impl Subject {
                 }
                 names.add(&fuzz_key(name), 20);
             }
+            for name in names_without_series(component) {
+                for key in keys_of_name(&name) {
+                    names.add(key, 15);
+                }
+            }
         }
         let mut targets: Vec<String> = given.iter().map(|name| name.target.clone()).collect();
         targets.retain(|target| !target.is_empty());
         targets.extend(ecosystem.map(|(_, target)| (*target).to_owned()));
         let version = Told::of(component, &given);
-        let may_be_backported = database(component).is_some_and(|d| matches!(d, "dpkg" | "rpm"));
+        let may_be_backported =
+            database(component).is_some_and(|d| matches!(d, "dpkg" | "rpm" | "apk"));
         Self { names: names.0, version, trust: super::trust(component), may_be_backported, targets }
     }
 
@@ -197,6 +203,37 @@ pub(crate) fn package_names(component: &Component) -> Vec<&str> {
     names
 }
 
+/// The names of a package without the series that a distribution puts into them, to have several side
+/// by side: `python3.9`, `openjdk-11`, `java-1.8.0-openjdk`.
+fn names_without_series(component: &Component) -> Vec<String> {
+    let (Some(_), VersionClaim::Exact(version)) = (component.package(), &component.version) else {
+        return Vec::new();
+    };
+    let names = package_names(component).into_iter();
+    names.filter_map(|name| without_series(name, &version.0)).collect()
+}
+
+/// A name without the numbers in it that the version begins with.
+fn without_series(name: &str, version: &str) -> Option<String> {
+    let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let mut at = 0;
+    while let Some(start) = name.get(at..)?.find(|c: char| c.is_ascii_digit()) {
+        let start = at + start;
+        let rest = name.get(start..)?;
+        let length = rest.find(|c| !is_number(c)).unwrap_or(rest.len());
+        let (series, behind) = rest.split_at_checked(length)?;
+        let after = version.strip_prefix(series);
+        if after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit())) {
+            let before = name.get(..start)?;
+            let plain = format!("{}{behind}", before.trim_end_matches('-'));
+            return (!before.is_empty()).then_some(plain);
+        }
+        at = start + length;
+    }
+    None
+}
+
 /// The upstream part of a component's version, with the update level that a CPE name adds to it.
 fn upstream(component: &Component, version: &str, given: &[Name]) -> String {
     let full = given.iter().find(|name| name.version == version.to_lowercase());
@@ -220,5 +257,27 @@ fn upstream(component: &Component, version: &str, given: &[Name]) -> String {
             version.rsplit_once("-r").map_or(version, |(upstream, _)| upstream).to_owned()
         }
         _ => version.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_series;
+
+    #[test]
+    fn the_series_in_a_name_is_no_part_of_it() {
+        for (name, version, plain) in [
+            ("python3.9", "3.9.2-1", Some("python")),
+            ("openjdk-11", "11.0.11+9-0ubuntu2", Some("openjdk")),
+            ("java-1.8.0-openjdk", "1:1.8.0.292.b10-1.el8_4", Some("java-openjdk")),
+            ("openssl1.0", "1.0.2u-1~deb9u1", Some("openssl")),
+            ("sqlite3", "3.27.2-3", Some("sqlite")),
+            ("libpcre3", "2:8.39-13", None),
+            ("lua5.1", "5.10", None),
+            ("openssl", "1.1.1", None),
+            ("7zip", "7.1", None),
+        ] {
+            assert_eq!(without_series(name, version).as_deref(), plain, "{name}");
+        }
     }
 }
