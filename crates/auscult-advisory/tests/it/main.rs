@@ -10,7 +10,6 @@ mod conformance;
 mod csaf;
 mod csaf_lint;
 mod device;
-mod labels;
 mod matching;
 mod pitfalls;
 mod real;

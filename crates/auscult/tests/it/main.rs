@@ -12,6 +12,7 @@ mod cache;
 mod gate;
 mod hostile;
 mod integrity;
+mod labels;
 mod places;
 mod readme;
 mod server;
