@@ -262,11 +262,12 @@ fn source_package(component: &Component) -> Vec<String> {
 }
 
 /// The component that stands for the group comes first: one read from a structure, then a native
-/// package, then the shortest name.
+/// package or what an SBOM has a CPE name for, then the shortest name.
 fn lead_first(mut group: Vec<Part<'_>>) -> Vec<Part<'_>> {
     let rank = |component: &Component| match component.origin {
         Origin::Structure => 0,
         Origin::Package(_) | Origin::Sbom { package: Some(_) } => 1,
+        Origin::Sbom { package: None } if !component.cpes.is_empty() => 1,
         Origin::Signature { .. } | Origin::FileName | Origin::Sbom { package: None } => 2,
     };
     group.sort_by_key(|(component, _)| {

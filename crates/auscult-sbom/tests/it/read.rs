@@ -146,3 +146,61 @@ fn limits_are_kept_and_told() {
     let wrong = read_json(&format!("[{}]", vec!["1"; 5000].join(",")));
     assert_eq!(wrong.problems.len(), 1001);
 }
+
+#[test]
+fn packages_stay_packages_of_their_distribution() {
+    let original = facts();
+    let bytes = write_cyclonedx(&original, &WriteOptions::default()).unwrap();
+    let packages = |facts: &Facts| -> Vec<_> {
+        let all = facts.components.iter();
+        all.filter_map(|one| Some((one.name.clone(), one.package()?.clone()))).collect()
+    };
+    assert!(!packages(&original).is_empty());
+    assert_eq!(packages(&read(&bytes).unwrap()), packages(&original));
+}
+
+#[test]
+fn a_release_may_stand_beside_the_packages() {
+    let facts = read_json(
+        r#"[{"type":"operating-system","name":"Debian","version":"11"},
+            {"type":"library","name":"libc6","purl":"pkg:deb/debian/libc6@2.31-13?arch=amd64"},
+            {"type":"library","name":"krb5","purl":"pkg:deb/debian/krb5@1.17?distro=debian-10"},
+            {"type":"library","name":"curl","purl":"pkg:rpm/redhat/curl@7.61.1-22.el8"}]"#,
+    );
+    let releases: Vec<_> = facts
+        .components
+        .iter()
+        .filter_map(|one| Some((one.name.as_str(), one.package()?.distribution.as_deref())))
+        .collect();
+    assert_eq!(
+        releases,
+        [("curl", None), ("krb5", Some("debian-10")), ("libc6", Some("debian-11"))]
+    );
+}
+
+#[test]
+fn every_form_tells_the_source_package() {
+    let purl = "pkg:deb/debian/libk5crypto3@1.17-3?distro=debian-10";
+    let xml = format!(
+        r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.5"><components>
+        <component type="library"><name>libk5crypto3</name><version>1.17-3</version>
+        <purl>{purl}</purl><properties><property name="aquasecurity:trivy:SrcName">krb5</property>
+        </properties></component></components></bom>"#
+    );
+    let spdx = format!(
+        r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"name":"libk5crypto3","SPDXID":"SPDXRef-a",
+        "versionInfo":"1.17-3","sourceInfo":"built package from: krb5 1.17-3","externalRefs":[
+        {{"referenceType":"purl","referenceLocator":"{purl}"}}]}}]}}"#
+    );
+    let tags = format!(
+        "SPDXVersion: SPDX-2.3\nPackageName: libk5crypto3\nSPDXID: SPDXRef-a\n\
+         PackageVersion: 1.17-3\nPackageSourceInfo: <text>built package from: krb5 1.17-3</text>\n\
+         ExternalRef: PACKAGE-MANAGER purl {purl}\n"
+    );
+    for text in [xml, spdx, tags] {
+        let listed = auscult_sbom::read_components(text.as_bytes()).unwrap();
+        let package = listed.components[0].package().unwrap();
+        assert_eq!(package.source.as_deref(), Some("krb5"), "{text}");
+        assert_eq!(package.distribution.as_deref(), Some("debian-10"), "{text}");
+    }
+}

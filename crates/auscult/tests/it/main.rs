@@ -15,6 +15,7 @@ mod integrity;
 mod labels;
 mod places;
 mod readme;
+mod sbom;
 mod server;
 mod snapshot;
 mod stated;
