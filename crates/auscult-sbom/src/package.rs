@@ -105,13 +105,11 @@ fn source_of(text: &str) -> (Option<String>, Option<String>) {
     }
 }
 
-/// `debian-10` of `debian-10.4`, `10`, `buster`, or of a version that the release itself built.
+/// `debian-10.4` of `debian-10.4` and `10.4`, `debian-10` of `buster`.
 fn distribution(parts: &PurlParts) -> Option<String> {
     let namespace = parts.namespace.as_deref().map(id)?;
     let told = parts.qualifiers.get("distro").map(|text| text.trim().to_lowercase());
-    let Some(told) = told.filter(|text| !text.is_empty()) else {
-        return release_of(&namespace, parts.version.as_deref().unwrap_or_default());
-    };
+    let told = told.filter(|text| !text.is_empty())?;
     let name = told.strip_prefix(&format!("{namespace}-")).unwrap_or(&told);
     if let Some((_, release)) = CODENAMES.iter().find(|(codename, _)| *codename == name) {
         return Some((*release).to_owned());
@@ -134,33 +132,45 @@ fn id(name: &str) -> String {
 
 /// Debian's security updates name the release (Developer's Reference, section 5.8.5.4):
 /// `1.17-3+deb10u1`.
-fn release_of(namespace: &str, version: &str) -> Option<String> {
-    let end =
-        version.rfind("deb").and_then(|at| version.get(at..)).filter(|_| namespace == "debian")?;
+fn release_of(version: &str) -> Option<String> {
+    let end = version.rfind("deb").and_then(|at| version.get(at..))?;
     let (release, update) = end.strip_prefix("deb")?.split_once('u')?;
-    let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    let number = release.bytes().all(|byte| byte.is_ascii_digit()) && digits(release);
-    (number && digits(update)).then(|| format!("debian-{release}"))
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let begins = update.starts_with(|c: char| c.is_ascii_digit());
+    (!release.is_empty() && is_number(release) && begins).then(|| format!("debian-{release}"))
 }
 
-/// Gives packages that do not tell their release that of the operating system which the document
-/// lists, where it is one and the same distribution.
-pub(crate) fn complete(components: &mut [Component]) {
+/// The one operating system of an exact version that a document lists.
+fn system(components: &[Component]) -> Option<(String, String)> {
     let systems = components.iter().filter(|one| one.kind == ComponentKind::OperatingSystem);
     let mut systems = systems.filter_map(|one| match &one.version {
         VersionClaim::Exact(version) => Some((id(&one.name), version.0.clone())),
         _ => None,
     });
-    let (Some((system, release)), None) = (systems.next(), systems.next()) else { return };
+    let only = systems.next();
+    only.filter(|_| systems.next().is_none())
+}
+
+/// Gives packages that do not tell their release that of the operating system which the document
+/// lists, where it is of the same distribution, else that which their version tells: a package may
+/// have come along from the release before.
+pub(crate) fn complete(components: &mut [Component]) {
+    let system = system(components);
     for component in components {
-        let own = component.purl.as_ref().and_then(|purl| purl.parts().ok()?.namespace);
-        let is_of_system = own.is_some_and(|namespace| id(&namespace) == system);
-        if let Origin::Sbom { package: Some(package) } = &mut component.origin
-            && package.distribution.is_none()
-            && is_of_system
-        {
-            package.distribution = Some(format!("{system}-{release}"));
+        let Origin::Sbom { package: Some(package) } = &mut component.origin else { continue };
+        if package.distribution.is_some() {
+            continue;
         }
+        let parts = component.purl.as_ref().and_then(|purl| purl.parts().ok());
+        let Some(namespace) = parts.and_then(|parts| parts.namespace).map(|name| id(&name)) else {
+            continue;
+        };
+        let of_system = system.as_ref().filter(|(name, _)| *name == namespace);
+        package.distribution = match (of_system, &component.version) {
+            (Some((name, release)), _) => Some(format!("{name}-{release}")),
+            (None, VersionClaim::Exact(version)) if namespace == "debian" => release_of(&version.0),
+            _ => None,
+        };
     }
 }
 
@@ -168,7 +178,7 @@ pub(crate) fn complete(components: &mut [Component]) {
 mod tests {
     use auscult_model::{Package, Purl};
 
-    use super::of;
+    use super::{of, release_of};
 
     fn package(purl: &str, properties: &[(&str, &str)]) -> Option<Package> {
         let properties: Vec<(String, String)> =
@@ -196,7 +206,6 @@ mod tests {
             ),
             ("pkg:deb/debian/curl@7.50.3-1?arch=i386&distro=jessie", "dpkg debian-8"),
             ("pkg:deb/ubuntu/curl@7.68.0-1ubuntu2?distro=focal", "dpkg ubuntu-20.04"),
-            ("pkg:deb/debian/openssl@1.1.1n-0+deb11u3", "dpkg debian-11"),
             ("pkg:deb/debian/openssl@1.1.1n-0", "dpkg"),
             (
                 "pkg:rpm/redhat/krb5-libs@1.15.1-50.el7?distro=rhel-7.9&\
@@ -214,6 +223,20 @@ mod tests {
             ("pkg:generic/zlib@1.3.1", "none"),
         ] {
             assert_eq!(told(purl, &[]), expected, "{purl}");
+        }
+    }
+
+    #[test]
+    fn versions_of_security_updates_tell_the_release() {
+        for (version, release) in [
+            ("1.1.1n-0+deb11u3", Some("debian-11")),
+            ("241-7~deb10u8", Some("debian-10")),
+            ("2.36-9+deb12u1+b1", Some("debian-12")),
+            ("1.1.1n-0", None),
+            ("1.0+debian-1", None),
+            ("1.0-1+deb9", None),
+        ] {
+            assert_eq!(release_of(version).as_deref(), release, "{version}");
         }
     }
 

@@ -164,6 +164,7 @@ fn a_release_may_stand_beside_the_packages() {
     let facts = read_json(
         r#"[{"type":"operating-system","name":"Debian","version":"11"},
             {"type":"library","name":"libc6","purl":"pkg:deb/debian/libc6@2.31-13?arch=amd64"},
+            {"type":"library","name":"bash","purl":"pkg:deb/debian/bash@5.0-4+deb10u1"},
             {"type":"library","name":"krb5","purl":"pkg:deb/debian/krb5@1.17?distro=debian-10"},
             {"type":"library","name":"curl","purl":"pkg:rpm/redhat/curl@7.61.1-22.el8"}]"#,
     );
@@ -174,8 +175,18 @@ fn a_release_may_stand_beside_the_packages() {
         .collect();
     assert_eq!(
         releases,
-        [("curl", None), ("krb5", Some("debian-10")), ("libc6", Some("debian-11"))]
+        [
+            ("bash", Some("debian-11")),
+            ("curl", None),
+            ("krb5", Some("debian-10")),
+            ("libc6", Some("debian-11")),
+        ]
     );
+    let alone = read_json(
+        r#"[{"type":"library","name":"bash","purl":"pkg:deb/debian/bash@5.0-4+deb10u1"}]"#,
+    );
+    let package = alone.components[0].package().unwrap();
+    assert_eq!(package.distribution.as_deref(), Some("debian-10"));
 }
 
 #[test]
