@@ -11,8 +11,8 @@ mod named;
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_model::{
-    BinaryFacts, Facts, Feature, FeatureInventory, Finding, Holding, InventoryKind, Locator,
-    Modular, Step, modular_components,
+    BinaryFacts, ByteName, Facts, Feature, FeatureInventory, Finding, Holding, InventoryKind,
+    Locator, Modular, PACKAGE_TYPES, PurlParts, Step, modular_components,
 };
 
 pub(crate) use self::named::Named;
@@ -55,7 +55,7 @@ impl<'a> Features<'a> {
         let is_named = |one: &&Modular| names.iter().any(|name| one.names.contains(&name.as_str()));
         let component = modular_components().iter().find(is_named)?;
         let holding = match finding.purl.as_deref().and_then(package_type) {
-            Some(kind) => component.holding(kind, &finding.component),
+            Some(kind) => component.holding(&kind, &finding.component),
             None => Holding::Open,
         };
         Some((component, holding))
@@ -179,16 +179,14 @@ impl<'a> Features<'a> {
     /// A part that is a program is in no library and in no other program. Where it is in the image
     /// at all, it may be of a package that this finding is about, too.
     fn is_program(&self, component: &Modular, part: &Feature, binary: &[Step]) -> Built {
-        let item_of = |name: &str| part.items.contains(&name);
+        let is_item = |name: &[u8]| part.items.iter().any(|item| item.as_bytes() == name);
         let mut all = self.facts.binaries.iter();
-        if let Some(program) =
-            all.find(|one| file_name(&one.locator.steps).is_some_and(|n| item_of(&n)))
-        {
+        if let Some(program) = all.find(|one| file_name(&one.locator.steps).is_some_and(is_item)) {
             return Built::Yes(format!("{} is there: {}", part.items.join(", "), program.locator));
         }
         let Some(facts) = self.binaries.get(binary) else { return Built::Open };
-        let is_other =
-            file_name(binary).is_some_and(|name| component.known.contains(name.as_str()));
+        let is_known = |name: &[u8]| component.known.iter().any(|own| own.as_bytes() == name);
+        let is_other = file_name(binary).is_some_and(is_known);
         let what = match &facts.soname {
             Some(_) => "a library",
             None if is_other => "another program",
@@ -256,17 +254,17 @@ fn is_held(holding: Holding, part: &Feature) -> Built {
 }
 
 /// The type of a purl that names a package of a system, and no component as such.
-fn package_type(purl: &str) -> Option<&str> {
-    let (kind, rest) = purl.strip_prefix("pkg:")?.split_once('/')?;
-    let system = matches!(kind, "deb" | "rpm" | "apk" | "alpm" | "opkg");
+fn package_type(purl: &str) -> Option<String> {
+    let parts = PurlParts::parse(purl).ok()?;
+    let of_system = PACKAGE_TYPES.iter().any(|(kind, _)| *kind == parts.kind);
     // Packages of systems without a type of their own stand in a namespace.
-    let named = rest.split(['@', '?', '#']).next().unwrap_or_default().contains('/');
-    (system || kind == "generic" && named).then_some(kind)
+    let named = parts.kind == "generic" && parts.namespace.is_some();
+    (of_system || named).then_some(parts.kind)
 }
 
-fn file_name(steps: &[Step]) -> Option<String> {
-    let path = steps.iter().rev().find_map(|step| step.member.as_ref())?.to_string();
-    Some(path.rsplit('/').next().unwrap_or(&path).to_owned())
+/// The name of the file in which something lies.
+fn file_name(steps: &[Step]) -> Option<&[u8]> {
+    steps.iter().rev().find_map(|step| step.member.as_ref()).map(ByteName::file_name)
 }
 
 #[cfg(test)]

@@ -127,6 +127,24 @@ pub struct Package {
     pub architecture: Option<String>,
 }
 
+/// Package types of distributions (purl-spec), and the database that installs them.
+pub const PACKAGE_TYPES: &[(&str, &str)] =
+    &[("deb", "dpkg"), ("rpm", "rpm"), ("apk", "apk"), ("alpm", "pacman"), ("opkg", "opkg")];
+
+/// Releases of Debian: the number that os-release gives, and the codename.
+pub const DEBIAN_RELEASES: &[(&str, &str)] = &[
+    ("5", "lenny"),
+    ("6", "squeeze"),
+    ("7", "wheezy"),
+    ("8", "jessie"),
+    ("9", "stretch"),
+    ("10", "buster"),
+    ("11", "bullseye"),
+    ("12", "bookworm"),
+    ("13", "trixie"),
+    ("14", "forky"),
+];
+
 /// A component of the image: its code is there, or a program there links to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Component {

@@ -29,7 +29,10 @@ mod text;
 mod verdict;
 mod vex;
 
-pub use component::{Component, ComponentKind, Mention, Origin, Package, Version, VersionClaim};
+pub use component::{
+    Component, ComponentKind, DEBIAN_RELEASES, Mention, Origin, PACKAGE_TYPES, Package, Version,
+    VersionClaim,
+};
 pub use context::{
     CompensatingControl, DeviceContext, Exposure, HarmSeverity, HazardousFunction,
     MissionAndWellBeing, MissionImpact, ValueDensity,

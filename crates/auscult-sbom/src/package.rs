@@ -2,13 +2,15 @@
 //! release of the distribution: an SBOM tells both in the qualifiers of a purl or in properties of the
 //! program that made it.
 
-use auscult_model::{Component, ComponentKind, Origin, Package, Purl, PurlParts, VersionClaim};
+use auscult_model::{
+    Component, ComponentKind, DEBIAN_RELEASES, Origin, PACKAGE_TYPES, Package, Purl, PurlParts,
+    VersionClaim,
+};
 
 use crate::cyclonedx::property;
 
-/// Package types of distributions (purl-spec), and the database that installs them.
-const TYPES: &[(&str, &str)] =
-    &[("deb", "dpkg"), ("rpm", "rpm"), ("apk", "apk"), ("alpm", "pacman"), ("opkg", "opkg")];
+/// Name and version of a source package, as SPDX tells it in words; no property of a document.
+pub(crate) const SOURCE_WORDS: &str = "spdx:source";
 
 /// Distributions by another name: in purls, and the id in their os-release.
 const ALIASES: &[(&str, &str)] = &[
@@ -19,21 +21,14 @@ const ALIASES: &[(&str, &str)] = &[
     ("suse", "sles"),
 ];
 
-/// Releases by name, of distributions whose advisories stand under numbers.
-const CODENAMES: &[(&str, &str)] = &[
-    ("wheezy", "debian-7"),
-    ("jessie", "debian-8"),
-    ("stretch", "debian-9"),
-    ("buster", "debian-10"),
-    ("bullseye", "debian-11"),
-    ("bookworm", "debian-12"),
-    ("trixie", "debian-13"),
-    ("trusty", "ubuntu-14.04"),
-    ("xenial", "ubuntu-16.04"),
-    ("bionic", "ubuntu-18.04"),
-    ("focal", "ubuntu-20.04"),
-    ("jammy", "ubuntu-22.04"),
-    ("noble", "ubuntu-24.04"),
+/// Releases of Ubuntu by name; its advisories stand under numbers.
+const UBUNTU_RELEASES: &[(&str, &str)] = &[
+    ("14.04", "trusty"),
+    ("16.04", "xenial"),
+    ("18.04", "bionic"),
+    ("20.04", "focal"),
+    ("22.04", "jammy"),
+    ("24.04", "noble"),
 ];
 
 /// The package that an entry says it is; none where its purl is of no such type and it says nothing
@@ -54,12 +49,12 @@ pub(crate) fn of(purl: Option<&Purl>, properties: &[(String, String)]) -> Option
         });
     }
     let parts = purl?.parts().ok()?;
-    let (_, database) = TYPES.iter().find(|(kind, _)| *kind == parts.kind)?;
+    let (_, database) = PACKAGE_TYPES.iter().find(|(kind, _)| *kind == parts.kind)?;
     let qualifier = |name: &str| parts.qualifiers.get(name).cloned();
     let upstream = qualifier("upstream").map(|text| source_of(&text));
     let (source, source_version) = upstream.unwrap_or_else(|| {
         let names = [
-            property::SOURCE_WORDS,
+            SOURCE_WORDS,
             "aquasecurity:trivy:SrcName",
             "syft:metadata:source",
             "syft:metadata:originPackage",
@@ -111,8 +106,10 @@ fn distribution(parts: &PurlParts) -> Option<String> {
     let told = parts.qualifiers.get("distro").map(|text| text.trim().to_lowercase());
     let told = told.filter(|text| !text.is_empty())?;
     let name = told.strip_prefix(&format!("{namespace}-")).unwrap_or(&told);
-    if let Some((_, release)) = CODENAMES.iter().find(|(codename, _)| *codename == name) {
-        return Some((*release).to_owned());
+    for (system, releases) in [("debian", DEBIAN_RELEASES), ("ubuntu", UBUNTU_RELEASES)] {
+        if let Some((number, _)) = releases.iter().find(|(_, codename)| *codename == name) {
+            return Some(format!("{system}-{number}"));
+        }
     }
     let release = name.strip_prefix("el").or_else(|| name.strip_prefix("fc")).unwrap_or(name);
     if release.starts_with(|c: char| c.is_ascii_digit()) {

@@ -1,6 +1,7 @@
 //! Debian's lists of security announcements (DSA, DLA): which version of a source package repairs
 //! which CVEs in which release.
 
+use auscult_model::DEBIAN_RELEASES;
 use auscult_version::{Bound, Scheme};
 use jiff::civil::Date;
 
@@ -11,24 +12,10 @@ use crate::{
 
 const SOURCE: &str = "debian";
 
-/// Codenames by the number that os-release gives.
-const RELEASES: &[(&str, &str)] = &[
-    ("5", "lenny"),
-    ("6", "squeeze"),
-    ("7", "wheezy"),
-    ("8", "jessie"),
-    ("9", "stretch"),
-    ("10", "buster"),
-    ("11", "bullseye"),
-    ("12", "bookworm"),
-    ("13", "trixie"),
-    ("14", "forky"),
-];
-
 /// The codename of a release number, or the text itself.
 pub(crate) fn codename(release: &str) -> String {
     let number = release.split('.').next().unwrap_or(release);
-    let found = RELEASES.iter().find(|(known, _)| *known == number);
+    let found = DEBIAN_RELEASES.iter().find(|(known, _)| *known == number);
     found.map_or_else(|| release.to_lowercase(), |(_, name)| (*name).to_owned())
 }
 

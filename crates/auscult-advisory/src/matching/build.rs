@@ -168,9 +168,10 @@ pub(super) struct Names {
 struct Identity {
     names: Arc<Names>,
     /// Distribution, source package and its version, or the component itself where no source
-    /// knows it: what nobody knows is never the same. Behind that what it holds, where its name
-    /// tells: the libraries of a source are judged apart from its programs.
+    /// knows it: what nobody knows is never the same.
     package: Vec<String>,
+    /// The libraries of a source are judged apart from its programs.
+    holding: Holding,
 }
 
 impl Names {
@@ -220,24 +221,22 @@ impl Identity {
             Some((recall, alike)) => Names::recalled(snapshot, recall, alike, component)?,
             None => Arc::new(Names::of(snapshot, component)?),
         };
-        let mut package = if names.known.is_empty() || names.version == Told::Nothing {
+        let package = if names.known.is_empty() || names.version == Told::Nothing {
             vec![component.name.clone(), format!("{:?}", component.evidence)]
         } else {
             source_package(component)
         };
-        package.extend(holding(component));
-        Ok(Self { names, package })
+        Ok(Self { names, package, holding: holding(component) })
     }
 }
 
 /// What a package holds of a component that is built of parts, where its name tells.
-fn holding(component: &Component) -> Option<String> {
-    let package = component.package()?;
+fn holding(component: &Component) -> Holding {
+    let Some(package) = component.package() else { return Holding::Open };
     let source = package.source.as_deref().unwrap_or(&component.name);
-    let parts = modular_components().iter().find(|one| one.names.contains(&source))?;
+    let parts = modular_components().iter().find(|one| one.names.contains(&source));
     let kind = component.purl.as_ref().map_or("", |purl| purl.kind());
-    let holding = parts.holding(kind, &component.name);
-    (holding != Holding::Open).then(|| format!("{holding:?}"))
+    parts.map_or(Holding::Open, |parts| parts.holding(kind, &component.name))
 }
 
 /// The upstream release in a kernel's version: what follows the numbers and `-rcN` is local.

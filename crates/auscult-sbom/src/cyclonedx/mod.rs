@@ -33,8 +33,6 @@ pub(crate) mod property {
     pub(crate) const PACKAGE_SOURCE: &str = "auscult:package:source";
     pub(crate) const PACKAGE_SOURCE_VERSION: &str = "auscult:package:source-version";
     pub(crate) const PACKAGE_ARCHITECTURE: &str = "auscult:package:architecture";
-    /// Name and version of a source package, as SPDX tells it in words.
-    pub(crate) const SOURCE_WORDS: &str = "spdx:source";
     pub(super) const RULE: &str = "auscult:rule";
     pub(super) const END_OF_SUPPORT: &str = "auscult:end-of-support";
 }

@@ -8,7 +8,7 @@ mod tag_value;
 pub(crate) use json::{read_json, read_json_ld};
 pub(crate) use tag_value::read_tag_value;
 
-use crate::{components::Entry, cyclonedx::property};
+use crate::{components::Entry, package::SOURCE_WORDS};
 
 /// Takes an external reference of version 2: `purl`, `cpe22Type`, `cpe23Type`.
 fn reference(entry: &mut Entry, kind: &str, locator: &str) {
@@ -24,7 +24,7 @@ fn source(entry: &mut Entry, text: &str) {
     let mut words = text.strip_prefix("built package from:").unwrap_or_default().split_whitespace();
     let Some(name) = words.next() else { return };
     let value = words.next().map_or_else(|| name.to_owned(), |version| format!("{name}@{version}"));
-    entry.properties.push((property::SOURCE_WORDS.to_owned(), value));
+    entry.properties.push((SOURCE_WORDS.to_owned(), value));
 }
 
 /// The name in `Organization: Acme (mail@example.org)`.

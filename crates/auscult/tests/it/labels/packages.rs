@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use auscult_model::DEBIAN_RELEASES;
+
 /// Source packages whose binary packages are called otherwise.
 const SOURCES: &[(&str, &[&str])] = &[
     ("busybox", &["ssl_client", "busybox-initramfs"]),
@@ -52,16 +54,6 @@ const SOURCES: &[(&str, &[&str])] = &[
 /// Packages that are the same on every architecture, as Debian's lists tell.
 const FOR_ALL_MACHINES: &[&str] =
     &["krb5-locales", "libc-l10n", "libldap-common", "locales", "ncurses-base"];
-
-/// Releases of Debian, as its announcements call them.
-const DEBIAN: &[(&str, &str)] = &[
-    ("7", "wheezy"),
-    ("8", "jessie"),
-    ("9", "stretch"),
-    ("10", "buster"),
-    ("11", "bullseye"),
-    ("12", "bookworm"),
-];
 
 /// Which release of Alpine has which BusyBox; 1.31.1 is in two of them.
 const ALPINE: &[(&str, &str)] = &[
@@ -196,13 +188,14 @@ fn debian<'a>(versions: impl Iterator<Item = &'a str>) -> Option<(&'static str, 
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for version in versions {
         let updated = version.split_once("deb").and_then(|(_, rest)| rest.split_once('u'));
-        let known = updated.and_then(|(number, _)| DEBIAN.iter().find(|(n, _)| *n == number));
+        let known =
+            updated.and_then(|(number, _)| DEBIAN_RELEASES.iter().find(|(n, _)| *n == number));
         if let Some((number, _)) = known {
             *counts.entry(number).or_default() += 1;
         }
     }
     let (most, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    DEBIAN.iter().find(|(number, _)| *number == most).copied()
+    DEBIAN_RELEASES.iter().find(|(number, _)| *number == most).copied()
 }
 
 /// The one of these source packages or products of which this is a package: by the table, else by
@@ -228,13 +221,14 @@ fn stem(name: &str) -> &str {
     if first.contains('.') { first } else { first.trim_end_matches(|c: char| c.is_ascii_digit()) }
 }
 
-/// Whether a version is of no distribution: the package is of a language, or a program by itself.
+/// Whether a version is of none of these distributions: the package is of a language, or else, which a
+/// row does not tell, a program by itself or of another distribution.
 pub(super) fn is_of_language(version: &str) -> bool {
     let built = [".el", "+el", ".amzn", ".cm", ".azl", ".module", "deb", "ubuntu"];
     !built.iter().any(|mark| version.contains(mark)) && !is_revised(version, "-r")
 }
 
-/// A row of a language, which does not tell which: as a package of each.
+/// A row that may be of a language, and does not tell which: as a package of each.
 pub(super) fn of_languages(name: &str, version: &str) -> Vec<Listed> {
     let plain = |text: &str| -> String {
         text.chars()
